@@ -1,0 +1,112 @@
+"""What a processing container finds and leaves: paths, environment names, the message, CloudWatch metric lines.
+
+Follows the AWS developer guide, "Container contract inputs" and "Container contract outputs" of Model Monitor, and
+"Build your own processing container". No I/O here: `job` does it inside the container, the scheduler's staging outside.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_pascal
+
+from monitor_jobs.contract.window import format_timestamp
+
+MESSAGE_MAX_BYTES = 1024
+CAPTURE_DATASET_FORMAT = json.dumps(
+    {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
+)
+NO_VIOLATIONS_MESSAGE = "Completed: Job completed successfully with no violations."
+
+
+class Variable(StrEnum):
+    """Environment variables that a monitoring container is given."""
+
+    DATASET_FORMAT = "dataset_format"
+    DATASET_SOURCE = "dataset_source"
+    START_TIME = "start_time"
+    END_TIME = "end_time"
+    OUTPUT_PATH = "output_path"
+    PUBLISH_CLOUDWATCH_METRICS = "publish_cloudwatch_metrics"
+    ENDPOINT_NAME = "sagemaker_endpoint_name"
+    SCHEDULE_NAME = "sagemaker_monitoring_schedule_name"
+    CAPTURE_PREFIX = "sagemaker_endpoint_datacapture_prefix"
+    BASELINE_CONSTRAINTS = "baseline_constraints"
+    BASELINE_STATISTICS = "baseline_statistics"
+    MODEL_PACKAGE = "SEXTANT_MODEL_PACKAGE"  # ours: the unpacked model package, where the monitor asks for it
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPaths:
+    """The places below `/opt/ml`; another root where the platform cannot mount them there."""
+
+    root: Path = Path("/")
+
+    def below_root(self, container_path: str | PurePosixPath) -> Path:
+        """Where an absolute container path lies on this file system."""
+        return self.root / PurePosixPath(container_path).relative_to("/")
+
+    @property
+    def job_config(self) -> Path:
+        """The whole job description, processingjobconfig.json."""
+        return self.below_root("/opt/ml/config/processingjobconfig.json")
+
+    @property
+    def resource_config(self) -> Path:
+        """The hosts of the job, resourceconfig.json."""
+        return self.below_root("/opt/ml/config/resourceconfig.json")
+
+    @property
+    def message(self) -> Path:
+        """The exit message: UTF-8, of which the first 1,024 bytes are kept."""
+        return self.below_root("/opt/ml/output/message")
+
+    @property
+    def cloudwatch_metrics(self) -> Path:
+        """CloudWatch metrics, one JSON object a line."""
+        return self.below_root("/opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl")
+
+
+class MetricDimension(BaseModel):
+    """One name and value that a CloudWatch metric is kept under."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
+    name: str
+    value: str
+
+
+class CloudWatchMetric(BaseModel):
+    """One line of cloudwatch_metrics.jsonl."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
+    metric_name: str
+    timestamp: str
+    dimensions: tuple[MetricDimension, ...]
+    value: float
+    unit: str = "None"
+
+
+def cloudwatch_line(*, name: str, value: float, at: datetime, endpoint: str, schedule: str) -> str:
+    """A metric of a monitoring execution as its JSON line, with its newline."""
+    dimensions = (
+        MetricDimension(name="Endpoint", value=endpoint),
+        MetricDimension(name="MonitoringSchedule", value=schedule),
+    )
+    metric = CloudWatchMetric(metric_name=name, timestamp=format_timestamp(at), dimensions=dimensions, value=value)
+    return metric.model_dump_json(by_alias=True) + "\n"
+
+
+def completion_message(violations: int) -> str:
+    """The exit message of a finished monitor, in SageMaker's words."""
+    if violations == 0:
+        return NO_VIOLATIONS_MESSAGE
+    noun = "violation" if violations == 1 else "violations"
+    return f"CompletedWithViolations: Job completed successfully with {violations} {noun}."
+
+
+def clip_message(message: str) -> bytes:
+    """The first 1,024 bytes of a message, cut between characters."""
+    return message.encode()[:MESSAGE_MAX_BYTES].decode(errors="ignore").encode()

@@ -1,0 +1,91 @@
+"""The door to object storage: addresses, and the operations that everything else is written against."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol, Self
+
+from monitor_jobs.contract.errors import BadInput, NotFound
+
+BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+KEY_MAX_BYTES = 1024
+
+
+class ObjectMissing(NotFound):
+    """No object has that address."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class S3Address:
+    """One `s3://bucket/key`; as a prefix the key may be empty. Raises BadInput for anything else."""
+
+    bucket: str
+    key: str
+
+    def __post_init__(self) -> None:
+        if not BUCKET_PATTERN.fullmatch(self.bucket) or ".." in self.bucket:
+            raise BadInput(f"{self.bucket!r} is no S3 bucket name: 3 to 63 of a-z, 0-9, dot and hyphen")
+        if len(self.key.encode()) > KEY_MAX_BYTES or "\0" in self.key:
+            raise BadInput(f"S3 key {self.key[:80]!r}... is longer than 1,024 bytes or holds a NUL")
+
+    @classmethod
+    def parse(cls, address: str) -> Self:
+        """The address of an `s3://bucket/key` text. Raises BadInput for another scheme or no bucket."""
+        scheme, separator, rest = address.partition("://")
+        if scheme != "s3" or not separator:
+            raise BadInput(f"{address!r} is no S3 address: write s3://bucket/key")
+        bucket, _, key = rest.partition("/")
+        return cls(bucket, key)
+
+    def joined(self, *parts: str) -> "S3Address":
+        """The address below this one."""
+        return S3Address(self.bucket, "/".join(part for part in (self.key.rstrip("/"), *parts) if part))
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What a listing tells of one object: its address, size and time of last change."""
+
+    address: S3Address
+    size_bytes: int
+    modified_at: datetime
+
+
+class ObjectStore(Protocol):
+    """Object storage. Every method raises StoreUnavailable where the store does not do what was asked.
+
+    Both adapters pass the suite in tests/contract/test_object_store.py.
+    """
+
+    def put(self, address: S3Address, body: bytes) -> None:
+        """Store a whole object, replacing any other at once; the bucket is made where it does not exist."""
+        ...
+
+    def upload(self, path: Path, address: S3Address) -> None:
+        """Store a whole file as an object, without holding it in memory."""
+        ...
+
+    def get(self, address: S3Address) -> bytes:
+        """The object's bytes. Raises ObjectMissing."""
+        ...
+
+    def download(self, address: S3Address, path: Path) -> None:
+        """Write the object to a file whose folder exists, without holding it in memory. Raises ObjectMissing."""
+        ...
+
+    def size(self, address: S3Address) -> int:
+        """The object's size in bytes. Raises ObjectMissing."""
+        ...
+
+    def list(self, prefix: S3Address) -> Iterator[StoredObject]:
+        """Every object whose key starts with the prefix's key, by key in UTF-8 order; none where the bucket is not."""
+        ...
+
+    def delete(self, address: S3Address) -> None:
+        """Remove the object; nothing happens where there is none."""
+        ...
