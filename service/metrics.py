@@ -1,8 +1,8 @@
 """Every metric that Sextant exports, declared once: name with unit, kind, help, bounded labels.
 
-What lives here: the table, and the function that makes one row real in a registry. What does not: measuring (the roles do).
-Label values are bounded: endpoints, variants and schedules are registered names, classes come from the model card or are
-`other`, reasons, outcomes and statuses from enumerations. Checked in tests/unit/test_metrics.py.
+What lives here: the table, and the function that makes one row real in a registry. What does not: measuring (the
+roles do). Label values are bounded: endpoints, variants and schedules are registered names, classes come from the
+model card or are `other`, reasons, outcomes and statuses from enumerations. Checked in tests/unit/test_metrics.py.
 """
 
 from dataclasses import dataclass

@@ -36,7 +36,7 @@ class Variable(StrEnum):
     CAPTURE_PREFIX = "sagemaker_endpoint_datacapture_prefix"
     BASELINE_CONSTRAINTS = "baseline_constraints"
     BASELINE_STATISTICS = "baseline_statistics"
-    MODEL_PACKAGE = "SEXTANT_MODEL_PACKAGE"  # ours: the unpacked model package, where the monitor asks for it
+    MODEL_CARD = "SEXTANT_MODEL_CARD"  # ours: local path of the model card, where the endpoint's model has one
 
 
 @dataclass(frozen=True, slots=True)

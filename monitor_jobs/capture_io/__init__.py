@@ -1,0 +1,22 @@
+"""Capture files: writing one line fast, reading predictions fast, cutting a window out, listing records for people.
+
+What lives here: bytes to lines, lines to columns of predictions, and the reason for every line that is none. What does
+not: the format itself (contract.capture), the spool (service.endpoint), counting and judging (the analyses).
+"""
+
+from monitor_jobs.capture_io.blocks import MAX_LINE_BYTES
+from monitor_jobs.capture_io.predictions import PredictionColumns, read_predictions
+from monitor_jobs.capture_io.read import UnreadableLine, read_records
+from monitor_jobs.capture_io.staging import copy_lines_inside
+from monitor_jobs.capture_io.write import CapturedBody, capture_line
+
+__all__ = [
+    "MAX_LINE_BYTES",
+    "CapturedBody",
+    "PredictionColumns",
+    "UnreadableLine",
+    "capture_line",
+    "copy_lines_inside",
+    "read_predictions",
+    "read_records",
+]

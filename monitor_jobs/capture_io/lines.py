@@ -1,0 +1,206 @@
+"""One capture line: its record, or the reason why there is none.
+
+What lives here: the part of a record that reading needs, its decoding, and the classification of everything else. What
+does not: the prediction inside the answer (answers), windows (placement).
+"""
+
+import functools
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from monitor_jobs.capture_io.blocks import Block, LongLine, read_blocks
+from monitor_jobs.contract.capture import Encoding, UnreadableReason
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.window import parse_timestamp
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+CHUNK_BYTES: Final = 1 << 20
+JSON_SPACE: Final = b" \t\r\n"
+NO_TIME: Final = int(np.iinfo(np.int64).min)  # stands for the time of a line whose time cannot be read
+INCOMPLETE_CHARACTER: Final = "unexpected end of data"  # UnicodeDecodeError.reason where a character is cut short
+
+
+class Output(msgspec.Struct, gc=False, frozen=True, rename="camel"):
+    """The captured answer."""
+
+    data: str
+    encoding: Encoding
+    observed_content_type: str = ""
+
+
+class CaptureHalves(msgspec.Struct, gc=False, frozen=True, rename="camel"):
+    """The answer, which every monitor needs; the request is passed over."""
+
+    endpoint_output: Output
+
+
+class Metadata(msgspec.Struct, gc=False, frozen=True, rename="camel"):
+    """Who and when."""
+
+    event_id: str
+    inference_time: str
+    inference_id: str | None = None
+
+
+class Line(msgspec.Struct, gc=False, frozen=True, rename="camel"):
+    """What reading needs of a record; other fields are passed over."""
+
+    capture_data: CaptureHalves
+    event_metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a line holds no record, and its own time in microseconds since 1970, or NO_TIME."""
+
+    reason: UnreadableReason
+    time_us: int = NO_TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Neighbouring lines, blank ones left out: records, and between them refusals.
+
+    numbers int64 [n]: line numbers of the records; times_us int64 [n]: their inferenceTime in microseconds since 1970, or
+    NO_TIME where it is no time: such a record is WRONG_SCHEMA. refused_at [m]: how many of these records come before each of the m refusals.
+    """
+
+    lines: list[Line]
+    numbers: npt.NDArray[np.int64]
+    times_us: npt.NDArray[np.int64]
+    refusals: list[Refusal]
+    refused_at: list[int]
+
+
+NOTHING: Final = Decoded([], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), [], [])
+
+_decode: Final = msgspec.json.Decoder(Line).decode
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decode_chunks(path: Path) -> Iterator[Decoded]:
+    """Every line of a file, decoded, or refused as `refusal_of` says; a line too long to hold is TOO_LONG.
+
+    In chunks of CHUNK_BYTES, or of one line where that is longer. Raises OSError where the file cannot be read.
+    """
+    chunk, held_bytes = _Chunk(first_line=1), 0
+    for block in read_blocks(path):
+        chunk.add(block)
+        held_bytes += 0 if isinstance(block, LongLine) else len(block.text)
+        if held_bytes >= CHUNK_BYTES:
+            yield chunk.decoded()
+            chunk, held_bytes = _Chunk(chunk.next_line), 0
+    yield chunk.decoded()
+
+
+def decode_line(raw: bytes) -> Line:
+    """The record of one line. Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError where it is none."""
+    raw.decode()  # the decoder does not look into the strings that it passes over
+    return _decode(raw)
+
+
+def refusal_of(raw: bytes) -> Refusal:
+    """Why a line that is not blank holds no record; the first of these that fits.
+
+    NUL: a raw NUL byte. TRUNCATED: valid up to its end, which comes too early, be it within a character. NOT_UTF8.
+    MALFORMED: not JSON otherwise. WRONG_SCHEMA: JSON, but without an answer, an id or a legible time; the time is kept
+    where there is one. Checked in tests/unit/test_capture_io_lines.py.
+    """
+    if b"\0" in raw:
+        return Refusal(UnreadableReason.NUL)
+    try:
+        value = orjson.loads(raw.strip(JSON_SPACE).decode())
+    except UnicodeDecodeError as error:
+        cut_short = error.reason == INCOMPLETE_CHARACTER
+        return Refusal(UnreadableReason.TRUNCATED if cut_short else UnreadableReason.NOT_UTF8)
+    except orjson.JSONDecodeError as error:
+        ended = error.pos >= len(error.doc)
+        return Refusal(UnreadableReason.TRUNCATED if ended else UnreadableReason.MALFORMED)
+    return Refusal(UnreadableReason.WRONG_SCHEMA, _time_within(value))
+
+
+def time_of(raw: bytes) -> int:
+    """The inferenceTime of one line in microseconds since 1970, or NO_TIME, as `decode_block` finds it."""
+    try:
+        return microseconds_of(decode_line(raw).event_metadata.inference_time)
+    except _UNDECODABLE:
+        return refusal_of(raw).time_us
+
+
+@functools.lru_cache(maxsize=4096)
+def microseconds_of(text: str) -> int:
+    """Microseconds since 1970 of an ISO 8601 text (UTC where it names no zone), or NO_TIME."""
+    try:
+        return (parse_timestamp(text) - EPOCH) // MICROSECOND
+    except (BadInput, OverflowError):
+        return NO_TIME
+
+
+class _Chunk:
+    """Gathers the lines of some blocks."""
+
+    def __init__(self, first_line: int) -> None:
+        self._first_line = first_line
+        self._lines: list[Line] = []
+        self._refusals: list[Refusal] = []
+        self._refused_at: list[int] = []
+        self._skipped: list[int] = []  # positions among all lines that hold no record
+
+    @property
+    def next_line(self) -> int:
+        return self._first_line + len(self._lines) + len(self._skipped)
+
+    def add(self, block: Block | LongLine) -> None:
+        if isinstance(block, LongLine):
+            self._refuse(Refusal(UnreadableReason.TOO_LONG))
+            return
+        decode = _decode if block.text.isascii() else decode_line
+        for raw in _undecodable(block.text, decode, self._lines):
+            self._refuse(refusal_of(raw) if raw.strip(JSON_SPACE) else None)
+
+    def decoded(self) -> Decoded:
+        numbers = np.arange(self._first_line, self.next_line, dtype=np.int64)
+        times_us = [microseconds_of(line.event_metadata.inference_time) for line in self._lines]
+        return Decoded(
+            self._lines,
+            np.delete(numbers, self._skipped),
+            np.array(times_us, dtype=np.int64),
+            self._refusals,
+            self._refused_at,
+        )
+
+    def _refuse(self, refusal: Refusal | None) -> None:
+        self._skipped.append(len(self._lines) + len(self._skipped))
+        if refusal:
+            self._refusals.append(refusal)
+            self._refused_at.append(len(self._lines))
+
+
+def _undecodable(text: bytes, decode: Callable[[bytes], Line], lines: list[Line]) -> Iterator[bytes]:
+    """Appends what can be decoded to `lines`, and stops at each line that cannot to yield it."""
+    stream = io.BytesIO(text)
+    while True:
+        try:
+            # extend and map loop in C, keep what came before an error, and go on behind the offending line
+            lines.extend(map(decode, stream))
+        except _UNDECODABLE:
+            end = stream.tell()
+            yield text[text.rfind(b"\n", 0, end - 1) + 1 : end]
+        else:
+            return
+
+
+def _time_within(value: Any) -> int:  # noqa: ANN401  any JSON value
+    metadata = value.get("eventMetadata") if isinstance(value, dict) else None
+    text = metadata.get("inferenceTime") if isinstance(metadata, dict) else None
+    return microseconds_of(text) if isinstance(text, str) else NO_TIME

@@ -1,0 +1,187 @@
+"""The shell that runs a monitor inside a processing container, and the only reader of that container's environment.
+
+What lives here: `run`, from variables and captures to report files, message and exit code. What does not: what a
+monitor measures (its own folder), file access (job_files), the container's names (contract.container).
+"""
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial, reduce
+from pathlib import Path
+from typing import TypeVar
+
+from monitor_jobs.contract.container import ContainerPaths, cloudwatch_line, completion_message
+from monitor_jobs.contract.errors import SextantError
+from monitor_jobs.contract.report import (
+    CONSTRAINTS_FILE,
+    REPORT_FILE,
+    STATISTICS_FILE,
+    VIOLATIONS_FILE,
+    VIOLATIONS_FILE_ALIAS,
+    Measurement,
+    Report,
+    UnreadableLines,
+    violations_json,
+)
+from monitor_jobs.contract.window import Window
+from monitor_jobs.fleet import LocalFleet
+from monitor_jobs.job_files import (
+    capture_files,
+    read_baseline,
+    write_cloudwatch_metrics,
+    write_message,
+    write_outputs,
+)
+from monitor_jobs.job_settings import JobSettings, parse_settings
+from monitor_jobs.monitor import Baseline, CaptureFile, Monitor, SettingsT, Summary, SummaryT, Verdict
+
+ResultT = TypeVar("ResultT")
+
+WORTH_A_FLEET_BYTES = 64 * 2**20  # below it, workers take longer to start than one process to read
+SECOND = timedelta(seconds=1)
+
+
+def run(monitor: Monitor[SettingsT, SummaryT], argv: Sequence[str]) -> int:
+    """The exit code of one run: 0 with or without violations, 1 where there is no verdict to be had.
+
+    What goes wrong on purpose is one sentence on stderr and in the exit message; a bug leaves its traceback there too.
+    Developer guide, "Container contract outputs"; proved on real processes by tests/contract/test_container_contract.py
+    """
+    paths = ContainerPaths(_arguments(monitor.name, argv))
+    try:
+        _perform(monitor, paths, os.environ)
+    except SextantError as error:
+        sentence = "; ".join([str(error), *getattr(error, "__notes__", [])])
+        write_message(paths, sentence)
+        sys.stderr.write(f"{sentence}\n")
+        return 1
+    except Exception as error:
+        write_message(paths, f"{monitor.name} failed unexpectedly, its log says where: {error!r}")
+        raise
+    return 0
+
+
+def _arguments(name: str, argv: Sequence[str]) -> Path:
+    parser = argparse.ArgumentParser(prog=f"python -m monitor_jobs.{name}", description=f"Run the {name} monitor.")
+    parser.add_argument("--root", type=Path, default=Path("/"), help="where the container's / lies (default: /)")
+    root: Path = parser.parse_args(argv).root
+    return root
+
+
+def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, environment: Mapping[str, str]) -> None:
+    job = parse_settings(environment, paths)
+    settings = monitor.settings(environment, read_baseline(job))
+    files = capture_files(job)
+    size = sum(file.path.stat().st_size for file in files)
+    fleet = LocalFleet(_workers(job, size))
+    _say(f"{monitor.name}: {len(files)} capture files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
+    results = fleet.map(partial(monitor.summarise_file, settings=settings), files)
+    summary = reduce(monitor.merge, _with_progress(results, files), monitor.empty())
+    if job.suggests_baseline:
+        _leave_baseline(monitor.suggest_baseline(summary), job, paths, summary)
+    else:
+        verdict = monitor.judge(summary, settings)
+        _leave_verdict(verdict, _report(verdict, monitor.name, job, summary), job, paths)
+
+
+def _workers(job: JobSettings, size: int) -> int:
+    if job.workers is not None:
+        return job.workers
+    return min(2, os.cpu_count() or 1) if size >= WORTH_A_FLEET_BYTES else 1
+
+
+def _with_progress(results: Iterable[ResultT], files: Sequence[CaptureFile]) -> Iterator[ResultT]:
+    step = math.ceil(len(files) / 10)
+    for number, result in enumerate(results, start=1):
+        yield result
+        if number % step == 0 or number == len(files):
+            _say(f"read {number} of {len(files)} files")
+
+
+def _leave_verdict(verdict: Verdict, report: Report, job: JobSettings, paths: ContainerPaths) -> None:
+    for line in _summary_lines(verdict, report):
+        _say(line)
+    if job.publishes_metrics:
+        write_cloudwatch_metrics(paths, _metric_lines(report, job.schedule))
+    write_message(paths, _message(verdict))
+    violations = violations_json(verdict.violations)
+    files = {
+        STATISTICS_FILE: verdict.statistics.to_json(),
+        VIOLATIONS_FILE: violations,
+        VIOLATIONS_FILE_ALIAS: violations,
+        REPORT_FILE: report.to_json(),  # last: who finds it finds the others complete
+    }
+    write_outputs(job.output, files)
+
+
+def _leave_baseline(baseline: Baseline, job: JobSettings, paths: ContainerPaths, summary: Summary) -> None:
+    message = f"Completed: Baseline suggested from {summary.predictions} predictions in {summary.records} records."
+    write_message(paths, message)
+    files = {STATISTICS_FILE: baseline.statistics, CONSTRAINTS_FILE: baseline.constraints}
+    write_outputs(job.output, {name: file.to_json() for name, file in files.items() if file})
+    _say(message)
+
+
+def _report(verdict: Verdict, name: str, job: JobSettings, summary: Summary) -> Report:
+    window = job.window or _span(summary)
+    return Report(
+        monitor=name,
+        endpoint=job.endpoint,
+        window_start=window.start,
+        window_end=window.end,
+        records=summary.records,
+        predictions=summary.predictions,
+        unreadable=UnreadableLines(by_reason=dict(summary.unreadable)),
+        measurements=verdict.measurements,
+        violations=verdict.violations,
+    )
+
+
+def _span(summary: Summary) -> Window:
+    """The times that were seen; the second before now where there were none."""
+    if summary.earliest is None or summary.latest is None:
+        now = datetime.now(UTC)
+        return Window(now - SECOND, now)
+    return Window(datetime.fromtimestamp(summary.earliest, UTC), datetime.fromtimestamp(summary.latest, UTC) + SECOND)
+
+
+def _message(verdict: Verdict) -> str:
+    if verdict.remark and not verdict.violations:
+        return verdict.remark
+    return completion_message(len(verdict.violations))
+
+
+def _summary_lines(verdict: Verdict, report: Report) -> Iterator[str]:
+    yield f"{report.predictions} predictions in {report.records} records, {report.unreadable.total} lines unreadable"
+    yield from (_measurement_line(measurement) for measurement in report.measurements)
+    yield from (f"VIOLATION {row.constraint_check_type}: {row.description}" for row in report.violations)
+    yield _message(verdict)
+
+
+def _measurement_line(measurement: Measurement) -> str:
+    limit = "" if measurement.limit is None else f" (limit {measurement.keeps} {measurement.limit:g})"
+    return f"{measurement.name} = {measurement.value:.6g} {measurement.unit}{limit}"
+
+
+def _metric_lines(report: Report, schedule: str) -> list[str]:
+    # CloudWatch takes no NaN: such a value is in the report, and a violation where it has a limit.
+    return [
+        cloudwatch_line(
+            name=measurement.name,
+            value=measurement.value,
+            at=report.window_end,
+            endpoint=report.endpoint,
+            schedule=schedule,
+        )
+        for measurement in report.measurements
+        if math.isfinite(measurement.value)
+    ]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

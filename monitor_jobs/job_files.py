@@ -1,0 +1,87 @@
+"""The files of one run: finding captures, reading the baseline and the model card, writing what is left behind.
+
+What lives here: file access. What does not: what the files say (contract), when they are written (job).
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from monitor_jobs.contract.capture import CAPTURE_SUFFIX, SIDE_FOLDER
+from monitor_jobs.contract.container import ContainerPaths, clip_message
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.model_package import ModelCard
+from monitor_jobs.contract.report import Constraints, Statistics
+from monitor_jobs.job_settings import JobSettings
+from monitor_jobs.monitor import Baseline, CaptureFile
+
+FileT = TypeVar("FileT", bound=BaseModel)
+
+
+def capture_files(settings: JobSettings) -> list[CaptureFile]:
+    """Every regular `*.jsonl` file below the dataset, by object key; links are passed over, for they may lead anywhere.
+
+    Raises BadInput where there is no such folder.
+    """
+    if not settings.dataset.is_dir():
+        raise BadInput(f"no folder {settings.dataset}: set dataset_source to where the captures are")
+    card = _read(settings.model_card, ModelCard) or ModelCard()
+    found = [(_object_key(path, settings.dataset), path) for path in _regular_files(settings.dataset)]
+    return [CaptureFile(path, object_key, settings.window, card) for object_key, path in sorted(found)]
+
+
+def read_baseline(settings: JobSettings) -> Baseline:
+    """The baseline files that the environment names; raises BadInput where one is absent or not what it should be."""
+    return Baseline(
+        statistics=_read(settings.baseline_statistics, Statistics),
+        constraints=_read(settings.baseline_constraints, Constraints),
+    )
+
+
+def write_outputs(folder: Path, files: Mapping[str, str]) -> None:
+    """Write texts under their names, in order: who watches for the last name finds the others complete."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def write_message(paths: ContainerPaths, message: str) -> None:
+    """Leave the exit message; the platform keeps its first 1,024 bytes."""
+    paths.message.parent.mkdir(parents=True, exist_ok=True)
+    paths.message.write_bytes(clip_message(message))
+
+
+def write_cloudwatch_metrics(paths: ContainerPaths, lines: list[str]) -> None:
+    """Leave metrics for the platform to publish."""
+    paths.cloudwatch_metrics.parent.mkdir(parents=True, exist_ok=True)
+    paths.cloudwatch_metrics.write_text("".join(lines), encoding="utf-8")
+
+
+def _regular_files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != SIDE_FOLDER]
+        candidates = (Path(parent, name) for name in names if name.endswith(CAPTURE_SUFFIX))
+        found += [path for path in candidates if path.is_file() and not path.is_symlink()]
+    return found
+
+
+def _object_key(path: Path, dataset: Path) -> str:
+    # A file name may hold bytes that are no UTF-8; a report may not.
+    return os.fsencode(path.relative_to(dataset).as_posix()).decode(errors="replace")
+
+
+def _read(path: Path | None, kind: type[FileT]) -> FileT | None:
+    if path is None:
+        return None
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BadInput(f"{path} is no {kind.__name__.lower()} file: {place}: {first['msg'].lower()}") from error

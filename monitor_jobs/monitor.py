@@ -1,0 +1,102 @@
+"""What a capture monitor is to the shell that runs it: three pure functions, and their settings.
+
+What lives here: the protocol and the values that cross it. What does not: any monitor (one folder each), and the shell
+(job), which knows nothing of a monitor beyond this page.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from monitor_jobs.contract.model_package import ModelCard
+from monitor_jobs.contract.report import Constraints, Measurement, Statistics, Violation
+from monitor_jobs.contract.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFile:
+    """One capture file to read: where it lies, its path below the dataset, the times that count, the model's card."""
+
+    path: Path
+    object_key: str
+    window: Window | None
+    card: ModelCard
+
+    def __str__(self) -> str:
+        return self.object_key
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What earlier data taught: either file may be absent."""
+
+    statistics: Statistics | None = None
+    constraints: Constraints | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a monitor concludes from a window; `remark` says in one sentence why it withheld a verdict."""
+
+    measurements: tuple[Measurement, ...]
+    violations: tuple[Violation, ...]
+    statistics: Statistics
+    remark: str = ""
+
+
+class Summary(Protocol):
+    """What every monitor's summary can say of the data that it stands for; times are epoch seconds."""
+
+    @property
+    def records(self) -> int:
+        """Readable records."""
+
+    @property
+    def predictions(self) -> int:
+        """Predictions in them; a batch holds several."""
+
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        """Unreadable lines by reason."""
+
+    @property
+    def earliest(self) -> int | None:
+        """The first prediction's time; None where there is none."""
+
+    @property
+    def latest(self) -> int | None:
+        """The last prediction's time; None where there is none."""
+
+
+SettingsT = TypeVar("SettingsT")
+SummaryT = TypeVar("SummaryT", bound=Summary)
+
+
+class Monitor(Protocol[SettingsT, SummaryT]):
+    """One monitor. It is sent to worker processes with its settings, so all of it can be pickled.
+
+    `merge` is associative and commutative, and `empty()` is its identity: any sharding gives the same verdict.
+    """
+
+    @property
+    def name(self) -> str:
+        """The monitor's module name below monitor_jobs."""
+
+    def settings(self, environment: Mapping[str, str], baseline: Baseline) -> SettingsT:
+        """The settings for a run; raises BadInput naming the variable or field that does not fit."""
+
+    def empty(self) -> SummaryT:
+        """The summary of nothing."""
+
+    def summarise_file(self, file: CaptureFile, settings: SettingsT) -> SummaryT:
+        """What is kept of one capture file; may read that file and nothing else."""
+
+    def merge(self, left: SummaryT, right: SummaryT) -> SummaryT:
+        """The summary of two disjoint parts together."""
+
+    def judge(self, summary: SummaryT, settings: SettingsT) -> Verdict:
+        """The verdict on a whole window."""
+
+    def suggest_baseline(self, summary: SummaryT) -> Baseline:
+        """Statistics and suggested limits from data known to be good; raises BadInput where there is too little."""

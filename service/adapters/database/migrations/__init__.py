@@ -1,0 +1,1 @@
+"""Schema revisions, run in order by alembic at start."""

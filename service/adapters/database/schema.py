@@ -1,0 +1,143 @@
+"""The schema, one table a record. Changing it needs a migration.
+
+Tests/integration/test_database.py compares the two.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy.types import TypeDecorator
+
+from service.core.records import ExecutionOrigin
+from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
+
+NAMING = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+metadata = MetaData(naming_convention={**NAMING, "pk": "pk_%(table_name)s"})
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC times, which SQLite would hand back without their zone."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Store UTC without a zone."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Word(TypeDecorator[StrEnum]):
+    """A member of a string enumeration, stored as its value."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Store the value; refuse a word the enumeration does not have."""
+        return None if value is None else self.words(value).value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:  # noqa: ANN401, ARG002
+        """Give the member back."""
+        return None if value is None else self.words(value)
+
+
+def _name(column: str = "name") -> Column[str]:
+    return Column(column, String(128), primary_key=True)
+
+
+def _time(column: str) -> Column[datetime]:
+    return Column(column, UtcDateTime(), nullable=False)
+
+
+def _version() -> Column[int]:
+    return Column("version", Integer, nullable=False, default=0)
+
+
+models = Table("models", metadata, _name(), _time("created_at"), Column("request", JSON, nullable=False), _version())
+
+endpoint_configs = Table(
+    "endpoint_configs", metadata, _name(), _time("created_at"), Column("request", JSON, nullable=False), _version()
+)
+
+endpoints = Table(
+    "endpoints",
+    metadata,
+    _name(),
+    Column("config_name", String(128), nullable=False),
+    Column("status", Word(EndpointStatus), nullable=False),
+    _time("created_at"),
+    _time("modified_at"),
+    Column("failure_reason", Text),
+    Column("running", JSON, nullable=False),
+    _version(),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    _name(),
+    Column("status", Word(ScheduleStatus), nullable=False),
+    _time("created_at"),
+    _time("modified_at"),
+    Column("endpoint_name", String(128), nullable=False),
+    Column("request", JSON, nullable=False),
+    _time("covered_until"),
+    Column("missed_slots", Integer, nullable=False),
+    _version(),
+)
+
+executions = Table(
+    "executions",
+    metadata,
+    _name("id"),
+    Column("schedule_name", String(128), nullable=False),
+    _time("scheduled_at"),
+    Column("origin", Word(ExecutionOrigin), nullable=False),
+    _time("window_start"),
+    _time("window_end"),
+    Column("status", Word(ExecutionStatus), nullable=False),
+    _time("created_at"),
+    _time("modified_at"),
+    Column("endpoint_name", String(128), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("lease_owner", String(64)),
+    Column("lease_until", UtcDateTime()),
+    Column("processing_job_name", String(128)),
+    Column("failure_reason", Text),
+    Column("exit_message", Text),
+    Column("window_records", Integer),
+    Column("violations", Integer),
+    _version(),
+    UniqueConstraint("schedule_name", "scheduled_at"),
+    Index("ix_executions_status", "status"),
+)
+
+processing_jobs = Table(
+    "processing_jobs",
+    metadata,
+    _name(),
+    Column("status", Word(ProcessingJobStatus), nullable=False),
+    _time("created_at"),
+    _time("modified_at"),
+    Column("request", JSON, nullable=False),
+    Column("schedule_name", String(128)),
+    Column("started_at", UtcDateTime()),
+    Column("ended_at", UtcDateTime()),
+    Column("exit_code", Integer),
+    Column("exit_message", Text),
+    Column("failure_reason", Text),
+    Column("handle", JSON(none_as_null=True)),
+    Column("metrics", JSON, nullable=False),
+    _version(),
+    Index("ix_processing_jobs_status", "status"),
+)

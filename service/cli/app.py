@@ -1,0 +1,105 @@
+"""The command tree, and the way errors become exit codes."""
+
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
+from service.cli import baseline, capture, doctor, endpoint, executions, report, schedule
+from service.cli.output import AsJson, print_fields, print_json, print_table, say
+
+EXIT_CODES: tuple[tuple[type[SextantError], int], ...] = (
+    (NotFound, 3),
+    (Conflict, 4),
+    (BadInput, 5),
+    (SextantError, 1),
+)
+
+app = typer.Typer(
+    name="sextant",
+    help="Self-hosted model monitoring that speaks SageMaker's wire contracts.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+app.add_typer(endpoint.app, name="endpoint")
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(executions.app, name="executions")
+app.add_typer(baseline.app, name="baseline")
+app.add_typer(report.app, name="report")
+app.add_typer(capture.app, name="capture")
+app.command("doctor")(doctor.doctor)
+
+
+@app.command()
+def up() -> None:
+    """Run control, scheduler and endpoints on this machine until Ctrl-C."""
+    from service.cli.client import load
+    from service.processes import run_all
+
+    run_all(load(), announce=lambda url: say(f"Sextant is up at {url} (Ctrl-C stops it)"))
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards and print URLs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a digits model, capture its traffic, judge a clean and an attacked window, raise the alarm."""
+    from service.demo.story import tell
+
+    outcome = tell(keep=keep)
+    if as_json:
+        print_json(outcome)
+
+
+@app.command()
+def settings(as_json: AsJson = False) -> None:
+    """List every setting: its environment variable, value, and what it means."""
+    from service.cli.client import load
+    from service.settings import Settings, variable_of
+
+    values = load()
+    rows = [
+        {"Variable": variable_of(name), "Value": getattr(values, name), "Meaning": field.description}
+        for name, field in Settings.model_fields.items()
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(["Variable", "Value", "Meaning"], rows, empty="no settings")
+
+
+@app.command()
+def version(as_json: AsJson = False) -> None:
+    """Print the installed version."""
+    from importlib.metadata import version as installed
+
+    fields = {"sextant": installed("sextant"), "python": sys.version.split()[0]}
+    if as_json:
+        print_json(fields)
+    else:
+        print_fields(fields)
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the command line; ends the process with the exit code of what happened."""
+    sys.exit(exit_code(lambda: app(arguments, standalone_mode=True)))
+
+
+def exit_code(command: Callable[[], object]) -> int:
+    """The exit code of a command: an error a user can act on is one sentence on standard error, never a traceback."""
+    try:
+        command()
+    except SextantError as error:
+        say(f"sextant: {error}")
+        return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0

@@ -1,0 +1,139 @@
+"""The command line's side of the operation table: AWS's JSON 1.1 over HTTP, and waiting with progress shown."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
+
+if TYPE_CHECKING:
+    from monitor_jobs.object_store import ObjectStore
+    from service.settings import Settings
+
+Found = TypeVar("Found")
+POLL_SECONDS = 0.2
+REQUEST_SECONDS = 70.0
+URL_VARIABLE = "SEXTANT_URL"
+
+
+class Unreachable(SextantError):
+    """No control process answers."""
+
+
+class Client:
+    """Calls operations at one address."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def call(self, operation: str, **request: object) -> dict[str, Any]:
+        """The operation's answer.
+
+        Raises NotFound, Conflict or BadInput as its error code says, Unreachable where none comes.
+        """
+        headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+        answer = self._send("POST", "/", headers=headers, content=json.dumps(request))
+        content = json.loads(answer.content or b"{}")
+        if answer.is_success:
+            return dict(content)
+        raise _error(str(content.get("__type", "")), str(content.get("message", answer.text)))
+
+    def pages(self, operation: str, rows: str, **request: object) -> list[dict[str, Any]]:
+        """All rows of a list operation, page after page."""
+        found: list[dict[str, Any]] = []
+        token: dict[str, object] = {}
+        while True:
+            answer = self.call(operation, MaxResults=100, **request, **token)
+            found += answer[rows]
+            if "NextToken" not in answer:
+                return found
+            token = {"NextToken": answer["NextToken"]}
+
+    def text(self, path: str) -> str:
+        """A page's text. Raises NotFound with its sentence."""
+        answer = self._send("GET", path)
+        if not answer.is_success:
+            raise NotFound(answer.text)
+        return str(answer.text)
+
+    def invoke(self, endpoint: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """The model's answer. Raises BadInput with the runtime API's message."""
+        answer = self._send("POST", f"/endpoints/{endpoint}/invocations", headers=dict(headers), content=body)
+        if not answer.is_success:
+            raise BadInput(f"{answer.status_code} {answer.headers.get('x-amzn-ErrorType', '')}: {answer.text}")
+        return bytes(answer.content)
+
+    def _send(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 -- httpx loads only when needed
+        import httpx
+
+        try:
+            return httpx.request(method, self.url + path, timeout=REQUEST_SECONDS, **options)
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                f"{self.url} does not answer ({error}): start `sextant up`, or set {URL_VARIABLE}"
+            ) from error
+
+
+def connect() -> Client:
+    """The client of SEXTANT_URL, else of the `sextant up` that uses the data folder, else of the configured address."""
+    url = os.environ.get(URL_VARIABLE)
+    if url:
+        return Client(url.rstrip("/"))
+    settings = load()
+    written = _written_url(settings.data)
+    return Client(written or f"http://{settings.host}:{settings.port}")
+
+
+def load() -> "Settings":
+    """The settings of this environment."""
+    from service.settings import load_settings
+
+    return load_settings()
+
+
+def store() -> "ObjectStore":
+    """The object store of this environment's settings."""
+    from service.wiring import open_store
+
+    return open_store(load())
+
+
+def wait_for(look: Callable[[], Found | None], *, what: str, timeout_seconds: float) -> Found:
+    """What `look` finds, once it finds something; shows a spinner. Raises SextantError when the time is up."""
+    from rich.console import Console
+
+    deadline = time.monotonic() + timeout_seconds
+    with Console(stderr=True).status(what):
+        while (found := look()) is None:
+            if time.monotonic() >= deadline:
+                raise SextantError(f"{what}: not done after {timeout_seconds:.0f} s")
+            time.sleep(POLL_SECONDS)
+    return found
+
+
+def local_time(epoch_seconds: float | None) -> str:
+    """A wire time for people, in UTC."""
+    if epoch_seconds is None:
+        return ""
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _written_url(data: Path) -> str | None:
+    from service.processes import url_file
+
+    try:
+        return str(json.loads(url_file(data).read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _error(code: str, message: str) -> SextantError:
+    if code == "ResourceNotFound" or message.startswith("Could not find"):
+        return NotFound(message)
+    if code == "ResourceInUse" or message.startswith("Cannot create already existing"):
+        return Conflict(message)
+    return BadInput(f"{code}: {message}")

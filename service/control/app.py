@@ -1,0 +1,83 @@
+"""The control process's HTTP: SageMaker's control plane and runtime, /metrics, and Prometheus's list of targets."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from monitor_jobs.object_store import ObjectStore
+from service.control.gateway import MODEL_TIMEOUT, Gateway
+from service.control.job_logs import job_log
+from service.control.monitoring_metrics import MonitoringCollector
+from service.control.protocol import dispatcher
+from service.control.sagemaker.context import Context
+from service.core.ports import Database
+from service.core.records import Query
+from service.local_only import LocalOnly
+from service.settings import Settings
+
+
+def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASGIApp:
+    """The ASGI application of the control process."""
+
+    def new_context() -> Context:
+        return Context(database, store, datetime.now(UTC), settings.region, settings.account)
+
+    client = httpx.AsyncClient(timeout=MODEL_TIMEOUT, limits=httpx.Limits(max_connections=None))
+    log_group = f"arn:aws:logs:{settings.region}:{settings.account}:log-group:/aws/sagemaker/Endpoints"
+    gateway = Gateway(database, client, log_group)
+    app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(client))
+    app.add_route("/", dispatcher(new_context), methods=["POST"])
+    app.add_route("/endpoints/{name}/invocations", gateway.invoke, methods=["POST"])
+    app.add_route("/ping", _ping, methods=["GET"])
+    app.add_route("/metrics", _metrics(database), methods=["GET"])
+    app.add_route("/prometheus/targets", _targets(database), methods=["GET"])
+    app.add_route("/processing-jobs/{name}/log", job_log(settings.data / "jobs"), methods=["GET"])
+    return LocalOnly(app)
+
+
+Route = Callable[[Request], Awaitable[Response]]
+
+
+def _closing(client: httpx.AsyncClient) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    return lifespan
+
+
+async def _ping(_request: Request) -> Response:
+    return Response()
+
+
+def _metrics(database: Database) -> Route:
+    registry = CollectorRegistry()
+    registry.register(MonitoringCollector(database, lambda: datetime.now(UTC)))
+
+    async def metrics(_request: Request) -> Response:
+        return Response(await run_in_threadpool(generate_latest, registry), media_type=CONTENT_TYPE_LATEST)
+
+    return metrics
+
+
+def _targets(database: Database) -> Route:
+    # Prometheus's HTTP service discovery: endpoints take free ports, so their addresses are asked for, not configured.
+    async def targets(_request: Request) -> Response:
+        endpoints = await run_in_threadpool(database.endpoints.find, Query())
+        rows = [
+            {"targets": [variant["handle"]["address"].removeprefix("http://")], "labels": {"job": "sextant-endpoint"}}
+            for endpoint in endpoints
+            for variant in endpoint.running
+        ]
+        return JSONResponse(rows)
+
+    return targets

@@ -1,0 +1,114 @@
+"""InvokeEndpoint: `POST /endpoints/{name}/invocations` forwarded to the endpoint's process, errors in AWS's table.
+
+Follows the runtime API: 400 ValidationError for an unknown endpoint or a body over 6 MiB, 424 ModelError for whatever
+the model answers beyond 2xx, 503 ServiceUnavailable where the process does not answer. Not here: capture (the
+endpoint does it).
+"""
+
+from typing import Final
+
+import httpx
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.core.deployment import MAX_BODY_BYTES
+from service.core.ports import Database
+from service.core.records import EndpointRecord
+from service.core.states import EndpointStatus
+
+SERVING: Final = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK)
+FORWARDED_HEADERS: Final = (
+    "content-type",
+    "accept",
+    "x-amzn-sagemaker-inference-id",
+    "x-amzn-sagemaker-custom-attributes",
+)
+MODEL_TIMEOUT = httpx.Timeout(connect=0.25, read=62.0, write=62.0, pool=62.0)
+
+
+class InvocationError(Exception):
+    """An answer of the runtime API that is no success."""
+
+    def __init__(self, status: int, code: str, message: str, **members: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.members = {"Message": message, "message": message, **members}
+
+    def response(self) -> Response:
+        """The answer as botocore parses it: code in the header, text in the body."""
+        headers = {"x-amzn-ErrorType": self.code}
+        return Response(orjson.dumps(self.members), self.status, headers, "application/json")
+
+
+class Gateway:
+    """Finds the process of an endpoint and forwards invocations to it."""
+
+    def __init__(self, database: Database, client: httpx.AsyncClient, log_group_arn: str) -> None:
+        self._database = database
+        self._client = client
+        self._log_group_arn = log_group_arn
+
+    async def invoke(self, request: Request) -> Response:
+        """The model's answer, or an error of the runtime API."""
+        try:
+            body = await _read(request)
+            variant = await run_in_threadpool(self._variant, request.path_params["name"])
+            answer = await self._forward(variant["address"], body, request)
+            return self._checked(answer, variant["variant"], request.path_params["name"])
+        except InvocationError as error:
+            return error.response()
+
+    def _variant(self, name: str) -> dict[str, str]:
+        record = self._database.endpoints.get(name)
+        if record is None:
+            raise InvocationError(400, "ValidationError", f"Endpoint {name} of account not found.")
+        return _serving_variant(record)
+
+    async def _forward(self, address: str, body: bytes, request: Request) -> httpx.Response:
+        headers = {name: request.headers[name] for name in FORWARDED_HEADERS if name in request.headers}
+        try:
+            return await self._client.post(f"{address}/invocations", content=body, headers=headers)
+        except httpx.TimeoutException as error:
+            raise InvocationError(424, "ModelError", f"Model did not answer in time: {error!r}") from error
+        except httpx.HTTPError as error:
+            raise InvocationError(503, "ServiceUnavailable", f"Endpoint process does not answer: {error!r}") from error
+
+    def _checked(self, answer: httpx.Response, variant: str, name: str) -> Response:
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            raise InvocationError(503, "ServiceUnavailable", _message(answer))
+        if not answer.is_success:
+            raise InvocationError(
+                424,
+                "ModelError",
+                f"Received client error ({answer.status_code}) from {variant}: {_message(answer)}",
+                OriginalStatusCode=answer.status_code,
+                OriginalMessage=_message(answer),
+                LogStreamArn=f"{self._log_group_arn}/{name}",
+            )
+        headers = {"x-Amzn-Invoked-Production-Variant": variant}
+        custom = answer.headers.get("x-amzn-sagemaker-custom-attributes")
+        if custom is not None:
+            headers["X-Amzn-SageMaker-Custom-Attributes"] = custom
+        return Response(answer.content, answer.status_code, headers, answer.headers.get("content-type"))
+
+
+def _serving_variant(record: EndpointRecord) -> dict[str, str]:
+    if record.status not in SERVING or not record.running:
+        raise InvocationError(400, "ValidationError", f"Endpoint {record.name} is {record.status}, not InService.")
+    return {"variant": record.running[0]["variant"], "address": record.running[0]["handle"]["address"]}
+
+
+async def _read(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise InvocationError(400, "ValidationError", f"Request body is longer than {MAX_BODY_BYTES} bytes.")
+    return bytes(body)
+
+
+def _message(answer: httpx.Response) -> str:
+    return answer.text[:1024]

@@ -1,0 +1,114 @@
+"""The monitoring side of /metrics, read from the database at each scrape, so that a restart forgets nothing."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as Family
+from prometheus_client.registry import Collector
+
+from service.core.cron import parse_expression, period
+from service.core.monitoring import MonitoringScheduleConfig
+from service.core.ports import Database
+from service.core.records import EndpointRecord, ExecutionRecord, Query, ScheduleRecord, SortOrder
+from service.core.states import FINAL_EXECUTION_STATUSES, EndpointStatus, ExecutionStatus
+from service.metrics import Kind, Metric, spec_of
+
+FINISHED = (ExecutionStatus.COMPLETED, ExecutionStatus.COMPLETED_WITH_VIOLATIONS)
+
+
+class MonitoringCollector(Collector):
+    """Schedules, executions and endpoints as Prometheus families."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def describe(self) -> Iterable[Family]:
+        """Nothing: registering must not read the database."""
+        return ()
+
+    def collect(self) -> Iterator[Family]:
+        """Every family, with one sample a schedule or endpoint."""
+        families = _Families()
+        for endpoint in self._database.endpoints.find(Query()):
+            _add_endpoint(families, endpoint)
+        for schedule in self._database.schedules.find(Query()):
+            self._add_schedule(families, schedule)
+        yield from families.all()
+
+    def _add_schedule(self, families: "_Families", schedule: ScheduleRecord) -> None:
+        labels = [schedule.name, schedule.endpoint_name]
+        now = self._clock()
+        families.add(Metric.MISSED_SLOTS, labels, schedule.missed_slots)
+        families.add(Metric.SCHEDULE_PERIOD, labels, _period_seconds(schedule, now))
+        self._add_totals(families, schedule, labels)
+        finished = self._last(schedule, FINISHED)
+        since = finished.modified_at if finished else schedule.created_at
+        families.add(Metric.REPORT_AGE, labels, max(0.0, (now - since).total_seconds()))
+        if finished is not None:
+            _add_finished(families, finished, labels)
+            self._add_published(families, finished, labels)
+
+    def _add_totals(self, families: "_Families", schedule: ScheduleRecord, labels: list[str]) -> None:
+        last = self._last(schedule, ())
+        for status in ExecutionStatus:
+            families.add(Metric.EXECUTION_STATE, [*labels, status], last is not None and last.status is status)
+            if status in FINAL_EXECUTION_STATUSES:
+                count = self._database.executions.count(Query(equal={"schedule_name": schedule.name, "status": status}))
+                families.add(Metric.EXECUTIONS, [*labels, status], count)
+
+    def _add_published(self, families: "_Families", execution: ExecutionRecord, labels: list[str]) -> None:
+        name = execution.processing_job_name
+        job = self._database.processing_jobs.get(name) if name else None
+        for metric, value in (job.metrics if job else {}).items():
+            families.add(Metric.MONITOR_VALUE, [*labels, metric], value)
+
+    def _last(self, schedule: ScheduleRecord, statuses: tuple[ExecutionStatus, ...]) -> ExecutionRecord | None:
+        wanted = [{"status": status} for status in statuses] or [{}]
+        newest = (self._newest({"schedule_name": schedule.name, **status}) for status in wanted)
+        return max((row for row in newest if row), key=lambda row: row.scheduled_at, default=None)
+
+    def _newest(self, equal: dict[str, object]) -> ExecutionRecord | None:
+        query = Query(equal=equal, order_by="scheduled_at", order=SortOrder.DESCENDING, limit=1)
+        return next(iter(self._database.executions.find(query)), None)
+
+
+class _Families:
+    def __init__(self) -> None:
+        self._families: dict[Metric, CounterMetricFamily | GaugeMetricFamily] = {}
+
+    def add(self, metric: Metric, labels: list[str], value: float | None) -> None:
+        if value is None:
+            return
+        family = self._families.get(metric)
+        if family is None:
+            family = self._families[metric] = _new_family(metric)
+        family.add_metric(labels, float(value))
+
+    def all(self) -> Iterable[Family]:
+        return self._families.values()
+
+
+def _new_family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:
+    spec = spec_of(metric)
+    kind = CounterMetricFamily if spec.kind is Kind.COUNTER else GaugeMetricFamily
+    return kind(spec.name, spec.help, labels=spec.labels)
+
+
+def _add_endpoint(families: _Families, endpoint: EndpointRecord) -> None:
+    families.add(Metric.ENDPOINT_IN_SERVICE, [endpoint.name], endpoint.status is EndpointStatus.IN_SERVICE)
+
+
+def _add_finished(families: _Families, execution: ExecutionRecord, labels: list[str]) -> None:
+    families.add(Metric.LAST_VIOLATIONS, labels, execution.violations)
+    families.add(Metric.WINDOW_RECORDS, labels, execution.window_records)
+    in_alert = execution.status is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+    families.add(Metric.IN_ALERT, labels, in_alert)
+
+
+def _period_seconds(schedule: ScheduleRecord, now: datetime) -> float | None:
+    times = MonitoringScheduleConfig.model_validate(schedule.request["MonitoringScheduleConfig"]).schedule_config
+    expression = parse_expression(times.schedule_expression, schedule_name=schedule.name)
+    distance = period(expression, now)
+    return None if distance is None else distance.total_seconds()

@@ -1,0 +1,54 @@
+"""What every operation is handed besides its request, and the errors it may answer with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor_jobs.contract.errors import SextantError
+from monitor_jobs.object_store import ObjectStore
+from service.core.names import Resource, arn
+from service.core.ports import Database
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The database, the store, the moment of the request, and where this installation says it is."""
+
+    database: Database
+    store: ObjectStore
+    now: datetime
+    region: str
+    account: str
+
+    def arn(self, kind: Resource, name: str) -> str:
+        """The ARN of a resource of this installation."""
+        return arn(kind, name, region=self.region, account=self.account)
+
+
+class ApiError(SextantError):
+    """An answer of status 400 whose `__type` is the code that AWS gives."""
+
+    code = "ValidationException"
+
+
+class ValidationException(ApiError):
+    """The request does not fit, or names a Model, EndpointConfig or Endpoint that is not there."""
+
+
+class ResourceNotFound(ApiError):
+    """A schedule, execution or job that is not there."""
+
+    code = "ResourceNotFound"
+
+
+class ResourceInUse(ApiError):
+    """The name is taken, or the resource's state forbids this."""
+
+    code = "ResourceInUse"
+
+
+class UnknownOperationException(ApiError):
+    """An operation that is not served."""
+
+    code = "UnknownOperationException"

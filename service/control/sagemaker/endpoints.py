@@ -1,0 +1,177 @@
+"""Operations on EndpointConfig and Endpoint. They write what is wanted; the scheduler process makes it so."""
+
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from monitor_jobs.contract.capture import DataCaptureConfig
+from monitor_jobs.object_store import S3Address
+from service.control.sagemaker.context import Context, Json, ValidationException
+from service.control.sagemaker.listing import Listing, page
+from service.control.sagemaker.models import find_model
+from service.core.names import Resource
+from service.core.records import EndpointConfigRecord, EndpointRecord
+from service.core.states import EndpointStatus, advance
+
+CONFIG_LISTING = Listing(key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
+ENDPOINT_LISTING = Listing(
+    key="name",
+    sort_columns={"Name": "name", "CreationTime": "created_at", "Status": "status"},
+    equal={"StatusEquals": "status"},
+)
+
+
+def create_endpoint_config(request: Json, context: Context) -> Json:
+    """Keeps an EndpointConfig whose models exist and whose data capture can be done."""
+    record = EndpointConfigRecord(str(request["EndpointConfigName"]), context.now, request)
+    _check_variants(record, context)
+    data_capture(record)
+    if context.database.endpoint_configs.get(record.name) is not None:
+        arn = context.arn(Resource.ENDPOINT_CONFIG, record.name)
+        raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
+    context.database.endpoint_configs.add(record)
+    return {"EndpointConfigArn": context.arn(Resource.ENDPOINT_CONFIG, record.name)}
+
+
+def describe_endpoint_config(request: Json, context: Context) -> Json:
+    """The EndpointConfig as sent, with its times."""
+    record = find_endpoint_config(str(request["EndpointConfigName"]), context)
+    arn = context.arn(Resource.ENDPOINT_CONFIG, record.name)
+    return {**record.request, "EndpointConfigArn": arn, "CreationTime": record.created_at}
+
+
+def delete_endpoint_config(request: Json, context: Context) -> Json:
+    """Forgets an EndpointConfig. The SageMaker SDK does so before it deletes the endpoint.
+
+    A running one keeps its own.
+    """
+    record = find_endpoint_config(str(request["EndpointConfigName"]), context)
+    context.database.endpoint_configs.remove(record.name)
+    return {}
+
+
+def list_endpoint_configs(request: Json, context: Context) -> Json:
+    """EndpointConfigs, newest first."""
+
+    def summary(record: EndpointConfigRecord) -> Json:
+        return {
+            "EndpointConfigName": record.name,
+            "EndpointConfigArn": context.arn(Resource.ENDPOINT_CONFIG, record.name),
+            "CreationTime": record.created_at,
+        }
+
+    return page(context.database.endpoint_configs, CONFIG_LISTING, request, summary=summary, rows="EndpointConfigs")
+
+
+def create_endpoint(request: Json, context: Context) -> Json:
+    """Asks for an Endpoint; it is Creating until its model answers /ping."""
+    config = find_endpoint_config(str(request["EndpointConfigName"]), context)
+    name = str(request["EndpointName"])
+    arn = context.arn(Resource.ENDPOINT, name)
+    if context.database.endpoints.get(name) is not None:
+        raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
+    record = EndpointRecord(name, config.name, EndpointStatus.CREATING, context.now, context.now)
+    context.database.endpoints.add(record)
+    return {"EndpointArn": arn}
+
+
+def describe_endpoint(request: Json, context: Context) -> Json:
+    """An Endpoint's state, variants and data capture."""
+    record = find_endpoint(str(request["EndpointName"]), context)
+    config = context.database.endpoint_configs.get(record.config_name)
+    answer: Json = {
+        **_endpoint_summary(record, context),
+        "EndpointConfigName": record.config_name,
+        "ProductionVariants": [_variant_summary(variant) for variant in record.running],
+    }
+    capture = None if config is None else data_capture(config)
+    if capture is not None:
+        answer["DataCaptureConfig"] = _capture_summary(capture, record.status)
+    if record.failure_reason:
+        answer["FailureReason"] = record.failure_reason
+    return answer
+
+
+def delete_endpoint(request: Json, context: Context) -> Json:
+    """Asks for an Endpoint's end; it is gone when its processes have drained and flushed."""
+    record = find_endpoint(str(request["EndpointName"]), context)
+    status = advance(record.status, EndpointStatus.DELETING)
+    context.database.endpoints.save(replace(record, status=status, modified_at=context.now))
+    return {}
+
+
+def list_endpoints(request: Json, context: Context) -> Json:
+    """Endpoints, newest first."""
+
+    def summary(record: EndpointRecord) -> Json:
+        return _endpoint_summary(record, context)
+
+    return page(context.database.endpoints, ENDPOINT_LISTING, request, summary=summary, rows="Endpoints")
+
+
+def find_endpoint(name: str, context: Context) -> EndpointRecord:
+    """The Endpoint of that name. Raises ValidationException in AWS's words, which botocore's waiters know."""
+    record = context.database.endpoints.get(name)
+    if record is None:
+        raise ValidationException(f'Could not find endpoint "{context.arn(Resource.ENDPOINT, name)}".')
+    return record
+
+
+def find_endpoint_config(name: str, context: Context) -> EndpointConfigRecord:
+    """The EndpointConfig of that name. Raises ValidationException in AWS's words."""
+    record = context.database.endpoint_configs.get(name)
+    if record is None:
+        arn = context.arn(Resource.ENDPOINT_CONFIG, name)
+        raise ValidationException(f'Could not find endpoint configuration "{arn}".')
+    return record
+
+
+def data_capture(config: EndpointConfigRecord) -> DataCaptureConfig | None:
+    """The config's data capture, None where it has none. Raises ValidationException where it cannot be done."""
+    given = config.request.get("DataCaptureConfig")
+    if given is None:
+        return None
+    try:
+        capture = DataCaptureConfig.model_validate(given)
+    except ValidationError as error:
+        row = error.errors()[0]
+        where = ".".join(map(str, row["loc"]))
+        raise ValidationException(f"DataCaptureConfig.{where}: {row['msg']}, got {row['input']!r}") from error
+    S3Address.parse(capture.destination_s3_uri)
+    return capture
+
+
+def _check_variants(config: EndpointConfigRecord, context: Context) -> None:
+    variants: list[dict[str, Any]] = config.request["ProductionVariants"]
+    if len(variants) != 1:
+        raise ValidationException(f"{config.name} has {len(variants)} ProductionVariants: one is served")
+    name = variants[0].get("ModelName")
+    if not name:
+        raise ValidationException(f"ProductionVariant {variants[0]['VariantName']} names no ModelName")
+    find_model(str(name), context)
+
+
+def _endpoint_summary(record: EndpointRecord, context: Context) -> Json:
+    return {
+        "EndpointName": record.name,
+        "EndpointArn": context.arn(Resource.ENDPOINT, record.name),
+        "EndpointStatus": record.status,
+        "CreationTime": record.created_at,
+        "LastModifiedTime": record.modified_at,
+    }
+
+
+def _variant_summary(variant: dict[str, Any]) -> Json:
+    return {"VariantName": variant["variant"], "CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
+
+
+def _capture_summary(capture: DataCaptureConfig, status: EndpointStatus) -> Json:
+    captures = capture.enable_capture and status is EndpointStatus.IN_SERVICE
+    return {
+        "EnableCapture": capture.enable_capture,
+        "CaptureStatus": "Started" if captures else "Stopped",
+        "CurrentSamplingPercentage": capture.initial_sampling_percentage,
+        "DestinationS3Uri": capture.destination_s3_uri,
+        "KmsKeyId": capture.kms_key_id or "",  # required in this shape, so never absent
+    }

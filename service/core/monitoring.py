@@ -1,0 +1,241 @@
+"""From a monitoring schedule's configuration and one window to the processing job that judges it.
+
+What lives here: MonitoringJobDefinition as clients send it, where reports go, and the CreateProcessingJob request of an
+execution. What does not: when windows are due (schedule), staging and launching (scheduler). Follows the AWS
+developer guide, "Container contract inputs".
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+
+from monitor_jobs.contract.capture import hour_folder
+from monitor_jobs.contract.container import CAPTURE_DATASET_FORMAT, Variable
+from monitor_jobs.contract.window import Window, floor_hour, format_timestamp
+from service.core.records import ExecutionOrigin, ExecutionRecord
+from service.core.windows import WindowOffsets, parse_offsets
+
+DEFAULT_MAX_RUNTIME = timedelta(hours=1)
+CONSTRAINTS_PATH = "/opt/ml/processing/baseline/constraints/constraints.json"
+STATISTICS_PATH = "/opt/ml/processing/baseline/stats/statistics.json"
+MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True, extra="ignore")
+
+
+class EndpointInput(_Shape):
+    """Which endpoint's captures are judged, where the container finds them, and how the window is shifted."""
+
+    endpoint_name: str
+    local_path: str = "/opt/ml/processing/input/endpoint"
+    start_time_offset: str | None = None
+    end_time_offset: str | None = None
+
+
+class MonitoringInput(_Shape):
+    """One input of a monitor; BatchTransformInput is not served."""
+
+    endpoint_input: EndpointInput
+
+
+class S3Output(_Shape):
+    """Where a folder of the container is uploaded to."""
+
+    s3_uri: str = Field(alias="S3Uri")
+    local_path: str
+    s3_upload_mode: str = Field("EndOfJob", alias="S3UploadMode")
+
+
+class MonitoringOutput(_Shape):
+    """One output of a monitor."""
+
+    s3_output: S3Output = Field(alias="S3Output")
+
+
+class MonitoringOutputConfig(_Shape):
+    """All outputs of a monitor; the first is its output_path."""
+
+    monitoring_outputs: list[MonitoringOutput] = Field(min_length=1)
+
+
+class MonitoringAppSpecification(_Shape):
+    """The monitor's image and command line."""
+
+    image_uri: str
+    container_entrypoint: list[str] = Field(default_factory=list)
+    container_arguments: list[str] = Field(default_factory=list)
+
+
+class S3Resource(_Shape):
+    """An object."""
+
+    s3_uri: str | None = Field(None, alias="S3Uri")
+
+
+class MonitoringBaselineConfig(_Shape):
+    """Baseline files, both optional."""
+
+    constraints_resource: S3Resource = S3Resource()
+    statistics_resource: S3Resource = S3Resource()
+
+
+class StoppingCondition(_Shape):
+    """How long a job may run."""
+
+    max_runtime_in_seconds: int | None = None
+
+
+class MonitoringJobDefinition(_Shape):
+    """What a schedule runs."""
+
+    baseline_config: MonitoringBaselineConfig = MonitoringBaselineConfig()
+    monitoring_inputs: list[MonitoringInput] = Field(min_length=1, max_length=1)
+    monitoring_output_config: MonitoringOutputConfig
+    monitoring_resources: dict[str, Any] = Field(default_factory=dict)
+    monitoring_app_specification: MonitoringAppSpecification
+    stopping_condition: StoppingCondition = StoppingCondition()
+    environment: dict[str, str] = Field(default_factory=dict)
+    role_arn: str
+
+    @property
+    def endpoint_input(self) -> EndpointInput:
+        """The only input."""
+        return self.monitoring_inputs[0].endpoint_input
+
+
+class ScheduleConfig(_Shape):
+    """When a schedule runs, and over which window before each slot."""
+
+    schedule_expression: str | None = None
+    data_analysis_start_time: str | None = None
+    data_analysis_end_time: str | None = None
+
+
+class MonitoringScheduleConfig(_Shape):
+    """A schedule as sent, with its job definition inline."""
+
+    schedule_config: ScheduleConfig = ScheduleConfig()
+    monitoring_job_definition: MonitoringJobDefinition
+
+
+def offsets_of(config: MonitoringScheduleConfig) -> WindowOffsets:
+    """How far a schedule's windows lie from its slots. Raises BadInput for offsets that make no window."""
+    times, source = config.schedule_config, config.monitoring_job_definition.endpoint_input
+    return parse_offsets(
+        analysis_start=times.data_analysis_start_time,
+        analysis_end=times.data_analysis_end_time,
+        input_start=source.start_time_offset,
+        input_end=source.end_time_offset,
+    )
+
+
+def report_uri(output_uri: str, execution: ExecutionRecord) -> str:
+    """Where an execution's report lies.
+
+    AWS's hour folder for slots on the hour, a folder of its own below it for others.
+    """
+    slot = execution.scheduled_at
+    folder = f"{output_uri.rstrip('/')}/{execution.endpoint_name}/{execution.schedule_name}/{hour_folder(slot)}"
+    if execution.origin is ExecutionOrigin.SLOT and slot == floor_hour(slot):
+        return folder
+    return f"{folder}/{slot:%M-%S}-{execution.id}"
+
+
+def processing_job_request(
+    definition: MonitoringJobDefinition, execution: ExecutionRecord, *, job_name: str, capture_uri: str
+) -> dict[str, Any]:
+    """The CreateProcessingJob request that judges one execution's window.
+
+    capture_uri is the address of the endpoint's captures, `{destination}/{endpoint}`.
+    """
+    return {
+        "ProcessingJobName": job_name,
+        "ProcessingInputs": _inputs(definition, capture_uri),
+        "ProcessingOutputConfig": {"Outputs": _outputs(definition, execution)},
+        "ProcessingResources": definition.monitoring_resources,
+        "StoppingCondition": {"MaxRuntimeInSeconds": int(max_runtime(definition).total_seconds())},
+        "AppSpecification": {
+            "ImageUri": definition.monitoring_app_specification.image_uri,
+            "ContainerEntrypoint": definition.monitoring_app_specification.container_entrypoint,
+            "ContainerArguments": definition.monitoring_app_specification.container_arguments,
+        },
+        "Environment": {**definition.environment, **_variables(definition, execution, capture_uri)},
+        "RoleArn": definition.role_arn,
+    }
+
+
+def max_runtime(definition: MonitoringJobDefinition) -> timedelta:
+    """How long the job may run."""
+    seconds = definition.stopping_condition.max_runtime_in_seconds
+    return DEFAULT_MAX_RUNTIME if seconds is None else timedelta(seconds=seconds)
+
+
+def window_of(execution: ExecutionRecord) -> Window:
+    """The execution's window."""
+    return Window(execution.window_start, execution.window_end)
+
+
+def execution_job_name(execution: ExecutionRecord) -> str:
+    """A processing job's name, new at every claim of the execution: a row's version never comes back."""
+    return f"model-monitoring-{execution.scheduled_at:%Y%m%d%H%M}-{execution.id[:20]}-{execution.version}"
+
+
+def _inputs(definition: MonitoringJobDefinition, capture_uri: str) -> list[dict[str, Any]]:
+    baseline = definition.baseline_config
+    candidates = [
+        ("endpoint_input_1", capture_uri, definition.endpoint_input.local_path),
+        ("constraints", baseline.constraints_resource.s3_uri, CONSTRAINTS_PATH.rpartition("/")[0]),
+        ("baseline", baseline.statistics_resource.s3_uri, STATISTICS_PATH.rpartition("/")[0]),
+    ]
+    return [_input(name, uri, path) for name, uri, path in candidates if uri is not None]
+
+
+def _input(name: str, uri: str, local_path: str) -> dict[str, Any]:
+    source = {"S3Uri": uri, "LocalPath": local_path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"InputName": name, "AppManaged": False, "S3Input": source}
+
+
+def _outputs(definition: MonitoringJobDefinition, execution: ExecutionRecord) -> list[dict[str, Any]]:
+    outputs = (output.s3_output for output in definition.monitoring_output_config.monitoring_outputs)
+    return [
+        {
+            "OutputName": "monitoring_output" if index == 1 else f"monitoring_output_{index}",
+            "AppManaged": False,
+            "S3Output": {
+                "S3Uri": report_uri(output.s3_uri, execution),
+                "LocalPath": output.local_path,
+                "S3UploadMode": output.s3_upload_mode,
+            },
+        }
+        for index, output in enumerate(outputs, start=1)
+    ]
+
+
+def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, capture_uri: str) -> dict[str, str]:
+    variables = {
+        Variable.DATASET_FORMAT: CAPTURE_DATASET_FORMAT,
+        Variable.DATASET_SOURCE: definition.endpoint_input.local_path,
+        Variable.START_TIME: format_timestamp(execution.window_start),
+        Variable.END_TIME: format_timestamp(execution.window_end),
+        Variable.OUTPUT_PATH: definition.monitoring_output_config.monitoring_outputs[0].s3_output.local_path,
+        Variable.PUBLISH_CLOUDWATCH_METRICS: "Enabled",
+        Variable.ENDPOINT_NAME: execution.endpoint_name,
+        Variable.SCHEDULE_NAME: execution.schedule_name,
+        Variable.CAPTURE_PREFIX: capture_uri,
+        Variable.MODEL_CARD: MODEL_CARD_PATH,
+    }
+    return {name.value: value for name, value in variables.items()} | _baseline_variables(definition)
+
+
+def _baseline_variables(definition: MonitoringJobDefinition) -> dict[str, str]:
+    baseline = definition.baseline_config
+    given = {
+        Variable.BASELINE_CONSTRAINTS: (baseline.constraints_resource, CONSTRAINTS_PATH),
+        Variable.BASELINE_STATISTICS: (baseline.statistics_resource, STATISTICS_PATH),
+    }
+    return {name.value: path for name, (resource, path) in given.items() if resource.s3_uri is not None}
+

@@ -1,0 +1,142 @@
+"""What the database keeps: one frozen record a row, in SageMaker's terms.
+
+What lives here: the rows of the six resources and how they are asked for. What does not: SQL (adapters.database), the
+states' transitions (core.states), AWS's answer shapes (control.sagemaker). `request` is what the client sent,
+unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A Model: where its package lies and which environment it runs with."""
+
+    name: str
+    created_at: datetime
+    request: Json
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointConfigRecord:
+    """An EndpointConfig: variants and data capture, as sent."""
+
+    name: str
+    created_at: datetime
+    request: Json
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRecord:
+    """An Endpoint: what is wanted (`config_name`, `status`) and what runs (`running`, one JSON object a variant)."""
+
+    name: str
+    config_name: str
+    status: EndpointStatus
+    created_at: datetime
+    modified_at: datetime
+    failure_reason: str | None = None
+    running: list[Json] = field(default_factory=list)
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRecord:
+    """A MonitoringSchedule. Every slot up to `covered_until` is an execution or counted in `missed_slots`."""
+
+    name: str
+    status: ScheduleStatus
+    created_at: datetime
+    modified_at: datetime
+    endpoint_name: str
+    request: Json
+    covered_until: datetime
+    missed_slots: int = 0
+    version: int = 0
+
+
+class ExecutionOrigin(StrEnum):
+    """Why an execution exists: its slot came, or someone asked for it."""
+
+    SLOT = "Slot"
+    RUN_NOW = "RunNow"
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRecord:
+    """A MonitoringExecution: unique by (schedule_name, scheduled_at); leased to one scheduler while it runs."""
+
+    id: str
+    schedule_name: str
+    scheduled_at: datetime
+    origin: ExecutionOrigin
+    window_start: datetime
+    window_end: datetime
+    status: ExecutionStatus
+    created_at: datetime
+    modified_at: datetime
+    endpoint_name: str = ""
+    attempt: int = 0
+    lease_owner: str | None = None
+    lease_until: datetime | None = None
+    processing_job_name: str | None = None
+    failure_reason: str | None = None
+    exit_message: str | None = None
+    window_records: int | None = None
+    violations: int | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingJobRecord:
+    """A ProcessingJob; `handle` finds its process again, `metrics` is what it published last."""
+
+    name: str
+    status: ProcessingJobStatus
+    created_at: datetime
+    modified_at: datetime
+    request: Json
+    schedule_name: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    exit_code: int | None = None
+    exit_message: str | None = None
+    failure_reason: str | None = None
+    handle: Json | None = None
+    metrics: Json = field(default_factory=dict)
+    version: int = 0
+
+
+class SortOrder(StrEnum):
+    """AWS's words for the direction of a listing."""
+
+    ASCENDING = "Ascending"
+    DESCENDING = "Descending"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows are wanted, in which order, how many.
+
+    `equal`, `at_least` (>=), `below` (<) and `contains` compare columns by name; `after` is the (sort value, key) of
+    the last row already seen, so that a page is found without counting.
+    """
+
+    equal: Mapping[str, object] = field(default_factory=dict)
+    at_least: Mapping[str, object] = field(default_factory=dict)
+    below: Mapping[str, object] = field(default_factory=dict)
+    contains: Mapping[str, str] = field(default_factory=dict)
+    order_by: str = "created_at"
+    order: SortOrder = SortOrder.ASCENDING
+    limit: int | None = None
+    after: tuple[object, str] | None = None

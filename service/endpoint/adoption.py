@@ -1,0 +1,135 @@
+"""The producers whose segments this process delivers: its own, and those that died.
+
+What lives here: whose files are ours, and how those of the dead come into the ledger. What does not: flocks
+(ownership), mending one file (recovery), delivery (uploader).
+"""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from service.endpoint.ownership import Ownership, inherit, locked_producers
+from service.endpoint.recovery import (
+    Entry,
+    UnreadableSegment,
+    entries_in,
+    foreign_files,
+    mend,
+    seems_to_hold,
+    set_aside,
+)
+from service.endpoint.segment import SegmentName, State, held, publish
+from service.endpoint.spool import Spool
+
+log = logging.getLogger(__name__)
+
+
+class Estate:
+    """All producers that are ours. Used by one thread; nothing here raises OSError, what failed is tried again."""
+
+    def __init__(self, spool: Spool, own: Ownership) -> None:
+        self.own = own
+        self._spool = spool
+        self._owned = {own.producer: own}
+        self._writing = True
+
+    @property
+    def finished(self) -> bool:
+        """True once our own producer has nothing left and is no more."""
+        return self.own.producer not in self._owned
+
+    @property
+    def silent(self) -> list[Ownership]:
+        """The producers that write no more: the dead, and our own after `stop_writing`."""
+        return [each for each in self._owned.values() if each is not self.own or not self._writing]
+
+    def stop_writing(self) -> None:
+        """Treat our own producer like one that died: seal what it left open, and end it with its last file."""
+        self._writing = False
+
+    def entries_of(self, ownership: Ownership) -> list[Entry]:
+        """Every file of one producer, the earliest opened first."""
+        return [entry for entry in entries_in(self._spool.folder) if entry.name.producer == ownership.producer]
+
+    def sweep(self) -> None:
+        """Inherit from those that died, mend and seal what nobody writes any more, set aside what nobody can read."""
+        try:
+            entries = entries_in(self._spool.folder)
+            self._inherit_from({entry.name.producer for entry in entries} | locked_producers(self._spool.folder))
+            foreign = foreign_files(self._spool.folder)
+        except OSError:
+            log.exception("spool_not_swept")
+            return
+        for entry in filter(self._is_orphan, entries):
+            self._revive(entry)
+        for path in foreign:
+            self._set_foreign_aside(path)
+        self._spool.ledger.note_others(sum(map(_size_bytes, filter(self._is_of_others, entries))))
+
+    def set_aside(self, entry: Entry) -> None:
+        """Quarantine a segment and count its records so."""
+        try:
+            records = seems_to_hold(entry.path)
+            set_aside(entry, records, self._spool.files)
+            self._spool.ledger.quarantine(entry.name, records)
+        except OSError:
+            log.exception("segment_not_quarantined", extra={"file": entry.path.name})
+
+    def end(self, ownership: Ownership) -> None:
+        """Forget a producer that has nothing left."""
+        del self._owned[ownership.producer]
+        ownership.end()
+
+    def let_go(self) -> None:
+        """Leave everything to whoever comes next."""
+        for ownership in self._owned.values():
+            ownership.let_go()
+        self._owned = {}
+
+    def _inherit_from(self, producers: Iterable[str]) -> None:
+        for producer in set(producers) - self._owned.keys():
+            ownership = inherit(self._spool.folder, producer, self.own.destination)
+            if ownership is not None:
+                self._owned[producer] = ownership
+                log.info("producer_inherited", extra={"producer": producer})
+
+    def _is_orphan(self, entry: Entry) -> bool:
+        if entry.state is State.GAP or entry.name.producer not in self._owned:
+            return False
+        known = entry.name in self._spool.ledger
+        if entry.name.producer == self.own.producer and self._writing:
+            return known and entry.state is State.OPEN  # its flock tells whether the writer still has it
+        return not known or entry.state is State.OPEN
+
+    def _is_of_others(self, entry: Entry) -> bool:
+        return entry.name.producer not in self._owned
+
+    def _revive(self, entry: Entry) -> None:
+        try:
+            with held(entry.path) as mine:
+                if mine:
+                    self._mend_and_seal(entry)
+        except UnreadableSegment as error:
+            log.warning("segment_unreadable", extra={"file": entry.path.name, "error": str(error)})
+            self.set_aside(entry)
+        except OSError:
+            log.exception("segment_not_mended", extra={"file": entry.path.name})
+
+    def _mend_and_seal(self, entry: Entry) -> None:
+        mended = mend(entry.path, self._spool.files)
+        if not mended.records:
+            self._spool.files.unlink(entry.path)
+        elif entry.state is State.OPEN:
+            publish(entry.path, entry.path.with_name(entry.name.file(State.SEALED)), self._spool.files)
+        self._spool.ledger.adopt(entry.name, mended.records, mended.size_bytes)
+
+    def _set_foreign_aside(self, path: Path) -> None:
+        log.warning("segment_unreadable", extra={"file": path.name, "error": "no name of a segment"})
+        self.set_aside(Entry(path, SegmentName.new(self.own.producer, 0, self._spool.clock()), State.OPEN))
+
+
+def _size_bytes(entry: Entry) -> int:
+    try:
+        return entry.path.stat().st_size
+    except FileNotFoundError:
+        return 0  # delivered by its owner since it was listed

@@ -1,0 +1,179 @@
+"""The endpoint's HTTP face: /invoke, /invocations, /ping, /metrics.
+
+What lives here: which outcome has which status, and what is counted, logged and captured of it. What does not: ASGI
+messages (invocation), the model's thread (worker), capture itself (behind ports.CaptureSink). Invocations bypass
+FastAPI, whose machinery costs more than all of this file; the other pages use it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+from fastapi import FastAPI, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from monitor_jobs.contract.errors import BadInput, ModelUnsuitable, SextantError
+from service.core.deployment import EndpointSpec, Exchange
+from service.endpoint.codecs import Answer, NotAcceptable, UnsupportedContentType
+from service.endpoint.invocation import (
+    BodyTooLarge,
+    ClientGone,
+    InvocationHeaders,
+    client_gone,
+    read_body,
+    read_headers,
+    send_answer,
+    send_error,
+)
+from service.endpoint.model_functions import ModelRequest
+from service.endpoint.ports import CaptureSink
+from service.endpoint.predictions import read_predictions
+from service.endpoint.serving_metrics import ServingMetrics
+from service.endpoint.worker import ModelBusy, ModelWorker
+from service.local_only import LocalOnly
+from service.logs import EventLog
+
+INVOKE_PATHS: Final = frozenset({"/invoke", "/invocations"})
+BODY_DEADLINE_SECONDS: Final = 60.0
+CLIENT_CLOSED_REQUEST: Final = 499  # nobody receives it; it is what the metrics say
+STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
+    (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (UnsupportedContentType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (NotAcceptable, HTTPStatus.NOT_ACCEPTABLE),
+    (BadInput, HTTPStatus.BAD_REQUEST),
+    (ModelBusy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ModelUnsuitable, HTTPStatus.FAILED_DEPENDENCY),
+)
+
+log = EventLog("sextant.endpoint")
+T = TypeVar("T")
+
+
+class BodyTooSlow(SextantError):
+    """The request's body did not arrive in time."""
+
+
+def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics, spec: EndpointSpec) -> ASGIApp:
+    """The ASGI application of one endpoint process, open to this machine only.
+
+    POST /invoke and /invocations answer with the model's answer, 4xx with a sentence for what the caller can mend
+    (413 over size), 424 for the model's own failure, 503 with Retry-After while the model cannot take more. GET /ping
+    is 200 while the model is ready, else 503. Checked in tests/integration/test_endpoint.py.
+    """
+    pages = _pages(served, metrics)
+    invocations = Invocations(served, capture, metrics, spec)
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        invoked = scope["type"] == "http" and scope["path"] in INVOKE_PATHS
+        await (invocations if invoked else pages)(scope, receive, send)
+
+    return LocalOnly(route)
+
+
+class Invocations:
+    """The ASGI endpoint behind /invoke."""
+
+    def __init__(self, served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics, spec: EndpointSpec) -> None:
+        self._worker = served
+        self._capture = capture
+        self._metrics = metrics
+        self._limit = spec.max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, then count it."""
+        started = time.perf_counter()
+        with self._metrics.inflight.track_inprogress():
+            status = await self._respond(scope, receive, send)
+        self._metrics.answered(status, time.perf_counter() - started)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> int:
+        if scope["method"] != "POST":
+            await send_error(send, HTTPStatus.METHOD_NOT_ALLOWED, "invocations are POST requests")
+            return HTTPStatus.METHOD_NOT_ALLOWED
+        try:
+            await self._invoke(scope, receive, send)
+        except ClientGone:
+            return CLIENT_CLOSED_REQUEST
+        except BodyTooSlow as error:
+            await send_error(send, HTTPStatus.REQUEST_TIMEOUT, str(error))
+            return HTTPStatus.REQUEST_TIMEOUT
+        except SextantError as error:
+            return await _refuse(send, error)
+        return HTTPStatus.OK
+
+    async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = read_headers(scope)
+        body = await _in_time(read_body(scope, receive, limit=self._limit))
+        request = ModelRequest(body, headers.content_type, headers.accept)
+        answer = await _while_connected(self._worker.answer(request), receive)
+        if len(answer.body) > self._limit:
+            raise ModelUnsuitable(f"the model's answer has {len(answer.body)} bytes: an answer may have {self._limit}")
+        await send_answer(send, answer.body, answer.content_type)
+        self._note(headers, body, answer)
+
+    def _note(self, headers: InvocationHeaders, body: bytes, answer: Answer) -> None:
+        """Capture and count an answer that has been sent."""
+        exchange = Exchange(
+            request_body=body,
+            request_content_type=headers.content_type,
+            response_body=answer.body,
+            response_content_type=answer.content_type,
+            answered_at=datetime.now(UTC),
+            inference_id=headers.inference_id,
+            custom_attributes=headers.custom_attributes,
+        )
+        self._capture.offer(exchange)
+        if answer.has_nan:
+            self._metrics.held_nan()
+        if self._worker.served is not None:
+            self._metrics.predicted(read_predictions(answer, self._worker.served.card))
+
+
+def _pages(worker: ModelWorker, metrics: ServingMetrics) -> ASGIApp:
+    pages = FastAPI(title="Sextant endpoint", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @pages.get("/ping")
+    async def ping() -> Response:
+        return Response(status_code=HTTPStatus.OK if worker.ready else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    @pages.get("/metrics")
+    async def scrape() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return pages
+
+
+async def _in_time(body: Awaitable[bytes]) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_SECONDS):
+            return await body
+    except TimeoutError as error:
+        raise BodyTooSlow(f"the body did not arrive within {BODY_DEADLINE_SECONDS:g} s") from error
+
+
+async def _while_connected(answer: Awaitable[T], receive: Receive) -> T:
+    """The answer, given up when the caller hangs up: nobody would read it, and it must not be captured."""
+    answering = asyncio.ensure_future(answer)
+    hanging_up = asyncio.ensure_future(client_gone(receive))
+    try:
+        await asyncio.wait((answering, hanging_up), return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise ClientGone
+        return await answering
+    finally:
+        answering.cancel()
+        hanging_up.cancel()
+
+
+async def _refuse(send: Send, error: SextantError) -> int:
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    if isinstance(error, ModelUnsuitable):
+        log.error("model_failed", cause=error.__cause__ or error, error=str(error))
+    elif isinstance(error, ModelBusy):
+        log.warning("invocation_refused", error=str(error))
+    await send_error(send, status, str(error), type=type(error.__cause__ or error).__name__)
+    return status

@@ -1,0 +1,117 @@
+"""One invocation's way over the wire: its headers and body in, its answer or error out.
+
+What lives here: reading and writing ASGI messages within limits. What does not: the model (worker), which error has
+which status (app).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Message, Receive, Scope, Send
+
+from monitor_jobs.contract.errors import BadInput
+
+DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
+HEADER_MAX_CHARACTERS: Final = {
+    "content-type": 256,
+    "accept": 1024,
+    "x-amzn-sagemaker-inference-id": 64,
+    "x-amzn-sagemaker-custom-attributes": 1024,
+}
+
+
+class BodyTooLarge(BadInput):
+    """The request's body is larger than the endpoint takes."""
+
+
+class ClientGone(Exception):
+    """The caller hung up before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationHeaders:
+    """The headers of InvokeEndpoint; identifier and attributes are None where the caller sent none."""
+
+    content_type: str
+    accept: str
+    inference_id: str | None
+    custom_attributes: str | None
+
+
+def read_headers(scope: Scope) -> InvocationHeaders:
+    """The headers that matter. Raises BadInput for one that is given twice, too long, or not visible ASCII."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1")
+        if key in HEADER_MAX_CHARACTERS:
+            if key in found:
+                raise BadInput(f"the header {key} is given twice: send it once")
+            found[key] = _checked(key, value)
+    return InvocationHeaders(
+        content_type=found.get("content-type") or DEFAULT_CONTENT_TYPE,
+        accept=found.get("accept", ""),
+        inference_id=found.get("x-amzn-sagemaker-inference-id"),
+        custom_attributes=found.get("x-amzn-sagemaker-custom-attributes"),
+    )
+
+
+async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
+    """The request's body. Raises BodyTooLarge without having held more than the limit, ClientGone."""
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if int(declared) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def client_gone(receive: Receive) -> None:
+    """Return when the caller hangs up; to be awaited once the body is read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def send_answer(send: Send, body: bytes, content_type: str) -> None:
+    """Send a 200 answer."""
+    await _send(send, 200, body, [(b"content-type", content_type.encode("ascii"))])
+
+
+async def send_error(send: Send, status: int, error: str, **more: object) -> None:
+    """Send an error as JSON: the sentence, and what else a program may want to know."""
+    headers = [(b"content-type", b"application/json")]
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
+    if status == 405:
+        headers.append((b"allow", b"POST"))
+    await _send(send, status, json.dumps({"error": error, **more}).encode(), headers)
+
+
+async def _send(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    headers.append((b"content-length", str(len(body)).encode()))
+    start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+def _checked(name: str, value: bytes) -> str:
+    limit = HEADER_MAX_CHARACTERS[name]
+    text = value.decode("latin-1")
+    if len(text) > limit or not text.isascii() or not text.isprintable():
+        raise BadInput(f"the header {name} must be at most {limit} visible ASCII characters")
+    if not text and name.startswith("x-amzn-"):
+        raise BadInput(f"the header {name} is empty: leave it out or give it a value")
+    return text
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is larger than {limit} bytes: send less, or raise the endpoint's limit")

@@ -1,0 +1,114 @@
+"""Who owns which segments of a shared spool folder: whoever holds the flock of their producer's lock file.
+
+The kernel drops a flock when its process ends, however it ends: a lock that can be taken belonged to the dead, and its
+taker owns what they left. No process id is ever looked at. The lock file also tells where the producer's records
+belong, so that an heir of another variant delivers them there.
+"""
+
+import logging
+import os
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from monitor_jobs.contract.capture import capture_file_path, side_prefix, variant_prefix
+from monitor_jobs.contract.watermark import gap_address, watermark_address
+from monitor_jobs.object_store import S3Address
+from service.endpoint.segment import SegmentName, State, take_flock
+
+log = logging.getLogger(__name__)
+
+_LOCK_NAME = re.compile(r"producer-(?P<producer>[0-9a-f]{32})\.lock")
+
+
+class Destination(BaseModel):
+    """Where the records of one variant go."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    destination: str
+    endpoint: str
+    variant: str
+
+    def address_of(self, name: SegmentName, state: State) -> S3Address:
+        """The address of a sealed segment or of a gap, always the same for the same name."""
+        if state is State.GAP:
+            return S3Address.parse(gap_address(self._side, name.opened_at, name.uuid))
+        captures = variant_prefix(self.destination, self.endpoint, self.variant)
+        return S3Address.parse(f"{captures}/{capture_file_path(name.opened_at, name.uuid)}")
+
+    def watermark_of(self, producer: str) -> S3Address:
+        """The address of a producer's watermark."""
+        return S3Address.parse(watermark_address(self._side, producer))
+
+    @property
+    def _side(self) -> str:
+        return side_prefix(self.destination, self.endpoint, self.variant)
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The right to one producer's segments, as long as `let_go` or `end` is not called."""
+
+    producer: str
+    destination: Destination
+    path: Path
+    descriptor: int
+
+    def let_go(self) -> None:
+        """Leave the segments to whoever takes the lock next."""
+        os.close(self.descriptor)
+
+    def end(self) -> None:
+        """Remove the lock: the producer has nothing left, and never comes back. Raises OSError."""
+        try:
+            self.path.unlink(missing_ok=True)
+        finally:
+            os.close(self.descriptor)
+
+
+def become_producer(folder: Path, destination: Destination) -> Ownership:
+    """A producer that never was before, alive while this process is. Raises OSError where the folder takes no file."""
+    producer = uuid.uuid4().hex
+    ownership = _claim(folder, producer, destination)
+    if ownership is None:  # an heir came between its creation and its flock, found it dead, and may have ended it
+        return become_producer(folder, destination)
+    try:
+        ownership.path.write_text(destination.model_dump_json())
+    except OSError as error:  # a full disk; an heir of this variant knows the destination anyway
+        log.warning("producer_destination_not_written", extra={"producer": producer, "error": str(error)})
+    return ownership
+
+
+def inherit(folder: Path, producer: str, own: Destination) -> Ownership | None:
+    """The segments of a dead producer, or None where it lives; `own` serves where its lock tells no destination."""
+    return _claim(folder, producer, own)
+
+
+def locked_producers(folder: Path) -> set[str]:
+    """Every producer that has a lock file, dead or alive."""
+    matches = (_LOCK_NAME.fullmatch(path.name) for path in folder.iterdir())
+    return {match["producer"] for match in matches if match}
+
+
+def _claim(folder: Path, producer: str, own: Destination) -> Ownership | None:
+    path = folder / f"producer-{producer}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        taken = take_flock(descriptor, path)
+    except OSError:  # a file system without locks
+        os.close(descriptor)
+        raise
+    if taken:
+        return Ownership(producer, _destination_in(path, own), path, descriptor)
+    os.close(descriptor)
+    return None
+
+
+def _destination_in(path: Path, own: Destination) -> Destination:
+    try:
+        return Destination.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return own

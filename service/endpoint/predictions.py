@@ -1,0 +1,89 @@
+"""Reads predicted classes and confidences from an answer, for the endpoint's metrics.
+
+What lives here: a pure reading of one answer that never fails; answers it cannot read count no prediction. What does
+not: the verdicts of monitors, which read captures (monitor_jobs).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from monitor_jobs.contract.capture import media_type
+from monitor_jobs.contract.model_package import ModelCard
+from service.endpoint.codecs import JSON, Answer
+from service.metrics import OTHER_CLASS
+
+TEXT_MAX_BYTES: Final = 64 * 1024
+PREDICTIONS_MAX: Final = 10_000
+SUM_TOLERANCE: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """How often each class was answered, and the best score of each prediction that has scores."""
+
+    counts: dict[str, int]
+    confidences: tuple[float, ...] = ()
+
+
+NO_PREDICTIONS: Final = Predictions({})
+
+
+def read_predictions(answer: Answer, card: ModelCard) -> Predictions:
+    """The predictions of an answer, by the model card's labels; all other classes count as `other`.
+
+    Integers are classes, strings are labels, floats are scores along the last axis (softmax where they do not sum to
+    1 within 1e-3); rows that hold NaN count no prediction. Answers of more than 10,000 predictions, or that only
+    exist as more than 64 KiB of text, are not read: this must cost a request next to nothing.
+    """
+    try:
+        array = np.asarray(_value(answer))
+    except ValueError:
+        return NO_PREDICTIONS
+    if array.dtype.kind == "f" and array.ndim:
+        return _from_scores(array, card)
+    if array.size > PREDICTIONS_MAX:
+        return NO_PREDICTIONS
+    if array.dtype.kind in "biu":
+        return Predictions(_counted([_label(int(index), card) for index in array.ravel()]))
+    if array.dtype.kind == "U":
+        return Predictions(_counted([name if name in card.classes else OTHER_CLASS for name in array.ravel().tolist()]))
+    return NO_PREDICTIONS
+
+
+def _value(answer: Answer) -> object:
+    value = answer.value
+    if value is None and media_type(answer.content_type) == JSON and len(answer.body) <= TEXT_MAX_BYTES:
+        value = orjson.loads(answer.body)
+    return value.get("predictions") if isinstance(value, dict) else value
+
+
+def _from_scores(scores: NDArray[Any], card: ModelCard) -> Predictions:
+    classes = scores.shape[-1]
+    if classes < 2 or scores.size > PREDICTIONS_MAX * classes:
+        return NO_PREDICTIONS
+    rows = scores.reshape(-1, classes).astype(np.float64)
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    confidences = _probabilities(rows).max(axis=1, initial=0.0)
+    return Predictions(
+        _counted([_label(int(index), card) for index in rows.argmax(axis=1)]), tuple(confidences.tolist())
+    )
+
+
+def _probabilities(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    summed = (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE) & (rows >= 0).all(axis=1)
+    powers = np.exp(rows - rows.max(axis=1, keepdims=True, initial=-np.inf))
+    softmax: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return np.where(summed[:, np.newaxis], rows, softmax)
+
+
+def _label(index: int, card: ModelCard) -> str:
+    return card.classes[index] if 0 <= index < len(card.classes) else OTHER_CLASS
+
+
+def _counted(labels: list[str]) -> dict[str, int]:
+    return dict(Counter(labels))

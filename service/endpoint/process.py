@@ -1,0 +1,139 @@
+"""The endpoint as a process: fetches one model package, loads it, serves it until it is told to stop.
+
+What lives here: the order in which things start and end. What does not: which store and which capture
+(service.wiring), the command line (service.__main__).
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+
+from monitor_jobs.contract.errors import SextantError
+from monitor_jobs.model_archive import unpack
+from monitor_jobs.object_store import ObjectStore, S3Address
+from service.core.deployment import EndpointSpec
+from service.endpoint.app import build_app
+from service.endpoint.model_functions import ServedModel, load_model
+from service.endpoint.ports import CaptureSink
+from service.endpoint.serving_metrics import ServingMetrics
+from service.endpoint.worker import ModelWorker
+from service.local_only import require_loopback
+from service.logs import EventLog
+
+MODEL_FAILED_EXIT_CODE: Final = 3
+STOP_SECONDS: Final = 29.0  # SageMaker's contract: SIGTERM, 30 s, SIGKILL
+DRAIN_SECONDS: Final = 25  # of which answers may take these; capture has what they leave
+
+CaptureFactory = Callable[[CollectorRegistry], CaptureSink]
+
+log = EventLog("sextant.endpoint")
+
+
+def serve(spec: EndpointSpec, *, listener: socket.socket, store: ObjectStore, capture_factory: CaptureFactory) -> int:
+    """Serve one variant on a bound loopback socket until SIGTERM or SIGINT; the process's exit code.
+
+    0 after a stop that was asked for; 3 where the model cannot be loaded: the last line on standard error is then a
+    JSON object with `event` = `model_failed_to_load` and `error`. Raises BadInput where the socket is not loopback.
+    """
+    require_loopback(listener.getsockname()[0])
+    os.environ.update(spec.environment)
+    registry = CollectorRegistry()
+    metrics = ServingMetrics(registry, spec)
+    worker = ModelWorker(timeout_seconds=spec.model_timeout_seconds, observe=metrics.model_ran)
+    capture = capture_factory(registry)
+    folder = Path(tempfile.mkdtemp(prefix="sextant-model-"))
+    server = _Server(uvicorn.Config(build_app(worker, capture, metrics, spec), **_SERVER_OPTIONS), worker)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            failure = runner.run(_serve(server, listener, worker, partial(_fetch_and_load, spec, store, folder)))
+    finally:
+        capture.close(server.seconds_left)
+        shutil.rmtree(folder, ignore_errors=True)
+    return _exit_code(failure)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which on a signal first tells /ping that the end is near, and lets capture be closed after it."""
+
+    def __init__(self, config: uvicorn.Config, worker: ModelWorker) -> None:
+        super().__init__(config)
+        self._worker = worker
+        self._stop_by: float | None = None
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the process may still live; all of its time where no signal came."""
+        return STOP_SECONDS if self._stop_by is None else max(0.0, self._stop_by - time.monotonic())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Start draining."""
+        self._worker.draining = True
+        self._stop_by = self._stop_by or time.monotonic() + STOP_SECONDS
+        super().handle_exit(sig, frame)
+
+
+async def _serve(
+    server: _Server, listener: socket.socket, worker: ModelWorker, load: Callable[[], ServedModel]
+) -> BaseException | None:
+    """What kept the model from being loaded, if anything did. /ping answers 503 while it loads."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal again once it has drained, and the process must live on to close capture.
+        signal.signal(number, _outlive)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    loading = asyncio.create_task(worker.load(load))
+    await asyncio.wait((serving, loading), return_when=asyncio.FIRST_COMPLETED)
+    failure = loading.exception() if loading.done() else None
+    if failure is not None:
+        server.should_exit = True
+    elif loading.done():
+        log.info("model_loaded")
+    await serving
+    loading.cancel()
+    return failure
+
+
+def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path) -> ServedModel:
+    archive, package = folder / "model.tar.gz", folder / "model"
+    store.download(S3Address.parse(spec.model_data_url), archive)
+    unpack(archive, package)
+    archive.unlink()
+    return load_model(package, spec.environment)
+
+
+def _exit_code(failure: BaseException | None) -> int:
+    if failure is None:
+        return 0
+    sentence = str(failure) if isinstance(failure, SextantError) else f"{type(failure).__name__}: {failure}"
+    log.error("model_failed_to_load", cause=failure, error=sentence)
+    return MODEL_FAILED_EXIT_CODE
+
+
+def _outlive(_number: int, _frame: FrameType | None) -> None:
+    return None
+
+
+_SERVER_OPTIONS: Final[dict[str, Any]] = {
+    "http": "httptools",
+    "ws": "none",
+    "lifespan": "off",
+    "log_config": None,
+    "log_level": logging.WARNING,
+    "access_log": False,
+    "server_header": False,
+    "timeout_keep_alive": 75,  # longer than the pools of usual clients keep an idle connection
+    "timeout_graceful_shutdown": DRAIN_SECONDS,
+}

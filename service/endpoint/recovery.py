@@ -1,0 +1,148 @@
+"""What the spool folder holds, and how files that a crash left in it are made whole, or set aside.
+
+What lives here: listing, mending, quarantine. What does not: whose files they are (ownership), and when this is done
+(uploader).
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from monitor_jobs.contract.errors import SextantError
+from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
+from service.endpoint.segment import Files, SegmentName, State, parse_file_name, publish, write_whole
+
+QUARANTINE = "quarantine"
+QUARANTINED = "quarantined"
+
+
+class UnreadableSegment(SextantError):
+    """A segment's bytes cannot be read, or are no capture records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of the spool."""
+
+    path: Path
+    name: SegmentName
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What a segment holds now."""
+
+    records: int
+    size_bytes: int
+
+
+def entries_in(folder: Path) -> list[Entry]:
+    """Every segment and gap of the folder, the earliest opened first."""
+    return sorted(_entries(folder), key=lambda entry: (entry.name.opened_at, entry.name.sequence))
+
+
+def foreign_files(folder: Path) -> list[Path]:
+    """Files that look like segments but have no name of ours."""
+    suffixes = tuple(f".{state}" for state in (State.OPEN, State.SEALED))
+    return [path for path in folder.iterdir() if path.name.endswith(suffixes) and not parse_file_name(path.name)]
+
+
+def mend(path: Path, files: Files) -> Mended:
+    """Cut what a crash left of an unfinished record, and count the others.
+
+    Only the end may be torn: text after the last newline, and one last line that is no record. Raises UnreadableSegment
+    where any other line is none, or the file cannot be read.
+    """
+    content = _content(path)
+    *lines, tail = content.split(b"\n")
+    whole_bytes = len(content) - len(tail)
+    if lines and not _is_record(lines[-1]):
+        whole_bytes -= len(lines.pop()) + 1
+    if not all(map(_is_record, lines)):
+        raise UnreadableSegment(f"{path.name} holds a line before its last that is no capture record")
+    if whole_bytes < len(content):
+        _cut(path, whole_bytes, files)
+    return Mended(len(lines), whole_bytes)
+
+
+def seems_to_hold(path: Path) -> int:
+    """How many records a file that is not to be trusted seems to hold: its lines, at least one."""
+    try:
+        return max(1, path.read_bytes().count(b"\n"))
+    except OSError:
+        return 1
+
+
+def is_readable(path: Path) -> bool:
+    """True where every byte of the file can be read."""
+    try:
+        path.read_bytes()
+    except OSError:
+        return False
+    return True
+
+
+def set_aside(entry: Entry, records: int, files: Files) -> None:
+    """Move a segment to the quarantine and leave a gap, so that whoever reads its hour knows. Raises OSError."""
+    changed_at = datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
+    start = floor_second(entry.name.opened_at)
+    end = max(floor_second(changed_at), start) + SECOND
+    gap = Gap(start=start, end=end, dropped=max(records, 1), reason=QUARANTINED)
+    write_gap(entry.path.parent, entry.name, gap, files)
+    quarantine = entry.path.parent / QUARANTINE
+    quarantine.mkdir(exist_ok=True)
+    publish(entry.path, quarantine / entry.path.name, files)
+
+
+def write_gap(folder: Path, name: SegmentName, gap: Gap, files: Files) -> None:
+    """Put a gap into the spool, where the uploader or an heir finds it. Raises OSError."""
+    path = folder / name.file(State.GAP)
+    beside = path.with_suffix(".part")
+    descriptor = files.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        write_whole(descriptor, gap.to_json(), files)
+        files.fsync(descriptor)
+    except OSError:
+        beside.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+    publish(beside, path, files)
+
+
+def _entries(folder: Path) -> Iterator[Entry]:
+    for path in folder.iterdir():
+        parsed = parse_file_name(path.name)
+        if parsed is not None:
+            yield Entry(path, *parsed)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadableSegment(f"{path.name} cannot be read: {error}") from error
+
+
+def _cut(path: Path, size_bytes: int, files: Files) -> None:
+    descriptor = files.open(path, os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    try:
+        files.ftruncate(descriptor, size_bytes)
+        files.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(record, dict) and "captureData" in record

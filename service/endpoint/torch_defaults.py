@@ -1,0 +1,31 @@
+"""What a package without input_fn or predict_fn gets: tensors in, the torch module's own answer out.
+
+What lives here: the two defaults that need torch. What does not: choosing them (model_functions), the formats (codecs).
+Contract: sagemaker-pytorch-inference-toolkit, default_pytorch_inference_handler.py.
+"""
+
+from typing import Any
+
+import torch
+
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.torch_model import device
+from service.endpoint.codecs import decode
+
+
+def default_input_fn(data: bytes | str, content_type: str) -> torch.Tensor:
+    """The body as a tensor; numbers that came as text are float32, as the toolkit reads them. Raises BadInput."""
+    array = decode(data, content_type)
+    try:
+        tensor = torch.from_numpy(array)
+    except TypeError as error:
+        raise BadInput(f"an array of {array.dtype} cannot become a tensor: {error}") from error
+    return tensor.float() if isinstance(data, str) else tensor
+
+
+def default_predict_fn(data: object, model: Any) -> object:  # noqa: ANN401  # whatever model_fn returned
+    """The model's answer to the data, without gradients, with the module in evaluation mode."""
+    if isinstance(model, torch.nn.Module):
+        model.eval()
+    with torch.inference_mode():
+        return model(data.to(device()) if isinstance(data, torch.Tensor) else data)

@@ -1,0 +1,68 @@
+"""Logs: one JSON object a line, `ts`, `level` and `event` first.
+
+What lives here: the format, and the one way in which roles log. What does not: what is worth logging (the roles),
+files and rotation (whoever runs the process keeps its standard error).
+"""
+
+import json
+import logging
+import math
+import traceback
+from datetime import UTC, datetime
+from typing import Final, TextIO
+
+TRACEBACK_FRAMES: Final = 8
+_FIELDS: Final = "sextant_fields"
+
+
+class EventLog:
+    """Logs events of one part of the service: past tense in snake_case, units in the keys of their fields."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def info(self, event: str, **fields: object) -> None:
+        """Something expected happened."""
+        self._logger.info(event, extra={_FIELDS: fields})
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Something went wrong that the service deals with."""
+        self._logger.warning(event, extra={_FIELDS: fields})
+
+    def error(self, event: str, *, cause: BaseException | None = None, **fields: object) -> None:
+        """Something failed; the last frames of the cause are logged with it."""
+        self._logger.error(event, exc_info=cause, extra={_FIELDS: fields})
+
+
+def configure(stream: TextIO, *, level: int = logging.INFO) -> None:
+    """Send every log record of this process to the stream, as JSON lines; replaces what was configured before."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one JSON object; records of other libraries become `event` texts."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line, without its newline."""
+        line = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "event": record.getMessage(),
+            "logger": record.name,
+            **{key: _finite(value) for key, value in getattr(record, _FIELDS, {}).items()},
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["traceback"] = traceback_tail(record.exc_info[1])
+        return json.dumps(line, default=str)
+
+
+def traceback_tail(error: BaseException) -> str:
+    """The last frames of an exception and of its causes, as Python prints them."""
+    return "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES))
+
+
+def _finite(value: object) -> object:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,149 @@
+"""The processes of `sextant up`: one parent that keeps control and scheduler alive, and what each of them does on its
+own.
+
+What lives here: starting, restarting, signals. What does not: what the processes are made of (wiring).
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from monitor_jobs.contract.errors import Conflict
+from service.local_only import require_loopback
+from service.logs import EventLog, configure
+from service.settings import Settings
+
+STOP_PATIENCE_SECONDS = 60.0  # endpoints drain for 25 s and flush before the scheduler ends
+RESTART_PAUSE_SECONDS = 1.0
+POLL_SECONDS = 0.2
+
+log = EventLog("sextant.up")
+
+
+def url_file(data: Path) -> Path:
+    """Where a running `sextant up` writes its address for the command line."""
+    return data / "control.json"
+
+
+def run_all(settings: Settings, *, announce: Callable[[str], None]) -> None:
+    """Control and scheduler as children, restarted when they die, until SIGTERM or SIGINT.
+
+    Raises BadInput beyond loopback, Conflict where another `sextant up` uses the same data folder.
+    """
+    require_loopback(settings.host)
+    stop = stop_on_signals()
+    with _only_one(settings.data), socket.create_server((settings.host, settings.port)) as listener:
+        url = f"http://{settings.host}:{listener.getsockname()[1]}"
+        children = [_Child("control", "--fd", str(listener.fileno()), fds=[listener.fileno()]), _Child("scheduler")]
+        url_file(settings.data).write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        announce(url)
+        _keep(children, stop)
+        url_file(settings.data).unlink(missing_ok=True)
+
+
+def run_control(settings: Settings, fd: int) -> None:
+    """The control process, on a listening socket that it inherits."""
+    import uvicorn
+
+    from service.wiring import control_app
+
+    configure(sys.stderr)
+    config = uvicorn.Config(
+        control_app(settings), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
+
+
+def run_scheduler(settings: Settings) -> None:
+    """The scheduler process, until SIGTERM or SIGINT."""
+    from service import wiring
+
+    configure(sys.stderr)
+    wiring.run_scheduler(settings, stop=stop_on_signals())
+
+
+def run_endpoint(settings: Settings, spec: Path, fd: int) -> int:
+    """One endpoint process, on a listening socket that it inherits; its exit code."""
+    from service.wiring import serve_endpoint
+
+    configure(sys.stderr)
+    return serve_endpoint(spec, listener=socket.socket(fileno=fd), settings=settings)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return stop
+
+
+class _Child:
+    """One child process of `sextant up`, in a session of its own so that Ctrl-C reaches only the parent."""
+
+    def __init__(self, role: str, *arguments: str, fds: list[int] | None = None) -> None:
+        self.role = role
+        self._command = [sys.executable, "-m", "service", role, *arguments]
+        self._fds = fds or []
+        self._process = self._spawn()
+        self._started = time.monotonic()
+
+    def revive(self) -> None:
+        """Start the child again where it has died, at most once a second."""
+        code = self._process.poll()
+        if code is None or time.monotonic() - self._started < RESTART_PAUSE_SECONDS:
+            return
+        log.error("process_died", role=self.role, exit_code=code)
+        self._started = time.monotonic()
+        self._process = self._spawn()
+
+    def stop(self) -> None:
+        """SIGTERM, its time to finish, SIGKILL."""
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.error("process_killed", role=self.role, patience_seconds=STOP_PATIENCE_SECONDS)
+            self._process.kill()
+            self._process.wait()
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, pass_fds=self._fds, start_new_session=True)
+
+
+def _keep(children: list[_Child], stop: threading.Event) -> None:
+    try:
+        while not stop.wait(POLL_SECONDS):
+            for child in children:
+                child.revive()
+    finally:
+        # The scheduler first: while endpoints drain, clients can still ask control how they are.
+        for child in reversed(children):
+            child.stop()
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(
+                f"another `sextant up` uses {data}: stop it, or set SEXTANT_DATA to another folder"
+            ) from error
+        yield

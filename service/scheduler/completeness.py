@@ -1,0 +1,56 @@
+"""Whether every capture of a window has reached the store: what the endpoint processes say of themselves."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from monitor_jobs.contract.capture import side_prefix
+from monitor_jobs.contract.watermark import Watermark, watermark_folder
+from monitor_jobs.contract.window import Window
+from monitor_jobs.object_store import ObjectStore, S3Address
+from service.core.deployment import EndpointSpec
+from service.logs import EventLog
+
+GRACE = timedelta(seconds=30)
+
+log = EventLog(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Whether a window may be judged now, and which producers were given up on."""
+
+    may_start: bool
+    given_up: tuple[str, ...] = ()
+
+
+def completeness(store: ObjectStore, spec: EndpointSpec, window: Window, now: datetime) -> Completeness:
+    """A window may start when every producer has sealed beyond its end, at latest flush interval + 30 s after it."""
+    if now < window.end:
+        return Completeness(may_start=False)
+    behind = tuple(mark.producer for mark in _watermarks(store, spec) if not _covers(mark, window))
+    deadline = window.end + timedelta(seconds=spec.flush_interval_seconds) + GRACE
+    if behind and now < deadline:
+        return Completeness(may_start=False)
+    return Completeness(may_start=True, given_up=behind)
+
+
+def _covers(mark: Watermark, window: Window) -> bool:
+    return mark.closed or mark.sealed_until >= window.end
+
+
+def _watermarks(store: ObjectStore, spec: EndpointSpec) -> list[Watermark]:
+    if spec.data_capture is None:
+        return []
+    folder = watermark_folder(side_prefix(spec.data_capture.destination_s3_uri, spec.endpoint, spec.variant))
+    found = (_watermark(store, entry.address) for entry in store.list(S3Address.parse(folder)))
+    return [mark for mark in found if mark is not None]
+
+
+def _watermark(store: ObjectStore, address: S3Address) -> Watermark | None:
+    try:
+        return Watermark.model_validate_json(store.get(address))
+    except ValidationError as error:
+        log.warning("watermark_unreadable", address=str(address), error=str(error))
+        return None

@@ -1,0 +1,137 @@
+"""One execution, start to end: captures staged, monitor run, verdict saved.
+
+One straight path, in a thread of its own.
+"""
+
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from monitor_jobs.contract.container import ContainerPaths
+from monitor_jobs.contract.errors import Conflict, SextantError
+from monitor_jobs.object_store import ObjectStore
+from service.core.deployment import EndpointSpec
+from service.core.monitoring import (
+    MonitoringJobDefinition,
+    execution_job_name,
+    processing_job_request,
+    window_of,
+)
+from service.core.ports import Database
+from service.core.processing import ProcessingJobRequest
+from service.core.records import ExecutionRecord, ProcessingJobRecord
+from service.core.states import ExecutionStatus, ProcessingJobStatus, advance, execution_status
+from service.logs import EventLog
+from service.scheduler.jobs import JobInterrupted, Jobs
+from service.scheduler.leases import HeldExecution
+from service.scheduler.publishing import count_violations
+from service.scheduler.staging import stage_captures, stage_input, stage_model_card
+
+NO_VERDICT = "No verdict: 0 records"
+CAPTURE_INPUT = "endpoint_input_1"
+
+log = EventLog(__name__)
+
+
+class Executions:
+    """Runs executions that are held."""
+
+    def __init__(
+        self, *, database: Database, store: ObjectStore, jobs: Jobs, cards: Path, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._jobs = jobs
+        self._cards = cards
+        self._clock = clock
+
+    def run(
+        self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, *, given_up: tuple[str, ...]
+    ) -> None:
+        """Bring a held execution to its end; a failure of the platform's own is its FailureReason."""
+        with held.kept():
+            try:
+                self._judge(held, definition, spec, given_up)
+            except JobInterrupted:
+                held.save(status=ExecutionStatus.PENDING, attempt=held.record.attempt - 1, lease_owner=None)
+            except Conflict as error:
+                log.warning("execution_lost", execution=held.record.id, error=str(error))
+            except (SextantError, OSError) as error:
+                self._fail(held, str(error))
+            except Exception as error:  # noqa: BLE001 -- logged with its traceback, and the row must not stay InProgress
+                log.error("execution_broke", execution=held.record.id, cause=error)
+                self._fail(held, f"InternalServerError: {error!r}")
+        record = held.record
+        log.info("execution_ended", execution=record.id, status=record.status)
+
+    def _judge(
+        self,
+        held: HeldExecution,
+        definition: MonitoringJobDefinition,
+        spec: EndpointSpec,
+        given_up: tuple[str, ...],
+    ) -> None:
+        name = execution_job_name(held.record)
+        paths = self._jobs.paths(name)
+        local = paths.below_root(definition.endpoint_input.local_path)
+        records = stage_captures(self._store, spec, window_of(held.record), local)
+        if records == 0:
+            self._end_without_records(held, paths)
+            return
+        job = self._add_job(held, definition, spec, name)
+        held.save(processing_job_name=name, window_records=records)
+        self._stage_rest(job, spec, paths)
+        ended = self._jobs.run(job, may_go_on=lambda: held.held)
+        self._conclude(held, ended, given_up)
+        shutil.rmtree(paths.root, ignore_errors=True)
+
+    def _add_job(
+        self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, name: str
+    ) -> ProcessingJobRecord:
+        capture_uri = f"{spec.data_capture.destination_s3_uri}/{spec.endpoint}" if spec.data_capture else ""
+        request = processing_job_request(definition, held.record, job_name=name, capture_uri=capture_uri)
+        now = self._clock()
+        schedule = held.record.schedule_name
+        job = ProcessingJobRecord(name, ProcessingJobStatus.IN_PROGRESS, now, now, request, schedule)
+        self._database.processing_jobs.add(job)
+        return job
+
+    def _stage_rest(self, job: ProcessingJobRecord, spec: EndpointSpec, paths: ContainerPaths) -> None:
+        stage_model_card(self._store, spec.model_data_url, cache=self._cards, paths=paths)
+        for source in ProcessingJobRequest.model_validate(job.request).inputs:
+            if source.input_name != CAPTURE_INPUT:
+                stage_input(self._store, source, paths)
+
+    def _conclude(self, held: HeldExecution, job: ProcessingJobRecord, given_up: tuple[str, ...]) -> None:
+        output = ProcessingJobRequest.model_validate(job.request).outputs[0]
+        violations = count_violations(output, self._jobs.paths(job.name))
+        status = execution_status(job.status, job.exit_message, violations)
+        waited = f" Gave up waiting for captures of {', '.join(given_up)}." if given_up else ""
+        held.save(
+            status=_reached(held.record.status, status),
+            violations=violations,
+            exit_message=(job.exit_message or "") + waited or None,
+            failure_reason=job.failure_reason,
+        )
+
+    def _end_without_records(self, held: HeldExecution, paths: ContainerPaths) -> None:
+        held.save(status=ExecutionStatus.COMPLETED, exit_message=NO_VERDICT, window_records=0, violations=0)
+        shutil.rmtree(paths.root.parent, ignore_errors=True)
+
+    def _fail(self, held: HeldExecution, reason: str) -> None:
+        log.error("execution_failed", execution=held.record.id, error=reason)
+        self._jobs.end_orphan(held.record.processing_job_name)
+        held.save(status=ExecutionStatus.FAILED, failure_reason=reason[:1024])
+
+
+def _reached(current: ExecutionStatus, to: ExecutionStatus) -> ExecutionStatus:
+    # A stopped job stops its execution by way of Stopping, which nobody needs to see for an instant.
+    if to is ExecutionStatus.STOPPED and current is ExecutionStatus.IN_PROGRESS:
+        return advance(advance(current, ExecutionStatus.STOPPING), to)
+    return advance(current, to)
+
+
+def abandoned(record: ExecutionRecord, now: datetime) -> bool:
+    """True where the scheduler that held a running execution has let its lease run out."""
+    return record.lease_until is None or record.lease_until < now

@@ -1,0 +1,75 @@
+"""Outputs of a processing job: uploaded files, the exit message, published metrics, the count of violations."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from monitor_jobs.contract.container import MESSAGE_MAX_BYTES, CloudWatchMetric, ContainerPaths
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.report import REPORT_FILE, VIOLATIONS_FILE, VIOLATIONS_FILE_ALIAS, ConstraintViolations
+from monitor_jobs.object_store import ObjectStore, S3Address
+from service.core.processing import ProcessingOutput
+
+MAX_METRICS = 200  # a gauge each: a job must not be able to grow /metrics without bound
+
+
+def upload_output(store: ObjectStore, output: ProcessingOutput, paths: ContainerPaths) -> None:
+    """Upload every regular file of one output; the report goes last, so that who sees it sees all."""
+    folder = paths.below_root(output.s3_output.local_path)
+    target = S3Address.parse(output.s3_output.s3_uri)
+    for path in sorted(_files(folder), key=lambda path: (path.name == REPORT_FILE, path)):
+        store.upload(path, target.joined(*path.relative_to(folder).parts))
+
+
+def read_message(paths: ContainerPaths) -> str | None:
+    """The exit message's first 1 KB, None where the job left none. Raises BadInput where it is not UTF-8."""
+    if not paths.message.is_file():
+        return None
+    with paths.message.open("rb") as file:
+        clipped = file.read(MESSAGE_MAX_BYTES)
+    try:
+        return clipped.decode()
+    except UnicodeDecodeError as error:
+        # A character that the clip cut in two is no fault of the job's.
+        if error.start > len(clipped) - 4 and len(clipped) == MESSAGE_MAX_BYTES:
+            return clipped[: error.start].decode()
+        raise BadInput(
+            f"{paths.message.name} is not UTF-8 at byte {error.start}: write the exit message as UTF-8"
+        ) from error
+
+
+def read_metrics(paths: ContainerPaths) -> dict[str, float]:
+    """The last value of each metric that the job published, at most 200; lines that are no metrics are left out."""
+    if not paths.cloudwatch_metrics.is_file():
+        return {}
+    values: dict[str, float] = {}
+    with paths.cloudwatch_metrics.open(encoding="utf-8", errors="replace") as lines:
+        for metric in filter(None, map(_metric, lines)):
+            if metric.metric_name in values or len(values) < MAX_METRICS:
+                values[metric.metric_name] = metric.value
+    return values
+
+
+def count_violations(output: ProcessingOutput, paths: ContainerPaths) -> int | None:
+    """How many violations the job's file lists, under either of its names; None where there is none to read."""
+    folder = paths.below_root(output.s3_output.local_path)
+    for name in (VIOLATIONS_FILE, VIOLATIONS_FILE_ALIAS):
+        try:
+            return len(ConstraintViolations.model_validate_json((folder / name).read_bytes()).violations)
+        except (FileNotFoundError, ValidationError):
+            continue
+    return None
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    # Symlinks are not uploaded: they could name any file of the host.
+    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _metric(line: str) -> CloudWatchMetric | None:
+    try:
+        return CloudWatchMetric.model_validate(json.loads(line))
+    except (ValueError, ValidationError):
+        return None

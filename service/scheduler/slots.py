@@ -1,0 +1,74 @@
+"""From schedules to executions: each slot that is due becomes one row, once, whoever asks first."""
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+
+from monitor_jobs.contract.errors import BadInput, Conflict
+from service.core.cron import ScheduleExpression, parse_expression
+from service.core.monitoring import MonitoringScheduleConfig, offsets_of
+from service.core.ports import Database
+from service.core.records import ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord
+from service.core.schedule import due
+from service.core.states import ExecutionStatus, ScheduleStatus
+from service.core.windows import scheduled_window
+from service.logs import EventLog
+
+log = EventLog(__name__)
+
+
+def claim_due_slots(database: Database, now: datetime) -> int:
+    """How many executions were made for the slots that have come due since the last call."""
+    schedules = database.schedules.find(Query(equal={"status": ScheduleStatus.SCHEDULED}))
+    return sum(_claim(database, schedule, now) for schedule in schedules)
+
+
+def _claim(database: Database, schedule: ScheduleRecord, now: datetime) -> int:
+    config = MonitoringScheduleConfig.model_validate(schedule.request["MonitoringScheduleConfig"])
+    expression = parse_expression(config.schedule_config.schedule_expression, schedule_name=schedule.name)
+    found = due(expression, covered_until=schedule.covered_until, now=now)
+    if not found.slots and not found.missed:
+        return 0
+    try:
+        with database.transaction():
+            # Saved first: of two schedulers, the later one fails here and its slots with it.
+            missed = schedule.missed_slots + found.missed
+            database.schedules.save(replace(schedule, covered_until=found.covered_until, missed_slots=missed))
+            for slot in found.slots:
+                database.executions.add(_execution(schedule, config, expression, slot, now))
+    except Conflict as error:
+        log.info("slots_claimed_elsewhere", schedule=schedule.name, error=str(error))
+        return 0
+    if found.missed:
+        log.warning("slots_missed", schedule=schedule.name, missed=found.missed)
+    return len(found.slots)
+
+
+def _execution(
+    schedule: ScheduleRecord,
+    config: MonitoringScheduleConfig,
+    expression: ScheduleExpression,
+    slot: datetime,
+    now: datetime,
+) -> ExecutionRecord:
+    window = scheduled_window(expression, slot, offsets_of(config))
+    return ExecutionRecord(
+        id=uuid.uuid4().hex,
+        schedule_name=schedule.name,
+        scheduled_at=slot,
+        origin=ExecutionOrigin.SLOT,
+        window_start=window.start,
+        window_end=window.end,
+        status=ExecutionStatus.PENDING,
+        created_at=now,
+        modified_at=now,
+        endpoint_name=schedule.endpoint_name,
+    )
+
+
+def schedule_config(schedule: ScheduleRecord) -> MonitoringScheduleConfig:
+    """The schedule's configuration, which was checked when it was created. Raises BadInput where it no longer fits."""
+    try:
+        return MonitoringScheduleConfig.model_validate(schedule.request["MonitoringScheduleConfig"])
+    except ValueError as error:
+        raise BadInput(f"schedule {schedule.name} cannot be read: update it ({error})") from error

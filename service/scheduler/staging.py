@@ -1,0 +1,114 @@
+"""Inputs of a processing job on the file system: captures of a window, baselines, the model card.
+
+What lives here: copying from the store to below a job's root, in the layout of the container contract. What does not:
+what the job does with them (monitor_jobs.job), uploads (publishing).
+"""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from monitor_jobs.capture_io import copy_lines_inside
+from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, variant_prefix
+from monitor_jobs.contract.container import ContainerPaths
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.window import Window, hours_of
+from monitor_jobs.model_archive import read_model_card_from_archive
+from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address, StoredObject
+from service.core.deployment import EndpointSpec
+from service.core.monitoring import MODEL_CARD_PATH
+from service.core.processing import ProcessingInput
+
+COUNT_CHUNK_BYTES = 1 << 20
+
+
+def stage_captures(store: ObjectStore, spec: EndpointSpec, window: Window, target: Path) -> int:
+    """How many capture lines of the window now lie below `target/{endpoint}/{variant}/yyyy/mm/dd/hh`.
+
+    Whole-hour windows stage whole hour folders, as AWS does; others only the lines inside.
+    Proven by tests/integration/test_staging.py.
+    """
+    if spec.data_capture is None:
+        raise BadInput(f"endpoint {spec.endpoint} captures nothing: create it with a DataCaptureConfig")
+    prefix = variant_prefix(spec.data_capture.destination_s3_uri, spec.endpoint, spec.variant)
+    folder = target / spec.endpoint / spec.variant
+    return sum(_stage_hour(store, prefix, window, hour, folder) for hour in hours_of(window))
+
+
+def stage_input(store: ObjectStore, source: ProcessingInput, paths: ContainerPaths) -> None:
+    """Stage the objects of one S3 input: a single object by its name, or everything below a prefix.
+
+    Raises BadInput where there is nothing, as SageMaker does.
+    """
+    address = S3Address.parse(source.s3_input.s3_uri)
+    folder = paths.below_root(source.s3_input.local_path)
+    found = list(_below(store, address))
+    if not found:
+        raise BadInput(f"No S3 objects found under S3 URL {address}: check the input {source.input_name}")
+    for entry, relative in found:
+        _download(store, entry.address, folder / relative)
+
+
+def stage_model_card(store: ObjectStore, model_data_url: str, *, cache: Path, paths: ContainerPaths) -> None:
+    """Put the model's card where its container looks for it; a package is read once, not once an execution."""
+    card = _cached_card(store, S3Address.parse(model_data_url), cache)
+    target = paths.below_root(MODEL_CARD_PATH)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(card, target)
+
+
+def _stage_hour(store: ObjectStore, prefix: str, window: Window, hour: datetime, folder: Path) -> int:
+    relative = hour_folder(hour)
+    listing = store.list(S3Address.parse(f"{prefix}/{relative}/"))
+    entries = [entry for entry in listing if entry.address.key.endswith(CAPTURE_SUFFIX)]
+    targets = ((entry, folder / relative / entry.address.key.rpartition("/")[2]) for entry in entries)
+    return sum(_stage_file(store, entry.address, target, window) for entry, target in targets)
+
+
+def _stage_file(store: ObjectStore, address: S3Address, target: Path, window: Window) -> int:
+    if window.whole_hours:
+        _download(store, address, target)
+        return _count_lines(target)
+    whole = target.with_suffix(".whole")
+    _download(store, address, whole)
+    lines = copy_lines_inside(whole, target, window)
+    whole.unlink()
+    if lines == 0:
+        target.unlink(missing_ok=True)
+    return lines
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(COUNT_CHUNK_BYTES), b""))
+
+
+def _below(store: ObjectStore, address: S3Address) -> Iterator[tuple[StoredObject, str]]:
+    for entry in store.list(address):
+        rest = entry.address.key.removeprefix(address.key)
+        # A prefix matches names, not folders: `base` must not stage `baseline/x`.
+        if rest == "" or rest.startswith("/") or address.key.endswith("/") or address.key == "":
+            yield entry, rest.lstrip("/") or entry.address.key.rpartition("/")[2]
+
+
+def _download(store: ObjectStore, address: S3Address, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store.download(address, path)
+
+
+def _cached_card(store: ObjectStore, address: S3Address, cache: Path) -> Path:
+    try:
+        identity = f"{address} {store.size(address)}"
+    except ObjectMissing as error:
+        raise BadInput(f"model package {address} is gone from the store: upload it again") from error
+    card = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.json"
+    if not card.exists():
+        archive = card.with_suffix(".tar.gz")
+        _download(store, address, archive)
+        partial = card.with_suffix(".partial")
+        partial.write_text(read_model_card_from_archive(archive).model_dump_json())
+        partial.rename(card)
+        archive.unlink()
+    return card

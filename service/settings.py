@@ -1,0 +1,80 @@
+"""The settings of every process of the service; the only reader of its environment.
+
+What lives here: names, defaults, ranges. What does not: a monitoring container's environment (monitor_jobs.job).
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from monitor_jobs.contract.errors import BadInput
+
+PREFIX = "SEXTANT_"
+
+
+class Settings(BaseModel):
+    """Settings by name; the environment variable is the name in capitals behind `SEXTANT_`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path = Field(Path("sextant-data"), description="folder of the store, database, spool, jobs and logs")
+    host: str = Field("127.0.0.1", description="address that the control API listens on; loopback only")
+    port: int = Field(8080, ge=0, le=65535, description="port of the control API; 0 takes a free one")
+    store_endpoint_url: str | None = Field(None, description="S3 endpoint; unset keeps objects in the data folder")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; unset keeps SQLite in the data folder")
+    bucket: str = Field("sextant", description="bucket for packages, captures and reports that name no other")
+    region: str = Field("us-east-1", description="region in ARNs and S3 requests")
+    account: str = Field("000000000000", pattern=r"^\d{12}$", description="account in ARNs")
+    flush_interval_seconds: float = Field(60, ge=1, le=3600, description="longest time a capture waits to be sealed")
+    spool_budget_bytes: int = Field(10 * 2**30, ge=2**20, description="bytes an endpoint may spool before it drops")
+    tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
+    parallel_jobs: int = Field(2, ge=1, le=64, description="processing jobs that run at the same time")
+    torch_threads: int = Field(0, ge=0, le=1024, description="torch threads of an endpoint; 0 leaves it to torch")
+    log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
+
+    @property
+    def database(self) -> str:
+        """The database's SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.data.absolute() / 'sextant.db'}"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment. Raises BadInput naming the variable that does not fit, or is not known."""
+    source = os.environ if environment is None else environment
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in source.items() if _is_setting(name)}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise BadInput(_complaints(error, given)) from error
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+# SEXTANT_TEST_* steer the tests, the others belong to a model's or a job's own environment.
+_NOT_SETTINGS = (
+    "SEXTANT_TEST_",
+    "SEXTANT_DEBUG_HOOK",
+    "SEXTANT_MODEL_CARD",
+    "SEXTANT_JOB_",
+    "SEXTANT_ANALYSIS",
+    "SEXTANT_URL",
+)
+
+
+def _is_setting(name: str) -> bool:
+    return name.startswith(PREFIX) and not name.startswith(_NOT_SETTINGS)
+
+
+def _complaints(error: ValidationError, given: Mapping[str, Any]) -> str:
+    parts = (_complaint(str(row["loc"][0]), row["msg"], given) for row in error.errors())
+    return "; ".join(parts) + ": run `sextant settings` for names and ranges"
+
+
+def _complaint(name: str, message: str, given: Mapping[str, Any]) -> str:
+    return f"{variable_of(name)}={given.get(name)!r}: {message}"

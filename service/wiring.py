@@ -1,0 +1,134 @@
+"""The only module that knows concrete adapters: each process is put together here.
+
+What lives here: which adapter fills which port, from the settings. What does not: what the parts do. Imports wait
+inside the functions, so that a process loads only its own parts.
+"""
+
+import os
+import socket
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from monitor_jobs.object_store import ObjectStore
+    from service.core.ports import Database
+    from service.scheduler.endpoints import Endpoints
+    from service.scheduler.loop import Scheduler
+
+STOPPING_THREADS = 16  # endpoints that can drain at the same time
+
+
+def open_store(settings: Settings) -> "ObjectStore":
+    """The object store: S3 where an endpoint URL is set, else a folder."""
+    if settings.store_endpoint_url is None:
+        from monitor_jobs.object_store.folder import FolderStore
+
+        return FolderStore(settings.data.absolute())
+    from monitor_jobs.object_store.s3 import connect
+
+    return connect(settings.store_endpoint_url, settings.region)
+
+
+def open_database(settings: Settings) -> "Database":
+    """The database, at its newest schema."""
+    from service.adapters.database import connect
+
+    settings.data.mkdir(parents=True, exist_ok=True)
+    return connect(settings.database)
+
+
+def control_app(settings: Settings) -> "ASGIApp":
+    """The control process's application."""
+    from service.control.app import build_app
+
+    return build_app(open_database(settings), open_store(settings), settings)
+
+
+def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
+    """The scheduler process, until stopped; running jobs are then ended and their executions run again later."""
+    with (
+        ThreadPoolExecutor(settings.parallel_jobs, thread_name_prefix="job") as work,
+        ThreadPoolExecutor(STOPPING_THREADS, thread_name_prefix="stop") as stopping,
+    ):
+        _scheduler(settings, work, stopping, stop).run(tick_seconds=settings.tick_seconds, stop=stop)
+
+
+def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settings) -> int:
+    """One endpoint process, until SIGTERM; its exit code."""
+    import random
+
+    from prometheus_client import CollectorRegistry
+
+    from service.core.deployment import EndpointSpec
+    from service.endpoint.capture import start_capture
+    from service.endpoint.capture_metrics import CaptureCollector
+    from service.endpoint.ports import CaptureSink, NoCapture
+    from service.endpoint.process import serve
+
+    spec = EndpointSpec.model_validate_json(spec_path.read_bytes())
+    store = open_store(settings)
+
+    def capture(registry: CollectorRegistry) -> CaptureSink:
+        if spec.data_capture is None or not spec.data_capture.enable_capture:
+            return NoCapture()
+        started = start_capture(spec, store, clock=_now, generator=random.SystemRandom())
+        serving = (spec.endpoint, spec.variant)
+        budget = spec.spool_budget_bytes
+        registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
+        return started
+
+    return serve(spec, listener=listener, store=store, capture_factory=capture)
+
+
+def _scheduler(
+    settings: Settings, work: ThreadPoolExecutor, stopping: ThreadPoolExecutor, stop: threading.Event
+) -> "Scheduler":
+    from service.adapters.process_runner import ProcessRunner
+    from service.scheduler.executions import Executions
+    from service.scheduler.jobs import Jobs
+    from service.scheduler.loop import Scheduler
+
+    database, store, data = open_database(settings), open_store(settings), settings.data.absolute()
+    runner = ProcessRunner(dict(os.environ))
+    jobs = Jobs(database=database, store=store, runner=runner, folder=data / "jobs", clock=_now, stop=stop)
+    executions = Executions(database=database, store=store, jobs=jobs, cards=data / "model-cards", clock=_now)
+    return Scheduler(
+        owner=uuid.uuid4().hex,
+        database=database,
+        store=store,
+        endpoints=_endpoints(settings, database, stopping),
+        executions=executions,
+        jobs=jobs,
+        executor=work,
+        clock=_now,
+    )
+
+
+def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExecutor) -> "Endpoints":
+    from service.adapters.process_host import ProcessHost
+    from service.scheduler.endpoints import CaptureLimits, Endpoints
+
+    return Endpoints(
+        database=database,
+        host=ProcessHost(dict(os.environ)),
+        folder=settings.data.absolute() / "endpoints",
+        limits=CaptureLimits(
+            flush_interval_seconds=settings.flush_interval_seconds,
+            spool_budget_bytes=settings.spool_budget_bytes,
+            torch_threads=settings.torch_threads,
+        ),
+        executor=stopping,
+        clock=_now,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Model packages for end-to-end tests, built when they are needed."""

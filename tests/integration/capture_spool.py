@@ -1,0 +1,165 @@
+"""What the capture tests share: a spec, exchanges, a folder store that can be down, and what lies in it."""
+
+import errno
+import json
+import os
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from monitor_jobs.contract.capture import DataCaptureConfig
+from monitor_jobs.contract.errors import StoreUnavailable
+from monitor_jobs.contract.watermark import Gap, Watermark
+from monitor_jobs.object_store import S3Address
+from monitor_jobs.object_store.folder import FolderStore
+from service.core.deployment import EndpointSpec, Exchange
+from service.endpoint.capture import Capture, start_capture
+
+CAPTURES = S3Address("bucket", "capture/signs/AllTraffic/")
+WATERMARKS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/watermarks/")
+GAPS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/gaps/")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Time that moves when it is told to."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Switched(FolderStore):
+    """A real folder store behind a switch; while it is off every request fails as an unreachable store does."""
+
+    on = True
+
+    def put(self, address: S3Address, body: bytes) -> None:
+        self._require()
+        super().put(address, body)
+
+    def upload(self, path: Path, address: S3Address) -> None:
+        self._require()
+        super().upload(path, address)
+
+    def _require(self) -> None:
+        if not self.on:
+            raise StoreUnavailable("the store is switched off")
+
+
+def config_of(*, percentage: int = 100, mode: str = "InputAndOutput") -> DataCaptureConfig:
+    return DataCaptureConfig.model_validate(
+        {
+            "InitialSamplingPercentage": percentage,
+            "DestinationS3Uri": "s3://bucket/capture",
+            "CaptureOptions": [{"CaptureMode": mode}],
+            "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
+        }
+    )
+
+
+def spec_of(
+    folder: Path, *, config: DataCaptureConfig | None = None, budget_bytes: int = 2**30, flush_seconds: float = 1
+) -> EndpointSpec:
+    return EndpointSpec(
+        endpoint="signs",
+        variant="AllTraffic",
+        model_name="signs",
+        model_data_url="s3://bucket/model.tar.gz",
+        data_capture=config or config_of(),
+        spool_folder=folder / "spool",
+        spool_budget_bytes=budget_bytes,
+        flush_interval_seconds=flush_seconds,
+    )
+
+
+def exchange_of(inference_id: str, *, at: datetime | None = None, request_bytes: int = 16) -> Exchange:
+    return Exchange(
+        request_body=b"\0" * request_bytes,
+        request_content_type="application/x-npy",
+        response_body=b'{"predictions": [[14]]}',
+        response_content_type="application/json; charset=utf-8",
+        answered_at=at or datetime.now(UTC),
+        inference_id=inference_id,
+    )
+
+
+def started(spec: EndpointSpec, store: FolderStore, *, clock: Clock | None = None, **seams) -> Capture:
+    return start_capture(spec, store, clock=clock or (lambda: datetime.now(UTC)), generator=random.Random(7), **seams)
+
+
+def offer_all(capture: Capture, inference_ids, **fields) -> None:
+    for inference_id in inference_ids:
+        capture.offer(exchange_of(inference_id, **fields))
+    assert capture.wait_until_written(30)
+
+
+def stored_keys(store: FolderStore) -> list[str]:
+    return [found.address.key.removeprefix(CAPTURES.key) for found in store.list(CAPTURES)]
+
+
+def stored_records(store: FolderStore) -> list[dict]:
+    objects = (store.get(found.address) for found in store.list(CAPTURES))
+    return [json.loads(line) for body in objects for line in body.splitlines()]
+
+
+def stored_ids(store: FolderStore) -> list[str]:
+    return sorted(record["eventMetadata"]["inferenceId"] for record in stored_records(store))
+
+
+def watermarks(store: FolderStore) -> list[Watermark]:
+    return [Watermark.model_validate_json(store.get(found.address)) for found in store.list(WATERMARKS)]
+
+
+def gaps(store: FolderStore) -> list[Gap]:
+    return [Gap.model_validate_json(store.get(found.address)) for found in store.list(GAPS)]
+
+
+def spooled(spec: EndpointSpec, suffix: str) -> list[Path]:
+    return sorted(spec.spool_folder.glob(f"*.{suffix}"))
+
+
+class FaultyFiles:
+    """The module os, except that calls of one name fail while told to; the real file system does the rest."""
+
+    def __init__(self, call: str, number: int) -> None:
+        self.call = call
+        self.number = number
+        self.left = 0
+
+    def fail(self, times: int) -> None:
+        self.left = times
+
+    def __getattr__(self, name: str):
+        real = getattr(os, name)
+        return self._failing(real) if name == self.call else real
+
+    def _failing(self, real):
+        def call(*arguments):
+            if self.left:
+                self.left -= 1
+                raise OSError(self.number, os.strerror(self.number))
+            return real(*arguments)
+
+        return call
+
+
+class HalfWrites(FaultyFiles):
+    """A disk that takes half of a record before it is full, as ext4 does."""
+
+    def __init__(self) -> None:
+        super().__init__("write", errno.ENOSPC)
+
+    def _failing(self, real):
+        def call(descriptor, content):
+            if self.left:
+                self.left -= 1
+                return real(descriptor, content[: len(content) // 2])
+            return real(descriptor, content)
+
+        return call

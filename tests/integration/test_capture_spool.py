@@ -1,0 +1,400 @@
+"""Capture with real files, real threads and the folder store: what is offered is what lies in the store."""
+
+import json
+import random
+import threading
+import uuid
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from monitor_jobs.contract.capture import CaptureRecord
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.object_store.folder import FolderStore
+from service.core.deployment import EndpointSpec, Exchange
+from service.endpoint.accounting import DropReason, Source
+from service.endpoint.capture import start_capture
+from service.endpoint.uploader import backoff_seconds
+from tests.integration.capture_spool import (
+    NOON,
+    Clock,
+    Switched,
+    config_of,
+    exchange_of,
+    gaps,
+    offer_all,
+    spec_of,
+    spooled,
+    started,
+    stored_ids,
+    stored_keys,
+    stored_records,
+    watermarks,
+)
+from tests.wait import wait_until
+
+PATIENCE = 30
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Switched(tmp_path / "data")
+
+
+def ids_of(count, prefix="i"):
+    return [f"{prefix}-{number:05}" for number in range(count)]
+
+
+def captured(tmp_path, store, exchanges, **fields):
+    """The records of a capture that takes these exchanges and is closed."""
+    capture = started(spec_of(tmp_path, **fields), store, clock=Clock(NOON))
+    for exchange in exchanges:
+        capture.offer(exchange)
+    capture.close()
+    return stored_records(store)
+
+
+def test_everything_that_is_offered_is_stored_once(tmp_path, store):
+    capture = started(spec_of(tmp_path), store)
+    offer_all(capture, ids_of(2000))
+    capture.close()
+    assert stored_ids(store) == ids_of(2000)
+    assert len({record["eventMetadata"]["eventId"] for record in stored_records(store)}) == 2000
+
+
+def test_what_was_captured_is_what_the_ledger_says(tmp_path, store):
+    capture = started(spec_of(tmp_path), store)
+    offer_all(capture, ids_of(300))
+    capture.close()
+    now = capture.snapshot()
+    assert (now.captured[Source.REQUEST], now.stored, now.backlog_records, now.balanced) == (300, 300, 0, True)
+
+
+def test_nothing_is_left_in_the_spool_after_a_clean_end(tmp_path, store):
+    spec = spec_of(tmp_path)
+    capture = started(spec, store)
+    offer_all(capture, ids_of(10))
+    capture.close()
+    assert list(spec.spool_folder.iterdir()) == []
+
+
+def test_without_a_request_there_is_no_capture_file(tmp_path, store):
+    assert captured(tmp_path, store, []) == []
+
+
+def test_the_line_is_a_capture_record_with_both_bodies(tmp_path, store):
+    (record,) = captured(tmp_path, store, [exchange_of("i", at=NOON)])
+    parsed = CaptureRecord.model_validate(record)
+    assert parsed.capture_data.endpoint_input.encoding == "BASE64"
+    assert parsed.capture_data.endpoint_output.data == '{"predictions": [[14]]}'
+    assert parsed.capture_data.endpoint_output.observed_content_type == "application/json; charset=utf-8"
+    assert uuid.UUID(parsed.event_metadata.event_id).version == 4
+
+
+@pytest.mark.parametrize(("mode", "halves"), [("Input", {"endpointInput"}), ("Output", {"endpointOutput"})])
+def test_only_the_chosen_half_is_captured(tmp_path, store, mode, halves):
+    (record,) = captured(tmp_path, store, [exchange_of("i", at=NOON)], config=config_of(mode=mode))
+    assert record["captureData"].keys() == halves
+
+
+def test_the_inference_time_is_the_whole_second_of_the_answer(tmp_path, store):
+    (record,) = captured(tmp_path, store, [exchange_of("i", at=NOON + timedelta(seconds=7.999))])
+    assert record["eventMetadata"]["inferenceTime"] == "2026-11-20T12:00:07Z"
+
+
+def test_what_the_caller_did_not_send_is_absent(tmp_path, store):
+    (record,) = captured(tmp_path, store, [Exchange(b"1", "text/csv", b"2", "text/csv", NOON)])
+    assert record["eventMetadata"].keys() == {"eventId", "inferenceTime"}
+
+
+def test_custom_attributes_are_a_list_of_one(tmp_path, store):
+    (record,) = captured(tmp_path, store, [Exchange(b"1", "", b"2", "", NOON, custom_attributes="c=1")])
+    assert record["eventMetadata"]["customAttributes"] == ["c=1"]
+
+
+def test_a_record_larger_than_a_segment_is_captured_whole(tmp_path, store):
+    (record,) = captured(tmp_path, store, [exchange_of("huge", at=NOON, request_bytes=9 * 2**20)])
+    assert len(record["captureData"]["endpointInput"]["data"]) == 12 * 2**20
+
+
+def test_a_record_that_cannot_be_encoded_is_dropped_and_counted(tmp_path, store):
+    spec = spec_of(tmp_path)
+    capture = started(spec, store)
+    capture.offer(Exchange(b"1", "text/csv", b"2", "text/csv", NOON, custom_attributes="\ud800"))
+    offer_all(capture, ["good"])
+    capture.close()
+    assert capture.snapshot().dropped[DropReason.UNENCODABLE] == 1
+    assert stored_ids(store) == ["good"]
+
+
+@pytest.mark.parametrize(("percentage", "expected"), [(0, 0), (100, 400)])
+def test_the_ends_of_sampling_are_exact(tmp_path, store, percentage, expected):
+    records = captured(tmp_path, store, map(exchange_of, ids_of(400)), config=config_of(percentage=percentage))
+    assert len(records) == expected
+
+
+def test_sampling_takes_what_the_generator_draws(tmp_path, store):
+    generator = random.Random(7)
+    drawn = [name for name in ids_of(400) if generator.random() < 0.25]
+    captured(tmp_path, store, map(exchange_of, ids_of(400)), config=config_of(percentage=25))
+    assert stored_ids(store) == drawn
+
+
+def test_capture_that_is_switched_off_takes_nothing(tmp_path, store):
+    off = config_of().model_copy(update={"enable_capture": False})
+    assert captured(tmp_path, store, [exchange_of("i")], config=off) == []
+
+
+def test_an_endpoint_without_capture_is_refused(tmp_path, store):
+    spec = EndpointSpec(**{**spec_of(tmp_path).model_dump(), "data_capture": None})
+    with pytest.raises(BadInput, match="signs has no DataCaptureConfig"):
+        start_capture(spec, store, clock=Clock(NOON), generator=random.Random(1))
+
+
+def test_a_spool_folder_that_cannot_be_made_is_named(tmp_path, store):
+    (tmp_path / "spool").touch()
+    with pytest.raises(BadInput, match=r"spool folder .* cannot be written to"):
+        started(spec_of(tmp_path), store)
+
+
+def test_each_full_hour_has_its_own_capture_file(tmp_path, store):
+    before, after = NOON - timedelta(milliseconds=1), NOON + timedelta(milliseconds=1)
+    captured(tmp_path, store, [exchange_of("a", at=before), exchange_of("b", at=after), exchange_of("c", at=before)])
+    assert Counter(key[:13] for key in stored_keys(store)) == {"2026/11/20/11": 2, "2026/11/20/12": 1}
+
+
+def test_every_record_lies_in_the_hour_of_its_inference_time(tmp_path, store):
+    moments = [NOON + timedelta(minutes=25 * step) for step in range(12)]
+    captured(tmp_path, store, [exchange_of(str(moment), at=moment) for moment in moments])
+    for found in store.list(store_prefix := _captures()):
+        hour = found.address.key.removeprefix(store_prefix.key)[:13].replace("/", "-", 2).replace("/", "T")
+        times = [json.loads(line)["eventMetadata"]["inferenceTime"] for line in store.get(found.address).splitlines()]
+        assert all(time.startswith(hour) for time in times)
+
+
+def test_a_segment_is_sealed_at_8_mib(tmp_path, store):
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
+    offer_all(capture, ids_of(7), at=NOON, request_bytes=2**20)  # 7 MiB make 9.3 MiB of lines
+    wait_until(
+        lambda: len(stored_ids(store)) == 7 or len(stored_ids(store)) == 6, timeout_seconds=PATIENCE, what="8 MiB"
+    )
+    capture.close()
+    assert len(stored_keys(store)) == 2 or len(stored_ids(store)) == 7
+
+
+def test_a_segment_is_sealed_when_a_flush_interval_ends(tmp_path, store):
+    clock = Clock(NOON + timedelta(seconds=1))
+    capture = started(spec_of(tmp_path, flush_seconds=60), store, clock=clock)
+    offer_all(capture, ["early"], at=clock.now)
+    clock.advance(60)
+    wait_until(lambda: stored_ids(store) == ["early"], timeout_seconds=PATIENCE, what="the sealed segment")
+    capture.close()
+
+
+def test_nothing_is_sealed_before_the_flush_interval_ends(tmp_path, store):
+    clock = Clock(NOON + timedelta(seconds=1))
+    spec = spec_of(tmp_path, flush_seconds=60)
+    capture = started(spec, store, clock=clock)
+    offer_all(capture, ["early"], at=clock.now)
+    clock.advance(59)
+    offer_all(capture, ["later"], at=clock.now)
+    assert (len(spooled(spec, "open")), stored_keys(store)) == (1, [])
+    capture.close()
+
+
+def test_only_capture_files_lie_below_the_variant(tmp_path, store):
+    capture = started(spec_of(tmp_path, budget_bytes=2000), store)
+    for name in ids_of(50):
+        capture.offer(exchange_of(name))
+    capture.close()
+    assert gaps(store)
+    assert watermarks(store)
+    assert all(key.endswith(".jsonl") for key in stored_keys(store))
+
+
+def test_an_outage_of_the_store_costs_nothing(tmp_path, store):
+    store.on = False
+    spec = spec_of(tmp_path)
+    capture = started(spec, store)
+    offer_all(capture, ids_of(100))
+    wait_until(lambda: capture.snapshot().store_requests.get(("put", "failed")), timeout_seconds=PATIENCE, what="a try")
+    assert (capture.snapshot().backlog_records, stored_keys(store)) == (100, [])
+    store.on = True
+    wait_until(lambda: stored_ids(store) == ids_of(100), timeout_seconds=PATIENCE, what="the backlog in the store")
+    capture.close()
+
+
+def test_what_an_outage_leaves_at_the_end_is_delivered_by_the_next_start(tmp_path, store):
+    store.on = False
+    capture = started(spec_of(tmp_path), store)
+    offer_all(capture, ids_of(20))
+    capture.close(timeout_seconds=0.5)
+    store.on = True
+    wait_until(lambda: not _uploader_runs(capture), timeout_seconds=PATIENCE, what="the first uploader's end")
+    heir = started(spec_of(tmp_path), store)
+    wait_until(lambda: stored_ids(store) == ids_of(20), timeout_seconds=PATIENCE, what="the inherited records")
+    heir.close()
+
+
+def test_over_the_budget_exactly_what_is_missing_is_counted(tmp_path, store):
+    store.on = False
+    capture = started(spec_of(tmp_path, budget_bytes=50_000), store)
+    offer_all(capture, ids_of(1000))
+    dropped = sum(capture.snapshot().dropped.values())
+    store.on = True
+    capture.close()
+    assert 0 < dropped < 1000
+    assert len(stored_ids(store)) == 1000 - dropped
+
+
+def test_the_spool_never_outgrows_its_budget(tmp_path, store):
+    store.on = False
+    spec = spec_of(tmp_path, budget_bytes=50_000)
+    capture = started(spec, store)
+    offer_all(capture, ids_of(1000))
+    on_disk = sum(path.stat().st_size for suffix in ("open", "sealed") for path in spooled(spec, suffix))
+    capture.close(timeout_seconds=0.5)
+    assert 25_000 < on_disk <= 50_000
+
+
+def test_a_gap_tells_how_many_were_dropped_and_when(tmp_path, store):
+    capture = started(spec_of(tmp_path, budget_bytes=3000), store, clock=Clock(NOON))
+    offer_all(capture, ids_of(10), at=NOON + timedelta(seconds=2.5), request_bytes=4000)
+    capture.close()
+    (gap,) = gaps(store)
+    assert (gap.dropped, gap.reason, gap.start, gap.end - gap.start) == (
+        10,
+        "spool_full",
+        NOON + timedelta(seconds=2),
+        timedelta(seconds=1),
+    )
+
+
+def test_room_that_uploading_makes_is_used_again(tmp_path, store):
+    clock = Clock(NOON)
+    capture = started(spec_of(tmp_path, budget_bytes=3000), store, clock=clock)
+    offer_all(capture, ids_of(20), at=clock.now)
+    clock.advance(2)
+    wait_until(lambda: not capture.snapshot().backlog_records, timeout_seconds=PATIENCE, what="an empty spool")
+    offer_all(capture, ["fits-again"], at=clock.now)
+    capture.close()
+    assert "fits-again" in stored_ids(store)
+
+
+def test_a_record_after_the_end_is_dropped_and_counted(tmp_path, store):
+    capture = started(spec_of(tmp_path), store)
+    capture.close()
+    capture.offer(exchange_of("late"))
+    assert capture.snapshot().dropped[DropReason.CLOSED] == 1
+    assert capture.snapshot().balanced
+
+
+def test_a_scrape_is_balanced_while_threads_offer(tmp_path, store):
+    capture = started(spec_of(tmp_path, budget_bytes=300_000), store)
+    threads = [
+        threading.Thread(target=lambda: list(map(capture.offer, map(exchange_of, ids_of(500))))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    snapshots = [capture.snapshot() for _ in range(500)]
+    for thread in threads:
+        thread.join()
+    capture.close()
+    assert all(snapshot.balanced for snapshot in (*snapshots, capture.snapshot()))
+    assert capture.snapshot().captured[Source.REQUEST] == 1500
+
+
+def test_the_first_watermark_announces_the_producer(tmp_path, store):
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
+    (watermark,) = wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="a watermark")
+    assert (watermark.closed, watermark.flush_interval_seconds) == (False, 1)
+    capture.close()
+
+
+def test_the_watermark_reaches_a_full_minute_without_traffic(tmp_path, store):
+    clock = Clock(NOON + timedelta(seconds=59))
+    capture = started(spec_of(tmp_path, flush_seconds=60), store, clock=clock)
+    clock.advance(1.5)
+    wait_until(lambda: _sealed_until(store) == NOON + timedelta(minutes=1), timeout_seconds=PATIENCE, what="12:01:00")
+    capture.close()
+
+
+def test_the_watermark_waits_for_what_the_store_does_not_have(tmp_path, store):
+    clock = Clock(NOON + timedelta(seconds=1))
+    capture = started(spec_of(tmp_path), store, clock=clock)
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
+    store.on = False
+    offer_all(capture, ["waits"], at=clock.now)
+    clock.advance(100)
+    wait_until(
+        lambda: capture.snapshot().store_requests.get(("upload", "failed")), timeout_seconds=PATIENCE, what="a try"
+    )
+    assert _sealed_until(store) <= NOON + timedelta(seconds=1)
+    store.on = True
+    wait_until(
+        lambda: _sealed_until(store) > NOON + timedelta(seconds=90), timeout_seconds=PATIENCE, what="the watermark"
+    )
+    assert stored_ids(store) == ["waits"]
+    capture.close()
+
+
+def test_whatever_a_watermark_passes_is_in_the_store(tmp_path, store):
+    capture = started(spec_of(tmp_path), store)
+    names = iter(ids_of(100_000))
+    seen = []
+
+    def passed_two_seconds():
+        offer_all(capture, [next(names)])
+        seen.append((_sealed_until(store), len(stored_ids(store))))
+        return seen[-1][0] > seen[0][0] + timedelta(seconds=2)
+
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
+    wait_until(passed_two_seconds, timeout_seconds=PATIENCE, what="two more seconds")
+    capture.close()
+    times = [record["eventMetadata"]["inferenceTime"] for record in stored_records(store)]
+    assert [until for until, _ in seen] == sorted(until for until, _ in seen)
+    assert all(sum(time < _wire(until) for time in times) <= stored for until, stored in seen)
+
+
+def test_the_last_watermark_is_closed_and_tells_the_whole_truth(tmp_path, store):
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
+    offer_all(capture, ["last"], at=NOON - timedelta(seconds=5))
+    capture.close()
+    (watermark,) = watermarks(store)
+    assert (watermark.closed, watermark.sealed_until) == (True, NOON)
+
+
+def test_a_watermark_that_could_not_be_closed_stays_open(tmp_path, store):
+    capture = started(spec_of(tmp_path), store)
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="a watermark")
+    offer_all(capture, ["stranded"])
+    store.on = False
+    capture.close(timeout_seconds=0.5)
+    assert [watermark.closed for watermark in watermarks(store)] == [False]
+
+
+@pytest.mark.parametrize("failures", [1, 2, 5, 9, 50, 10_000])
+def test_the_backoff_lies_between_its_floor_and_its_ceiling(failures):
+    shortest, longest = backoff_seconds(failures, 0.0), backoff_seconds(failures, 0.999_999)
+    assert shortest == 0.2
+    assert 0.2 < longest <= min(60, 0.2 * 2.0 ** min(failures, 20))
+
+
+def _captures():
+    from tests.integration.capture_spool import CAPTURES
+
+    return CAPTURES
+
+
+def _sealed_until(store: FolderStore):
+    (watermark,) = watermarks(store)
+    return watermark.sealed_until
+
+
+def _wire(moment):
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _uploader_runs(capture):
+    return any(thread.name == "capture-uploader" for thread in threading.enumerate())
