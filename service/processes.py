@@ -6,6 +6,7 @@ What lives here: starting, restarting, signals. What does not: what the processe
 
 import fcntl
 import json
+import logging
 import os
 import signal
 import socket
@@ -58,6 +59,7 @@ def run_control(settings: Settings, fd: int) -> None:
     from service.wiring import control_app
 
     configure(sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every forwarded invocation
     config = uvicorn.Config(
         control_app(settings), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
     )

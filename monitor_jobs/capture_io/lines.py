@@ -6,25 +6,21 @@ does not: the prediction inside the answer (answers), windows (placement).
 
 import functools
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import orjson
 
-from monitor_jobs.capture_io.blocks import Block, LongLine, read_blocks
 from monitor_jobs.contract.capture import Encoding, UnreadableReason
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import parse_timestamp
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
-CHUNK_BYTES: Final = 1 << 20
 JSON_SPACE: Final = b" \t\r\n"
 NO_TIME: Final = int(np.iinfo(np.int64).min)  # stands for the time of a line whose time cannot be read
 INCOMPLETE_CHARACTER: Final = "unexpected end of data"  # UnicodeDecodeError.reason where a character is cut short
@@ -67,40 +63,26 @@ class Refusal:
     time_us: int = NO_TIME
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """Neighbouring lines, blank ones left out: records, and between them refusals.
-
-    numbers int64 [n]: line numbers of the records; times_us int64 [n]: their inferenceTime in microseconds since 1970, or
-    NO_TIME where it is no time: such a record is WRONG_SCHEMA. refused_at [m]: how many of these records come before each of the m refusals.
-    """
-
-    lines: list[Line]
-    numbers: npt.NDArray[np.int64]
-    times_us: npt.NDArray[np.int64]
-    refusals: list[Refusal]
-    refused_at: list[int]
-
-
-NOTHING: Final = Decoded([], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), [], [])
-
 _decode: Final = msgspec.json.Decoder(Line).decode
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def decode_chunks(path: Path) -> Iterator[Decoded]:
-    """Every line of a file, decoded, or refused as `refusal_of` says; a line too long to hold is TOO_LONG.
+def decode_lines(text: bytes, lines: list[Line]) -> Iterator[bytes]:
+    """Appends the record of every line of `text` to `lines`; stops at each line that holds none to yield its bytes.
 
-    In chunks of CHUNK_BYTES, or of one line where that is longer. Raises OSError where the file cannot be read.
+    So all records before that line are in `lines` by then, and none behind it.
     """
-    chunk, held_bytes = _Chunk(first_line=1), 0
-    for block in read_blocks(path):
-        chunk.add(block)
-        held_bytes += 0 if isinstance(block, LongLine) else len(block.text)
-        if held_bytes >= CHUNK_BYTES:
-            yield chunk.decoded()
-            chunk, held_bytes = _Chunk(chunk.next_line), 0
-    yield chunk.decoded()
+    decode = _decode if text.isascii() else decode_line
+    stream = io.BytesIO(text)
+    while True:
+        try:
+            # extend and map loop in C, keep what came before an error, and go on behind the offending line
+            lines.extend(map(decode, stream))
+        except _UNDECODABLE:
+            end = stream.tell()
+            yield text[text.rfind(b"\n", 0, end - 1) + 1 : end]
+        else:
+            return
 
 
 def decode_line(raw: bytes) -> Line:
@@ -130,7 +112,7 @@ def refusal_of(raw: bytes) -> Refusal:
 
 
 def time_of(raw: bytes) -> int:
-    """The inferenceTime of one line in microseconds since 1970, or NO_TIME, as `decode_block` finds it."""
+    """The inferenceTime of one line in microseconds since 1970, or NO_TIME, where it has one that is legible."""
     try:
         return microseconds_of(decode_line(raw).event_metadata.inference_time)
     except _UNDECODABLE:
@@ -144,60 +126,6 @@ def microseconds_of(text: str) -> int:
         return (parse_timestamp(text) - EPOCH) // MICROSECOND
     except (BadInput, OverflowError):
         return NO_TIME
-
-
-class _Chunk:
-    """Gathers the lines of some blocks."""
-
-    def __init__(self, first_line: int) -> None:
-        self._first_line = first_line
-        self._lines: list[Line] = []
-        self._refusals: list[Refusal] = []
-        self._refused_at: list[int] = []
-        self._skipped: list[int] = []  # positions among all lines that hold no record
-
-    @property
-    def next_line(self) -> int:
-        return self._first_line + len(self._lines) + len(self._skipped)
-
-    def add(self, block: Block | LongLine) -> None:
-        if isinstance(block, LongLine):
-            self._refuse(Refusal(UnreadableReason.TOO_LONG))
-            return
-        decode = _decode if block.text.isascii() else decode_line
-        for raw in _undecodable(block.text, decode, self._lines):
-            self._refuse(refusal_of(raw) if raw.strip(JSON_SPACE) else None)
-
-    def decoded(self) -> Decoded:
-        numbers = np.arange(self._first_line, self.next_line, dtype=np.int64)
-        times_us = [microseconds_of(line.event_metadata.inference_time) for line in self._lines]
-        return Decoded(
-            self._lines,
-            np.delete(numbers, self._skipped),
-            np.array(times_us, dtype=np.int64),
-            self._refusals,
-            self._refused_at,
-        )
-
-    def _refuse(self, refusal: Refusal | None) -> None:
-        self._skipped.append(len(self._lines) + len(self._skipped))
-        if refusal:
-            self._refusals.append(refusal)
-            self._refused_at.append(len(self._lines))
-
-
-def _undecodable(text: bytes, decode: Callable[[bytes], Line], lines: list[Line]) -> Iterator[bytes]:
-    """Appends what can be decoded to `lines`, and stops at each line that cannot to yield it."""
-    stream = io.BytesIO(text)
-    while True:
-        try:
-            # extend and map loop in C, keep what came before an error, and go on behind the offending line
-            lines.extend(map(decode, stream))
-        except _UNDECODABLE:
-            end = stream.tell()
-            yield text[text.rfind(b"\n", 0, end - 1) + 1 : end]
-        else:
-            return
 
 
 def _time_within(value: Any) -> int:  # noqa: ANN401  any JSON value

@@ -1,66 +1,53 @@
 """The usual answer, fast: one row of scores in JSON, `[0.1, 0.9]` or `[[0.1, 0.9]]`, for many records at once.
 
-What lives here: taking what is certainly understood, and nothing else. What does not: every other answer (answers),
-which also defines what these rows mean; tests/unit/test_capture_io_predictions.py holds the two to the same results.
+What lives here: taking what is certainly understood, and nothing else. What does not: every other answer (answers), which
+also defines what these rows mean; tests/unit/test_capture_io_same.py holds the two to the same results.
 """
 
 import struct
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from monitor_jobs.capture_io.lines import Line
+from monitor_jobs.capture_io.lines import Output
 from monitor_jobs.capture_io.scores import Scores
 
 MAX_COLUMNS: Final = 4096
 
-Rows = tuple[tuple[float, ...], ...]
+Row = tuple[float, ...]
 
 
-def split_score_rows(lines: list[Line]) -> tuple[Scores, list[int]]:
-    """The scores [n, k >= 2] of the lines whose answer is one row of k finite scores, and the positions of all others.
+class ScoreRows:
+    """Gathers the answers that are one row of k >= 2 finite scores, k being the first one's; sets aside all others.
 
-    k is the first such line's. Rows of integers only are classes, so they are among the others.
+    Rows of integers only are classes, so they are among the others.
     """
-    texts = [_json_with_point(line) for line in lines]
-    first = next(filter(None, texts), "")
-    columns = first.count(",") + 1
-    if not 1 < columns <= MAX_COLUMNS:
-        return np.empty((0, 2)), list(range(len(lines)))
-    if not first.startswith("[["):
-        texts = [f"[{text}]" for text in texts]
-    packed: list[bytes] = []
-    others = list(_undecodable(texts, columns, packed))
-    return np.frombuffer(b"".join(packed)).reshape(-1, columns), others
 
+    def __init__(self) -> None:
+        self._columns = 0  # until the first row is seen
+        self._brackets = ("", "")
+        self._packed: list[bytes] = []
+        self.others: list[tuple[int, Output]] = []  # each with its position among all answers
 
-def _json_with_point(line: Line) -> str:
-    output = line.capture_data.endpoint_output
-    return output.data if output.encoding == "JSON" and "." in output.data else ""
-
-
-def _undecodable(texts: Iterable[str], columns: int, packed: list[bytes]) -> Iterator[int]:
-    """Appends the doubles of each row to `packed`; yields the position of every text that is no such row."""
-    pack = struct.Struct(f"{columns}d").pack
-    rows = map(_row_decoder(columns), texts)
-    refused = 0
-    while True:
-        try:
-            for (row,) in rows:
-                packed.append(pack(*row))  # what came before an error is kept
-        except msgspec.DecodeError:
-            yield len(packed) + refused
-            refused += 1
-        else:
+    def add(self, outputs: list[Output]) -> None:
+        """Take the next answers."""
+        texts = [output.data if output.encoding == "JSON" and "." in output.data else "" for output in outputs]
+        if not self._columns:
+            self._learn(next(filter(None, texts), ""))
+        before = len(self._packed) + len(self.others)
+        if not 1 < self._columns <= MAX_COLUMNS:
+            self.others.extend(enumerate(outputs, before))
+            self._columns = 0
             return
+        if self._brackets:
+            texts = [f"[{text}]" for text in texts]
+        positions = _unpackable(texts, self._columns, self._packed)
+        self.others.extend((before + position, outputs[position]) for position in positions)
 
-
-@lru_cache(maxsize=32)
-def _row_decoder(columns: int) -> Callable[[str], Rows]:
-    row = types.GenericAlias(tuple, (float,) * columns)  # tuple[float, float, ...] of a length known only now
-    decode: Callable[[str], Rows] = msgspec.json.Decoder(types.GenericAlias(tuple, (row,))).decode
-    return decode
+    def scores(self) -> Scores:
+        """The rows, float64 [n, k]."""
+        return np.frombuffer(b"".join(self._packed)).reshape(-1, max(self._columns, 2))

@@ -228,6 +228,11 @@ class Ledger:
         with self._settled:
             return self._queued_moments.total()
 
+    def names_of(self, producer: str) -> set[SegmentName]:
+        """Every segment of one producer that waits for the store."""
+        with self._settled:
+            return {name for name in self._holdings if name.producer == producer}
+
     def __contains__(self, name: SegmentName) -> bool:
         with self._settled:
             return name in self._holdings

@@ -51,6 +51,12 @@ class Estate:
         """Every file of one producer, the earliest opened first."""
         return [entry for entry in entries_in(self._spool.folder) if entry.name.producer == ownership.producer]
 
+    def vanished_of(self, ownership: Ownership) -> list[SegmentName]:
+        """Segments of one producer that wait for the store, but whose files somebody removed."""
+        waiting = self._spool.ledger.names_of(ownership.producer)  # asked first: files are made before they are counted
+        missing = waiting - {entry.name for entry in self.entries_of(ownership)}
+        return [name for name in missing if not self._has_file(name)]
+
     def sweep(self) -> None:
         """Inherit from those that died, mend and seal what nobody writes any more, set aside what nobody can read."""
         try:
@@ -85,6 +91,10 @@ class Estate:
         for ownership in self._owned.values():
             ownership.let_go()
         self._owned = {}
+
+    def _has_file(self, name: SegmentName) -> bool:
+        # in the order of a file's life: a listing may miss one that is renamed meanwhile, these two looks cannot
+        return any((self._spool.folder / name.file(state)).exists() for state in (State.OPEN, State.SEALED))
 
     def _inherit_from(self, producers: Iterable[str]) -> None:
         for producer in set(producers) - self._owned.keys():

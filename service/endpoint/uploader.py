@@ -96,13 +96,15 @@ class Uploader:
         if self._finishing.is_set():
             self._estate.stop_writing()
         due = self._spool.ticked.is_set()
+        self._estate.sweep()
+        self._account_for_vanished(self._estate.own)
         if due or self._finishing.is_set():
             self._write_gaps()
-        self._estate.sweep()
         self._deliver_all(self._estate.own)
         if due:
             self._publish_watermark()
         for ownership in self._estate.silent:
+            self._account_for_vanished(ownership)
             self._deliver_all(ownership)
             self._end_if_empty(ownership)
 
@@ -127,13 +129,10 @@ class Uploader:
             with held(entry.path) as mine:
                 if mine:
                     self._move(entry, destination)
-                    return
         except (SextantError, OSError):
             if not is_readable(entry.path) and entry.path.exists():
                 self._estate.set_aside(entry)
             raise
-        if not entry.path.exists():
-            self._account_for_vanished(entry, destination)
 
     def _move(self, entry: Entry, destination: Destination) -> None:
         address, size_bytes = destination.address_of(entry.name, entry.state), entry.path.stat().st_size
@@ -146,12 +145,14 @@ class Uploader:
         self._spool.files.unlink(entry.path)
         self._spool.ledger.store(entry.name)
 
-    def _account_for_vanished(self, entry: Entry, destination: Destination) -> None:
-        try:
-            self._asked("size", partial(self._store.size, destination.address_of(entry.name, entry.state)))
-            self._spool.ledger.store(entry.name)
-        except NotFound:
-            self._spool.ledger.lose(entry.name, DropReason.VANISHED)
+    def _account_for_vanished(self, ownership: Ownership) -> None:
+        for name in self._estate.vanished_of(ownership):
+            log.warning("segment_vanished", extra={"uuid": str(name.uuid)})
+            try:
+                self._asked("size", partial(self._store.size, ownership.destination.address_of(name, State.SEALED)))
+                self._spool.ledger.store(name)
+            except NotFound:
+                self._spool.ledger.lose(name, DropReason.VANISHED)
 
     def _publish_watermark(self) -> None:
         self._spool.ticked.clear()

@@ -1,6 +1,6 @@
 """A process that captures, and prints each inference id once its record is written; it runs until it is killed.
 
-Arguments: folder, first id. With SEXTANT_TEST_UNWRITTEN set it prints ids that are in memory only: the negative control.
+Arguments: folder, first id. With SEXTANT_TEST_UNWRITTEN set it prints what is in memory only: the negative control.
 """
 
 import os

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from monitor_jobs.contract.errors import BadInput, ModelUnsuitable, SextantError
+from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
 from service.endpoint.codecs import (
     CSV,
     JSON,
@@ -147,10 +148,8 @@ def test_a_body_that_is_no_plain_npy_array_is_refused(body: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_behind_the_npy_magic_do_more_than_be_refused(tail: bytes) -> None:
-    try:
+    with suppress(BadInput):
         decode(b"\x93NUMPY" + tail, NPY)
-    except BadInput as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +191,7 @@ def test_csv_rows_become_an_array(body: str, expected: object) -> None:
 
 @pytest.mark.parametrize("body", [b"", b" \n", b"a,b\n1,2", b"1,,3", b"1,2\n3", b"\xff", b"1;2", b"# comment", b"1\0"])
 def test_csv_that_is_no_rows_of_numbers_is_refused(body: bytes) -> None:
-    with pytest.raises(BadInput, match="CSV|csv"):
+    with pytest.raises(BadInput, match=r"CSV|csv"):
         decode(body, CSV)
 
 
@@ -347,7 +346,5 @@ def test_a_content_type_that_would_break_the_header_is_the_models_fault(content_
 
 @given(st.sampled_from([JSON, CSV, NPY, "image/png", "image/jpeg"]), st.binary(max_size=300))
 def test_no_body_does_more_than_be_refused(content_type: str, body: bytes) -> None:
-    try:
+    with suppress(BadInput):
         decode(body, content_type)
-    except SextantError as error:
-        assert isinstance(error, BadInput)

@@ -29,13 +29,13 @@ class Lines:
 class LineCounter:
     name = "line_counter"
 
-    def settings(self, environment: Mapping[str, str], baseline: Baseline) -> int:
+    def settings(self, environment: Mapping[str, str], _baseline: Baseline) -> int:
         return int(environment.get("MOST", "3"))
 
     def empty(self) -> Lines:
         return Lines()
 
-    def summarise_file(self, file: CaptureFile, settings: int) -> Lines:
+    def summarise_file(self, file: CaptureFile, settings: int) -> Lines:  # noqa: ARG002 - passed by name
         text = file.path.read_text()
         if "refuse" in text:
             raise BadInput("a line asks to be refused")

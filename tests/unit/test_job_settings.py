@@ -28,7 +28,7 @@ def test_container_paths_lie_below_the_root():
 
 @pytest.mark.parametrize("path", ["captures", "", "../captures", "/opt/../../etc", "/.."])
 def test_a_path_that_could_leave_the_root_is_refused(path):
-    with pytest.raises(BadInput, match="^dataset_source is"):
+    with pytest.raises(BadInput, match=r"^dataset_source is"):
         parsed(dataset_source=path)
 
 

@@ -1,7 +1,7 @@
 """A second model package for end-to-end tests: six road signs, 64x64 in colour, drawn and learned in a few seconds.
 
-What lives here: the drawings, the training and the archive. What does not: the package's code (signs_package), which unlike
-the demo's has a transform_fn that answers with a nested list of classes.
+What lives here: the drawings, the training and the archive. What does not: the package's code (signs_package), which,
+unlike the demo's, has a transform_fn that answers with a nested list of classes.
 """
 
 import functools

@@ -1,0 +1,456 @@
+"""One endpoint as a real process behind a real socket."""
+
+import io
+import json
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+
+from tests.servers.endpoint import RunningEndpoint, running_endpoint, started_endpoint, write_package
+from tests.wait import wait_until
+
+BODY_LIMIT = 100_000
+# Says what it is told in the body: echoes JSON, or does one of the things that models should not do.
+OBEDIENT = """
+import math, os, sys, time
+from pathlib import Path
+
+def model_fn(model_dir):
+    return {"shout": lambda text: text.upper()}
+
+def transform_fn(model, data, content_type, accept):
+    command, _, value = (data if isinstance(data, str) else data.decode("latin-1")).partition(" ")
+    if command == "raise":
+        raise RuntimeError("out of cheese")
+    if command == "exit":
+        sys.exit(1)
+    if command == "die":
+        os.abort()
+    if command == "nan":
+        return [[0.25, math.nan]]
+    if command == "long":
+        return "x" * int(value)
+    if command == "header":
+        return "x", "text/plain\\r\\nset-cookie: evil=1"
+    if command == "wait":
+        Path(value + ".running").touch()
+        while not Path(value).exists():
+            time.sleep(0.01)
+        return "waited", "text/plain"
+    if command == "environment":
+        return os.environ["FROM_THE_SPEC"], "text/plain"
+    return data, "application/json"
+"""
+CARD = '{"classes": ["stop", "go"]}'
+FOUR_FUNCTIONS = "def model_fn(model_dir):\n    return lambda numbers: numbers * 2\n"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEndpoint]:
+    folder = tmp_path_factory.mktemp("obedient")
+    package = write_package(folder / "package", {"code/inference.py": OBEDIENT, "code/model_card.json": CARD})
+    settings = {"max_body_bytes": BODY_LIMIT, "environment": {"FROM_THE_SPEC": "here"}}
+    with running_endpoint(package, folder, **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def doubling(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEndpoint]:
+    folder = tmp_path_factory.mktemp("doubling")
+    package = write_package(folder / "package", {"code/inference.py": FOUR_FUNCTIONS})
+    with running_endpoint(package, folder) as running:
+        yield running
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[RunningEndpoint]:
+    """An endpoint whose model may take half a second."""
+    package = write_package(tmp_path / "package", {"code/inference.py": OBEDIENT})
+    with running_endpoint(package, tmp_path, model_timeout_seconds=0.5) as running:
+        yield running
+
+
+def invoke(endpoint: RunningEndpoint, body: bytes | str, path: str = "/invoke", **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.post(endpoint.url + path, content=body, headers=named, timeout=30)
+
+
+def raw(endpoint: RunningEndpoint, request: bytes) -> bytes:
+    """What the server answers to these bytes before it closes or falls silent."""
+    with closing(socket.create_connection(("127.0.0.1", endpoint.port), timeout=10)) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+
+
+def metric(endpoint: RunningEndpoint, name: str, label: str = "") -> float:
+    lines = httpx.get(f"{endpoint.url}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name + "{") and label in line)
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/invoke", "/invocations"])
+def test_both_paths_answer(endpoint: RunningEndpoint, path: str) -> None:
+    answer = invoke(endpoint, "[1]", path, content_type="application/json")
+    assert (answer.status_code, answer.text, answer.headers["content-type"]) == (200, "[1]", "application/json")
+
+
+def test_ping_is_empty(endpoint: RunningEndpoint) -> None:
+    answer = httpx.get(f"{endpoint.url}/ping")
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+def test_invocations_are_posts(endpoint: RunningEndpoint, method: str) -> None:
+    answer = httpx.request(method, f"{endpoint.url}/invoke")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_another_path_is_not_found(endpoint: RunningEndpoint) -> None:
+    assert invoke(endpoint, "[1]", "/invoke/").status_code == 404
+
+
+def test_the_specs_environment_is_the_packages_environment(endpoint: RunningEndpoint) -> None:
+    assert invoke(endpoint, "environment").text == "here"
+
+
+def test_an_empty_body_reaches_the_package(endpoint: RunningEndpoint) -> None:
+    assert invoke(endpoint, b"").content == b""
+
+
+def test_an_empty_body_is_a_bad_request_for_the_default_functions(doubling: RunningEndpoint) -> None:
+    answer = invoke(doubling, b"", content_type="application/x-npy")
+    assert answer.status_code == 400
+    assert "no npy file" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"[[1, 2]]", "application/json"), (b"1,2", "text/csv"), (npy(np.array([[1.0, 2.0]])), "application/x-npy")],
+)
+def test_the_default_functions_take_the_toolkits_formats(
+    doubling: RunningEndpoint, body: bytes, content_type: str
+) -> None:
+    answer = invoke(doubling, body, content_type=content_type)
+    assert np.ravel(answer.json()).tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"content_type": "application/x-own"}, 415),
+        ({}, 415),
+        ({"content_type": "application/json", "accept": "image/png"}, 406),
+        ({"content_type": "application/json", "accept": "image/png, */*;q=0.1"}, 200),
+    ],
+)
+def test_formats_that_are_not_known_are_refused(
+    doubling: RunningEndpoint, headers: dict[str, str], status: int
+) -> None:
+    answer = invoke(doubling, "[1]", **headers)
+    assert answer.status_code == status
+    assert status == 200 or len(answer.json()["error"].split()) > 5
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\x93NUMPY\x01\x00v\x00{}", npy(np.zeros(9))[:-1], npy(np.array([{}], dtype=object)), b"PK\x03\x04"]
+)
+def test_a_wrong_npy_header_is_a_bad_request(doubling: RunningEndpoint, body: bytes) -> None:
+    answer = invoke(doubling, body, content_type="application/x-npy")
+    assert (answer.status_code, answer.json()["type"]) == (400, "BadInput")
+
+
+def test_an_exception_of_the_package_is_424_and_is_logged(endpoint: RunningEndpoint) -> None:
+    answer = invoke(endpoint, "raise")
+    assert answer.status_code == 424
+    assert answer.json() == {"error": "transform_fn raised RuntimeError: out of cheese", "type": "RuntimeError"}
+    logged = [line for line in endpoint.log_lines if "cheese" in str(line.get("error"))]
+    assert 'raise RuntimeError("out of cheese")' in str(logged[-1]["traceback"])
+
+
+def test_a_package_that_exits_fails_its_request_only(endpoint: RunningEndpoint) -> None:
+    assert invoke(endpoint, "exit").status_code == 424
+    assert invoke(endpoint, "[1]").status_code == 200
+
+
+def test_a_content_type_that_would_split_the_answer_is_the_models_failure(endpoint: RunningEndpoint) -> None:
+    answer = invoke(endpoint, "header")
+    assert answer.status_code == 424
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(("size", "status"), [(BODY_LIMIT, 200), (BODY_LIMIT + 1, 424)])
+def test_an_answer_over_the_limit_is_the_models_failure(endpoint: RunningEndpoint, size: int, status: int) -> None:
+    assert invoke(endpoint, f"long {size}").status_code == status
+
+
+def test_nan_is_null_and_counted(endpoint: RunningEndpoint) -> None:
+    before = metric(endpoint, "sextant_nan_outputs_total")
+    assert invoke(endpoint, "nan").text == "[[0.25,null]]"
+    wait_until(
+        lambda: metric(endpoint, "sextant_nan_outputs_total") == before + 1, timeout_seconds=5, what="the counted NaN"
+    )
+
+
+def test_predictions_are_counted_by_class(endpoint: RunningEndpoint) -> None:
+    before = metric(endpoint, "sextant_predictions_total", 'class="go"')
+    invoke(endpoint, "[1, 1]", content_type="application/json")
+    wait_until(
+        lambda: metric(endpoint, "sextant_predictions_total", 'class="go"') == before + 2,
+        timeout_seconds=5,
+        what="two counted predictions",
+    )
+
+
+def test_answers_are_counted_by_status(endpoint: RunningEndpoint) -> None:
+    before = metric(endpoint, "sextant_invocations_total", 'code="424"')
+    invoke(endpoint, "raise")
+    assert metric(endpoint, "sextant_invocations_total", 'code="424"') == before + 1
+
+
+def test_only_answered_requests_are_offered_to_capture(endpoint: RunningEndpoint) -> None:
+    invoke(endpoint, "raise-not but unique")
+    invoke(endpoint, "raise")
+    invoke(endpoint, "the last unique words")
+    wait_until(lambda: "the last unique words" in endpoint.captured_bodies, timeout_seconds=5, what="the offer")
+    assert endpoint.captured_bodies[-2:] == ["raise-not but unique", "the last unique words"]
+
+
+@pytest.mark.parametrize("size", [BODY_LIMIT, BODY_LIMIT + 1])
+def test_the_limit_is_the_largest_body_that_is_taken(endpoint: RunningEndpoint, size: int) -> None:
+    answer = invoke(endpoint, b"x" * size)
+    assert answer.status_code == (200 if size == BODY_LIMIT else 413)
+
+
+def test_a_declared_length_over_the_limit_is_refused_before_the_body_comes(endpoint: RunningEndpoint) -> None:
+    head = b"POST /invoke HTTP/1.0\r\nhost: localhost\r\ncontent-length: 99999999\r\n\r\n"
+    assert raw(endpoint, head).startswith(b"HTTP/1.1 413 ")
+
+
+def send_chunked(endpoint: RunningEndpoint, *, mebibytes: int) -> tuple[bytes, int]:
+    """The answer to a chunked upload, and by how much the server's memory grew meanwhile."""
+    process, chunk = psutil.Process(endpoint.process.pid), b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+    before, peak = process.memory_info().rss, 0
+    with closing(socket.create_connection(("127.0.0.1", endpoint.port), timeout=30)) as connection:
+        connection.sendall(b"POST /invoke HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(mebibytes):
+            connection.sendall(chunk)
+            peak = max(peak, process.memory_info().rss)
+        connection.sendall(b"0\r\n\r\n")
+        return connection.recv(4096), peak - before
+
+
+def test_three_hundred_megabytes_are_refused_without_being_held(endpoint: RunningEndpoint) -> None:
+    invoke(endpoint, b"x" * (BODY_LIMIT + 1))
+    answer, growth = send_chunked(endpoint, mebibytes=300)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert growth <= 32 << 20
+
+
+def test_the_same_connection_goes_on_after_a_body_that_was_too_large(endpoint: RunningEndpoint) -> None:
+    with httpx.Client(base_url=endpoint.url) as client:
+        assert client.post("/invoke", content=b"x" * (BODY_LIMIT * 3)).status_code == 413
+        assert client.post("/invoke", content="[1]").text == "[1]"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-amzn-sagemaker-inference-id", b""),
+        ("x-amzn-sagemaker-inference-id", b"x" * 65),
+        ("x-amzn-sagemaker-inference-id", b"gr\xc3\xbc\xc3\x9fe"),
+        ("x-amzn-sagemaker-custom-attributes", b"x" * 1025),
+        ("x-amzn-sagemaker-custom-attributes", b"a\tb"),
+        ("content-type", b"x" * 257),
+        ("accept", b"\xff"),
+    ],
+)
+def test_a_header_that_is_too_long_or_not_visible_ascii_is_a_bad_request(
+    endpoint: RunningEndpoint, name: str, value: bytes
+) -> None:
+    answer = httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=[(name.encode(), value)])
+    assert answer.status_code == 400
+    assert name in answer.json()["error"]
+
+
+def test_a_header_given_twice_is_a_bad_request(endpoint: RunningEndpoint) -> None:
+    headers = [("x-amzn-sagemaker-inference-id", "a"), ("x-amzn-sagemaker-inference-id", "b")]
+    assert httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == 400
+
+
+def test_identifiers_of_the_longest_length_are_taken(endpoint: RunningEndpoint) -> None:
+    headers = {"x-amzn-sagemaker-inference-id": "i" * 64, "x-amzn-sagemaker-custom-attributes": "c=1, " * 204 + "c=1"}
+    assert httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "line", [b"evil\r\n: x", b"x: a\0b", b"content-length: -1", b"content-length: 1\r\ncontent-length: 2"]
+)
+def test_bytes_that_are_no_http_are_refused(endpoint: RunningEndpoint, line: bytes) -> None:
+    answer = raw(endpoint, b"POST /invoke HTTP/1.0\r\nhost: localhost\r\n" + line + b"\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 4\d\d ", answer)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"host": "evil.example"}, 421), ({"origin": "http://evil.example"}, 403), ({"origin": "http://localhost"}, 200)],
+)
+def test_requests_from_elsewhere_are_refused(endpoint: RunningEndpoint, headers: dict[str, str], status: int) -> None:
+    assert httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == status
+
+
+def test_a_slow_model_does_not_block_ping(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(invoke, endpoint, f"wait {gate}")
+        wait_until(Path(f"{gate}.running").exists, timeout_seconds=10, what="the model to run")
+        assert httpx.get(f"{endpoint.url}/ping", timeout=5).status_code == 200
+        assert not waiting.done()
+        gate.touch()
+        assert waiting.result().text == "waited"
+
+
+def test_requests_wait_for_the_model_in_turn(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    with ThreadPoolExecutor(9) as pool:
+        first = pool.submit(invoke, endpoint, f"wait {gate}")
+        wait_until(Path(f"{gate}.running").exists, timeout_seconds=10, what="the model to run")
+        others = [pool.submit(invoke, endpoint, f"[{number}]") for number in range(8)]
+        wait_until(
+            lambda: metric(endpoint, "sextant_inflight_invocations") == 9, timeout_seconds=10, what="nine waiting"
+        )
+        gate.touch()
+        assert [other.result().text for other in others] == [f"[{number}]" for number in range(8)]
+        assert first.result().status_code == 200
+
+
+def test_a_caller_who_hangs_up_is_neither_answered_nor_captured(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+    gate, gone = tmp_path / "gate", 'code="499"'
+    before = metric(endpoint, "sextant_invocations_total", gone)
+    with closing(socket.create_connection(("127.0.0.1", endpoint.port))) as connection:
+        body = f"wait {gate}".encode()
+        connection.sendall(b"POST /invoke HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        wait_until(Path(f"{gate}.running").exists, timeout_seconds=10, what="the model to run")
+    wait_until(
+        lambda: metric(endpoint, "sextant_invocations_total", gone) == before + 1, timeout_seconds=10, what="a 499"
+    )
+    captured = len(endpoint.captured_bodies)
+    gate.touch()
+    assert invoke(endpoint, "after hanging up").status_code == 200
+    wait_until(lambda: "after hanging up" in endpoint.captured_bodies, timeout_seconds=5, what="the next offer")
+    assert len(endpoint.captured_bodies) == captured + 1
+
+
+def test_a_hung_model_is_424_then_503_and_fails_ping_until_it_returns(slow: RunningEndpoint, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    hung = invoke(slow, f"wait {gate}")
+    assert (hung.status_code, hung.json()["error"]) == (424, "the model did not answer within 0.5 s")
+    refused = invoke(slow, "[1]")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert httpx.get(f"{slow.url}/ping").status_code == 503
+    gate.touch()
+    wait_until(slow.answers, timeout_seconds=10, what="a 200 on /ping again")
+    assert invoke(slow, "[1]").status_code == 200
+
+
+def test_the_model_that_kills_its_process_is_seen_from_outside(slow: RunningEndpoint) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        invoke(slow, "die")
+    assert slow.process.wait(timeout=10) == -signal.SIGABRT
+
+
+def test_sigterm_lets_the_running_request_finish_and_closes_capture_last(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    gate = tmp_path / "gate"
+    package = write_package(tmp_path / "package", {"code/inference.py": OBEDIENT})
+    with running_endpoint(package, tmp_path) as running, ThreadPoolExecutor() as pool:
+        waiting = pool.submit(invoke, running, f"wait {gate}")
+        wait_until(Path(f"{gate}.running").exists, timeout_seconds=10, what="the model to run")
+        running.process.terminate()
+        wait_until(lambda: not running_answers(running), timeout_seconds=10, what="/ping to fail")
+        gate.touch()
+        assert waiting.result().text == "waited"
+        assert running.process.wait(timeout=20) == 0
+        assert running.captured_bodies == ["waited", "closed in time"]
+
+
+def running_answers(endpoint: RunningEndpoint) -> bool:
+    try:
+        return httpx.get(f"{endpoint.url}/ping").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"code/inference.py": "import absent_module_of_nobody"}, "'absent_module_of_nobody', which is not there"),
+        ({"code/inference.py": "def model_fn(d): raise OSError('no weights')"}, "model_fn raised OSError: no weights"),
+        ({"code/model_card.json": "{"}, "model_card.json cannot be read"),
+        ({}, "exactly one .pt or .pth file"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_ends_the_process_with_its_reason(
+    tmp_path: Path, files: dict[str, str], reason: str
+) -> None:
+    package = write_package(tmp_path / "package", {"README": "", **files})
+    with started_endpoint(package, tmp_path) as started:
+        assert started.process.wait(timeout=60) == 3
+        assert started.log_lines[-1]["event"] == "model_failed_to_load"
+        assert reason in str(started.log_lines[-1]["error"])
+
+
+def test_an_archive_that_is_not_there_ends_the_process_with_its_reason(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "package", {"README": ""})
+    with started_endpoint(package, tmp_path, model_data_url="s3://models/absent.tar.gz") as started:
+        assert started.process.wait(timeout=60) == 3
+        assert "absent.tar.gz" in str(started.log_lines[-1]["error"])
+
+
+def test_ping_is_503_while_the_model_is_loaded(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    program = f"""
+import time
+from pathlib import Path
+def model_fn(model_dir):
+    Path({str(gate)!r} + ".running").touch()
+    while not Path({str(gate)!r}).exists():
+        time.sleep(0.01)
+def transform_fn(model, data, content_type, accept): return "1"
+"""
+    package = write_package(tmp_path / "package", {"code/inference.py": program})
+    with started_endpoint(package, tmp_path) as started:
+        wait_until(Path(f"{gate}.running").exists, timeout_seconds=60, what="the model to be loaded")
+        assert httpx.get(f"{started.url}/ping").status_code == 503
+        assert invoke(started, "[1]").status_code == 503
+        gate.touch()
+        wait_until(started.answers, timeout_seconds=10, what="the first 200 on /ping")
+
+
+def test_the_models_folder_is_gone_when_the_process_has_ended(tmp_path: Path) -> None:
+    program = "def model_fn(d): return d\ndef transform_fn(model, data, content_type, accept): return [model]"
+    package = write_package(tmp_path / "package", {"code/inference.py": program})
+    with running_endpoint(package, tmp_path) as running:
+        folder = json.loads(invoke(running, "[1]").text)[0]
+        assert os.listdir(folder) == ["code"]
+        running.process.terminate()
+        running.process.wait(timeout=20)
+    assert not Path(folder).exists()
