@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import numpy as np
@@ -22,6 +22,7 @@ from monitor_jobs.contract.window import parse_timestamp
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 JSON_SPACE: Final = b" \t\r\n"
+MAX_TIME_CHARACTERS: Final = 64
 NO_TIME: Final = int(np.iinfo(np.int64).min)  # stands for the time of a line whose time cannot be read
 INCOMPLETE_CHARACTER: Final = "unexpected end of data"  # UnicodeDecodeError.reason where a character is cut short
 
@@ -40,11 +41,15 @@ class CaptureHalves(msgspec.Struct, gc=False, frozen=True, rename="camel"):
     endpoint_output: Output
 
 
+# A bound, because times are remembered by their text.
+TimeText = Annotated[str, msgspec.Meta(max_length=MAX_TIME_CHARACTERS)]
+
+
 class Metadata(msgspec.Struct, gc=False, frozen=True, rename="camel"):
     """Who and when."""
 
     event_id: str
-    inference_time: str
+    inference_time: TimeText
     inference_id: str | None = None
 
 
@@ -131,4 +136,5 @@ def microseconds_of(text: str) -> int:
 def _time_within(value: Any) -> int:  # noqa: ANN401  any JSON value
     metadata = value.get("eventMetadata") if isinstance(value, dict) else None
     text = metadata.get("inferenceTime") if isinstance(metadata, dict) else None
-    return microseconds_of(text) if isinstance(text, str) else NO_TIME
+    legible = isinstance(text, str) and len(text) <= MAX_TIME_CHARACTERS
+    return microseconds_of(text) if legible else NO_TIME

@@ -15,15 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor_jobs.capture_io.answers import Answer, UnreadableAnswer, read_answer
-from monitor_jobs.capture_io.lines import NO_TIME, Decoded, Line, decode_chunks
+from monitor_jobs.capture_io.chunks import Chunk, Gathering, read_chunks
+from monitor_jobs.capture_io.lines import NO_TIME
 from monitor_jobs.capture_io.placement import INSIDE, OUTSIDE, UNDECIDED, Placement
-from monitor_jobs.capture_io.rows import split_score_rows
 from monitor_jobs.capture_io.scores import best_of
 from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.window import Window
 
 MICROSECONDS_A_SECOND: Final = 1_000_000
+NOTHING: Final = Gathering(first_line=1).chunk()
 
 Reasons = Counter[UnreadableReason]
 
@@ -49,17 +50,16 @@ class PredictionColumns:
     unreadable: Mapping[UnreadableReason, int]
 
 
-class _Inside(NamedTuple):
-    """What of a block is inside the window."""
+class _Share(NamedTuple):
+    """What of a chunk is inside the window: kept bool [records], and the refusals to count with them."""
 
-    lines: list[Line]
-    numbers: npt.NDArray[np.int64]
-    times_us: npt.NDArray[np.int64]
+    chunk: Chunk
+    kept: npt.NDArray[np.bool_]
     refused: Reasons
 
 
 class _Predictions(NamedTuple):
-    """Predictions by the position of their line, ascending, in this block."""
+    """Predictions by the position of their record, ascending, in this chunk."""
 
     positions: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int32]
@@ -76,76 +76,74 @@ def read_predictions(
     of lines: TOO_LONG above MAX_LINE_BYTES, then as lines.refusal_of and answers.read_answer define them. Raises
     OSError.
     """
-    for inside in _inside_chunks(path, Placement(window)):
-        if inside.lines or inside.refused:
-            yield _columns(inside, object_key, card)
+    for share in _shares(path, Placement(window)):
+        if share.kept.any() or share.refused:
+            yield _columns(share, object_key, card)
 
 
-def _inside_chunks(path: Path, placement: Placement) -> Iterator[_Inside]:
+def _shares(path: Path, placement: Placement) -> Iterator[_Share]:
     """Each chunk's share; refusals at the file's start wait until a line tells where they belong."""
     waiting: Reasons = Counter()
-    for decoded in decode_chunks(path):
-        inside = _inside(decoded, placement)
+    for chunk in read_chunks(path):
+        share = _share(chunk, placement)
         if placement.opening == UNDECIDED:
-            waiting += inside.refused
+            waiting += share.refused
             continue
         if placement.opening == INSIDE:
-            inside.refused.update(waiting)
+            share.refused.update(waiting)
         waiting = Counter()
-        yield inside
-    if waiting:
-        yield _Inside([], np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), waiting)
+        yield share
+    yield _Share(NOTHING, np.empty(0, dtype=bool), waiting)
 
 
-def _inside(decoded: Decoded, placement: Placement) -> _Inside:
+def _share(chunk: Chunk, placement: Placement) -> _Share:
     """What of a chunk is not outside: inside, or undecided."""
-    refused_at = np.array(decoded.refused_at, dtype=np.int64) + np.arange(len(decoded.refused_at))
-    times_us = np.insert(decoded.times_us, decoded.refused_at, [refusal.time_us for refusal in decoded.refusals])
+    refused_at = np.array(chunk.refused_at, dtype=np.int64) + np.arange(len(chunk.refused_at))
+    times_us = np.insert(chunk.times_us, chunk.refused_at, [refusal.time_us for refusal in chunk.refusals])
     places = placement.place(times_us)
     kept = np.delete(places, refused_at) != OUTSIDE
-    timed = decoded.times_us != NO_TIME
-    refused = Counter(item.reason for item in compress(decoded.refusals, places[refused_at] != OUTSIDE))
+    timed = chunk.times_us != NO_TIME
+    refused = Counter(item.reason for item in compress(chunk.refusals, places[refused_at] != OUTSIDE))
     refused[UnreadableReason.WRONG_SCHEMA] += int(np.count_nonzero(kept & ~timed))
-    kept &= timed
-    return _Inside(list(compress(decoded.lines, kept)), decoded.numbers[kept], decoded.times_us[kept], +refused)
+    return _Share(chunk, kept & timed, +refused)
 
 
-def _columns(inside: _Inside, object_key: str, card: ModelCard) -> PredictionColumns:
-    labels = _Labels(card)
-    unreadable = inside.refused.copy()
-    predictions = _predict(inside.lines, labels, unreadable)
+def _columns(share: _Share, object_key: str, card: ModelCard) -> PredictionColumns:
+    chunk, labels, unreadable = share.chunk, _Labels(card), share.refused.copy()
+    predictions = _predict(share, labels, unreadable)
     positions = predictions.positions
-    metadata = [inside.lines[position].event_metadata for position in positions.tolist()]
+    metadata = [chunk.metadata[position] for position in positions.tolist()]
     return PredictionColumns(
         object_key=object_key,
-        lines=inside.numbers[positions],
-        times=inside.times_us[positions] // MICROSECONDS_A_SECOND,
+        lines=chunk.numbers[positions],
+        times=chunk.times_us[positions] // MICROSECONDS_A_SECOND,
         classes=predictions.classes,
         labels=tuple(labels.names),
         confidences=predictions.confidences,
         event_ids=[item.event_id for item in metadata],
         inference_ids=[item.inference_id for item in metadata],
-        records=len(inside.lines) - (unreadable.total() - inside.refused.total()),
+        records=int(share.kept.sum()) - (unreadable.total() - share.refused.total()),
         unreadable=unreadable,
     )
 
 
-def _predict(lines: list[Line], labels: "_Labels", unreadable: Reasons) -> _Predictions:
-    """The predictions of all lines, the usual rows at once and the others one by one; counts what is neither."""
-    scores, others = split_score_rows(lines)
-    classes, confidences = best_of(scores)
-    usual = _Predictions(
-        np.delete(np.arange(len(lines)), others), labels.indices_of(classes), confidences.astype(np.float32)
-    )
-    parts = [usual]
-    for position in others:
-        try:
-            answer = read_answer(lines[position].capture_data.endpoint_output)
-        except UnreadableAnswer as error:
-            unreadable[error.reason] += 1
-        else:
-            parts.append(_of_answer(position, answer, labels))
+def _predict(share: _Share, labels: "_Labels", unreadable: Reasons) -> _Predictions:
+    """The predictions of all records kept, score rows at once and other answers one by one; counts what is neither."""
+    parts = [_of_scores(share, labels)]
+    for position, output in share.chunk.others:
+        if share.kept[position]:
+            try:
+                parts.append(_of_answer(position, read_answer(output), labels))
+            except UnreadableAnswer as error:
+                unreadable[error.reason] += 1
     return _in_line_order(parts)
+
+
+def _of_scores(share: _Share, labels: "_Labels") -> _Predictions:
+    positions = np.delete(np.arange(len(share.kept)), [position for position, _ in share.chunk.others])
+    kept = share.kept[positions]
+    classes, confidences = best_of(share.chunk.scores if kept.all() else share.chunk.scores[kept])
+    return _Predictions(positions[kept], labels.indices_of(classes), confidences.astype(np.float32))
 
 
 def _of_answer(position: int, answer: Answer, labels: "_Labels") -> _Predictions:

@@ -1,12 +1,12 @@
 """The usual answer, fast: one row of scores in JSON, `[0.1, 0.9]` or `[[0.1, 0.9]]`, for many records at once.
 
-What lives here: taking what is certainly understood, and nothing else. What does not: every other answer (answers), which
-also defines what these rows mean; tests/unit/test_capture_io_same.py holds the two to the same results.
+What lives here: taking what is certainly understood, and nothing else. What does not: every other answer (answers),
+which also defines what these rows mean; tests/unit/test_capture_io_same.py holds the two to the same results.
 """
 
 import struct
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -28,26 +28,51 @@ class ScoreRows:
     """
 
     def __init__(self) -> None:
-        self._columns = 0  # until the first row is seen
-        self._brackets = ("", "")
+        self._columns = 0
+        self._nested = False
         self._packed: list[bytes] = []
         self.others: list[tuple[int, Output]] = []  # each with its position among all answers
 
     def add(self, outputs: list[Output]) -> None:
         """Take the next answers."""
         texts = [output.data if output.encoding == "JSON" and "." in output.data else "" for output in outputs]
-        if not self._columns:
-            self._learn(next(filter(None, texts), ""))
         before = len(self._packed) + len(self.others)
+        if not self._packed:
+            self._learn(next(filter(None, texts), ""))
         if not 1 < self._columns <= MAX_COLUMNS:
             self.others.extend(enumerate(outputs, before))
-            self._columns = 0
             return
-        if self._brackets:
+        if not self._nested:
             texts = [f"[{text}]" for text in texts]
-        positions = _unpackable(texts, self._columns, self._packed)
-        self.others.extend((before + position, outputs[position]) for position in positions)
+        unpackable = _pack_rows(texts, self._columns, self._packed)
+        self.others.extend((before + position, outputs[position]) for position in unpackable)
 
     def scores(self) -> Scores:
-        """The rows, float64 [n, k]."""
-        return np.frombuffer(b"".join(self._packed)).reshape(-1, max(self._columns, 2))
+        """The rows, float64 [n, k]; k is 2 where there are none."""
+        return np.frombuffer(b"".join(self._packed)).reshape(-1, self._columns if self._packed else 2)
+
+    def _learn(self, text: str) -> None:
+        self._columns = text.count(",") + 1
+        self._nested = text.startswith("[[")
+
+
+def _pack_rows(texts: list[str], columns: int, packed: list[bytes]) -> list[int]:
+    """Appends the doubles of each `[[...]]` of that many numbers to `packed`; the positions of all other texts."""
+    rows, pack = map(_row_decoder(columns), texts), struct.Struct(f"{columns}d").pack
+    unpackable: list[int] = []
+    before = len(packed)
+    while True:
+        try:
+            for (row,) in rows:
+                packed.append(pack(*row))  # what came before an error is kept
+        except msgspec.DecodeError:
+            unpackable.append(len(packed) - before + len(unpackable))
+        else:
+            return unpackable
+
+
+@lru_cache(maxsize=32)
+def _row_decoder(columns: int) -> Callable[[str], tuple[Row]]:
+    row = types.GenericAlias(tuple, (float,) * columns)  # tuple[float, float, ...] of a length known only now
+    decode: Callable[[str], tuple[Row]] = msgspec.json.Decoder(types.GenericAlias(tuple, (row,))).decode
+    return decode

@@ -19,13 +19,14 @@ def best_of(scores: Scores) -> tuple[npt.NDArray[np.int64], Scores]:
     scores finite [n, k >= 2]. A row without negatives that sums to 1 within 1e-3 is probabilities, any other is logits,
     which softmax turns into probabilities.
     """
-    best = scores.max(axis=1)
+    classes = scores.argmax(axis=1)
+    best = scores[np.arange(len(scores)), classes]
     with np.errstate(over="ignore"):  # a sum or a difference of huge logits may leave the range: exp makes 0 of it
         likely = (np.abs(scores.sum(axis=1) - 1) <= SUM_TOLERANCE) & (scores.min(axis=1) >= 0)
         if not likely.all():
             logits = scores[~likely]
             best[~likely] = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
-    return scores.argmax(axis=1), np.minimum(best, 1)
+    return classes, np.minimum(best, 1)
 
 
 def binary_of(probabilities: Scores) -> tuple[npt.NDArray[np.int64], Scores]:

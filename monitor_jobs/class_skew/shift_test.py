@@ -120,10 +120,11 @@ def _all_classes(x: Counts, y: Counts) -> _Spread:
 
 
 def _well_filled(x: Counts, y: Counts) -> tuple[Counts, Counts]:
-    """Both samples with their rare classes pooled into one cell; a pool that is itself rare is left out."""
-    t = x + y
-    share = min(x.sum(), y.sum()) / t.sum()
-    rare = t * share < MINIMUM_EXPECTED
-    cells = np.array([np.append(x[~rare], x[rare].sum()), np.append(y[~rare], y[rare].sum())])
-    filled = cells.sum(axis=0) * share >= MINIMUM_EXPECTED
-    return cells[0, filled], cells[1, filled]
+    """Both samples, most frequent class first, rare classes pooled; a pool still rare joins the rarest other class."""
+    order = np.argsort(-(x + y), kind="stable")
+    x, y = x[order], y[order]
+    expected = (x + y) * min(x.sum(), y.sum()) / (x.sum() + y.sum())
+    filled = int(np.count_nonzero(expected >= MINIMUM_EXPECTED))
+    cells = filled + int(expected[filled:].sum() >= MINIMUM_EXPECTED)
+    alone = max(cells - 1, 0)
+    return np.append(x[:alone], x[alone:].sum()), np.append(y[:alone], y[alone:].sum())

@@ -69,7 +69,7 @@ class FolderStore:
         """See ObjectStore; one folder at a time is held in memory."""
         folder_key, slash, name_start = prefix.key.rpartition("/")
         try:
-            bucket = self._contained(self._store / prefix.bucket)
+            bucket = _contained(self._store / prefix.bucket)
             folder = self._path(S3Address(prefix.bucket, folder_key)) if slash else bucket
         except BadInput:
             return  # what can be no key begins no key
@@ -93,13 +93,7 @@ class FolderStore:
     def _path(self, address: S3Address) -> Path:
         if flaw := _flaw(address.key):
             raise BadInput(f"{address} cannot be kept as a file: {flaw}; choose another key")
-        return self._contained(self._store / address.bucket / address.key)
-
-    def _contained(self, path: Path) -> Path:
-        # a path below the store that is its own real path can lead nowhere else
-        if os.path.realpath(path) != str(path):
-            raise BadInput(f"{path} leads through a symbolic link, which the store never follows; remove the link")
-        return path
+        return _contained(self._store / address.bucket / address.key)
 
     @contextmanager
     def _reading(self, address: S3Address) -> Iterator[Path]:
@@ -185,6 +179,13 @@ class FolderStore:
             ) from error
 
 
+def _contained(path: Path) -> Path:
+    # a path below the store that is its own real path can lead nowhere else
+    if os.path.realpath(path) != str(path):
+        raise BadInput(f"{path} leads through a symbolic link, which the store never follows; remove the link")
+    return path
+
+
 def _flaw(key: str) -> str | None:
     parts = key.split("/")
     if not all(parts):
@@ -246,6 +247,6 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _discard_if_abandoned(path: Path) -> None:
-    with path.open("rb") as file, suppress(BlockingIOError):  # BlockingIOError: its writer lives
+    with suppress(OSError), path.open("rb") as file:  # OSError: its writer lives, or ended just now, or it is not ours
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         path.unlink()

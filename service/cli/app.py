@@ -48,9 +48,9 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Serve a digits model, capture its traffic, judge a clean and an attacked window, raise the alarm."""
-    from service.demo.story import tell
+    from service.demo.story import stay_up, tell
 
-    outcome = tell(keep=keep)
+    outcome = tell(stay_up if keep else None)
     if as_json:
         print_json(outcome)
 

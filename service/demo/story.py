@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -55,8 +55,11 @@ class Verdict:
         return str(self.execution["MonitoringExecutionStatus"])
 
 
-def tell(*, keep: bool) -> dict[str, Any]:
-    """What happened: both statuses, the sentences of the violations, the alert, the reports' paths, the seconds it took."""
+def tell(afterwards: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """What happened: both statuses, the violations' sentences, the alert, the reports' paths, the seconds it took.
+
+    `afterwards` is called with the service's address while it is still up.
+    """
     started = time.monotonic()
     folder = _fresh_folder(FOLDER)
     with _service(folder) as (url, environment):
@@ -65,8 +68,8 @@ def tell(*, keep: bool) -> dict[str, Any]:
         clean, attacked = steps.judge_clean(), steps.judge_attacked()
         outcome = _outcome(clean, attacked, _alert_lines(url), folder, time.monotonic() - started)
         _print_outcome(outcome)
-        if keep:
-            _stay_up(url)
+        if afterwards is not None:
+            afterwards(url)
     return outcome
 
 
@@ -252,7 +255,8 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
     console.print(f"\nTold in {outcome['story_seconds']} s.")
 
 
-def _stay_up(url: str) -> None:
+def stay_up(url: str) -> None:
+    """Print what to try next, and wait for Ctrl-C while the service runs on."""
     _heading("Staying up until Ctrl-C")
     for label, path in (("operations", "/"), ("invoke", f"/endpoints/{ENDPOINT}/invocations"), ("metrics", "/metrics")):
         console.print(f"  {label}: {url}{path}")

@@ -25,7 +25,8 @@ def default_input_fn(data: bytes | str, content_type: str) -> torch.Tensor:
 
 def default_predict_fn(data: object, model: Any) -> object:  # noqa: ANN401  # whatever model_fn returned
     """The model's answer to the data, without gradients, with the module in evaluation mode."""
-    if isinstance(model, torch.nn.Module):
+    # Asked first, because eval() walks all layers, and that would cost every request.
+    if isinstance(model, torch.nn.Module) and model.training:
         model.eval()
     with torch.inference_mode():
         return model(data.to(device()) if isinstance(data, torch.Tensor) else data)

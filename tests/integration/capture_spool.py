@@ -5,6 +5,7 @@ import json
 import os
 import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from monitor_jobs.contract.capture import DataCaptureConfig
@@ -130,23 +131,26 @@ class FaultyFiles:
     def __init__(self, call: str, number: int) -> None:
         self.call = call
         self.number = number
-        self.left = 0
+        self.passing = self.left = 0
 
-    def fail(self, times: int) -> None:
-        self.left = times
+    def fail(self, times: int, *, after: int = 0) -> None:
+        self.passing, self.left = after, times
 
     def __getattr__(self, name: str):
         real = getattr(os, name)
-        return self._failing(real) if name == self.call else real
+        return partial(self.faulty, real) if name == self.call else real
 
-    def _failing(self, real):
-        def call(*arguments):
-            if self.left:
-                self.left -= 1
-                raise OSError(self.number, os.strerror(self.number))
+    def faulty(self, real, *arguments):
+        if not self.due():
             return real(*arguments)
+        raise OSError(self.number, os.strerror(self.number))
 
-        return call
+    def due(self) -> bool:
+        if self.passing:
+            self.passing -= 1
+            return False
+        self.left -= 1
+        return self.left >= 0
 
 
 class HalfWrites(FaultyFiles):
@@ -155,11 +159,5 @@ class HalfWrites(FaultyFiles):
     def __init__(self) -> None:
         super().__init__("write", errno.ENOSPC)
 
-    def _failing(self, real):
-        def call(descriptor, content):
-            if self.left:
-                self.left -= 1
-                return real(descriptor, content[: len(content) // 2])
-            return real(descriptor, content)
-
-        return call
+    def faulty(self, real, descriptor, content):
+        return real(descriptor, content[: len(content) // 2] if self.due() else content)

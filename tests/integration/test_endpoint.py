@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import re
 import signal
 import socket
@@ -327,7 +326,7 @@ def test_a_slow_model_does_not_block_ping(endpoint: RunningEndpoint, tmp_path: P
         assert waiting.result().text == "waited"
 
 
-def test_requests_wait_for_the_model_in_turn(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+def test_requests_that_wait_for_the_model_are_all_answered(endpoint: RunningEndpoint, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(invoke, endpoint, f"wait {gate}")
@@ -376,27 +375,18 @@ def test_the_model_that_kills_its_process_is_seen_from_outside(slow: RunningEndp
     assert slow.process.wait(timeout=10) == -signal.SIGABRT
 
 
-def test_sigterm_lets_the_running_request_finish_and_closes_capture_last(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_sigterm_lets_the_running_request_finish_and_closes_capture_last(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     package = write_package(tmp_path / "package", {"code/inference.py": OBEDIENT})
     with running_endpoint(package, tmp_path) as running, ThreadPoolExecutor() as pool:
         waiting = pool.submit(invoke, running, f"wait {gate}")
         wait_until(Path(f"{gate}.running").exists, timeout_seconds=10, what="the model to run")
         running.process.terminate()
-        wait_until(lambda: not running_answers(running), timeout_seconds=10, what="/ping to fail")
+        wait_until(lambda: not running.answers(), timeout_seconds=10, what="/ping to fail")
         gate.touch()
         assert waiting.result().text == "waited"
         assert running.process.wait(timeout=20) == 0
         assert running.captured_bodies == ["waited", "closed in time"]
-
-
-def running_answers(endpoint: RunningEndpoint) -> bool:
-    try:
-        return httpx.get(f"{endpoint.url}/ping").status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
 
 
 @pytest.mark.parametrize(
@@ -450,7 +440,7 @@ def test_the_models_folder_is_gone_when_the_process_has_ended(tmp_path: Path) ->
     package = write_package(tmp_path / "package", {"code/inference.py": program})
     with running_endpoint(package, tmp_path) as running:
         folder = json.loads(invoke(running, "[1]").text)[0]
-        assert os.listdir(folder) == ["code"]
+        assert [path.name for path in Path(folder).iterdir()] == ["code"]
         running.process.terminate()
         running.process.wait(timeout=20)
     assert not Path(folder).exists()

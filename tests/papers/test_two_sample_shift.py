@@ -1,7 +1,8 @@
 """What the shift test claims of its error rates, by simulation with fixed seeds.
 
-False alarms: Pearson, Biometrika 8 (1911), and Fisher, Statistical Methods (1934), each at half the stated rate. Power: a class
-that gains five points at 10,000 predictions is found 99 times in 100. The full simulation is tests/benchmarks/skew_test.py.
+False alarms: Pearson, Biometrika 8 (1911), and Fisher, Statistical Methods (1934), each at half the stated rate. Power:
+a class that gains five points at 10,000 predictions is found 99 times in 100. The full simulation is
+tests/benchmarks/skew_test.py.
 """
 
 import numpy as np

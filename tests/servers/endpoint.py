@@ -1,12 +1,14 @@
 """Runs one real endpoint process on a loopback port for tests, and as a program is that process."""
 
 import json
+import random
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,7 @@ from monitor_jobs.object_store.folder import FolderStore
 from monitor_jobs.object_store.port import S3Address
 from service import logs
 from service.core.deployment import EndpointSpec, Exchange
+from service.endpoint.capture import start_capture
 from service.endpoint.ports import CaptureSink
 from service.endpoint.process import serve
 from tests.wait import wait_until
@@ -115,13 +118,15 @@ def running_endpoint(package: Path, folder: Path, **settings: object) -> Iterato
 
 
 def main(folder: Path, descriptor: int) -> int:
-    """The endpoint process itself; it captures to a file beside its log."""
+    """The endpoint process itself; where data capture is configured it captures for real, else to a file."""
     logs.configure(sys.stderr)
     spec = EndpointSpec.model_validate_json((folder / "spec.json").read_text())
     store = FolderStore(folder / "data")
 
     def capture_factory(registry: CollectorRegistry) -> CaptureSink:
-        return FileCapture(folder / "captured")
+        if spec.data_capture is None:
+            return FileCapture(folder / "captured")
+        return start_capture(spec, store, clock=lambda: datetime.now(UTC), generator=random.SystemRandom())
 
     return serve(spec, listener=socket.socket(fileno=descriptor), store=store, capture_factory=capture_factory)
 

@@ -157,7 +157,8 @@ def test_unreadable_lines_alarm_even_where_nothing_else_can_be_judged():
 
 
 def test_one_unreadable_line_in_a_hundred_is_allowed():
-    assert violated(judge(dataclasses.replace(window(c2=33, c4=33, c7=33), unreadable={"nul": 1}), DEFAULTS, None)) == []
+    summary = dataclasses.replace(window(c2=33, c4=33, c7=33), unreadable={"nul": 1})
+    assert violated(judge(summary, DEFAULTS, None)) == []
 
 
 def test_millions_of_one_class_are_judged():

@@ -100,6 +100,15 @@ def test_rare_classes_are_pooled():
     assert (x.tolist(), y.tolist()) == ([100, 10], [100, 10])
 
 
-def test_a_pool_that_is_itself_rare_is_left_out():
-    x, _ = shift_test._well_filled(np.array([100.0, 50, 1]), np.array([100.0, 50, 1]))
-    assert x.tolist() == [100, 50]
+def test_a_pool_that_is_itself_rare_joins_the_rarest_other():
+    x, y = shift_test._well_filled(np.array([1.0, 100, 50]), np.array([0.0, 100, 50]))
+    assert (x.tolist(), y.tolist()) == ([100, 51], [100, 50])
+
+
+def test_classes_that_are_all_rare_leave_one_cell():
+    x, y = shift_test._well_filled(np.array([1.0, 1, 0]), np.array([1.0, 0, 1]))
+    assert (x.tolist(), y.tolist()) == ([2], [2])
+
+
+def test_classes_that_one_sample_lacks_are_compared_all_the_same():
+    assert shift([0, 0, 15], [16, 16, 0]).proven == 1

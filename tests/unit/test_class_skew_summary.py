@@ -133,6 +133,12 @@ def test_a_batch_on_one_line_is_one_offending_record():
     assert [round(doubt.confidence, 3) for doubt in summary.doubtful] == [0.1, 0.2]
 
 
+def test_a_large_unsure_batch_leaves_room_for_other_records():
+    lines, scores = [1] * 100 + list(range(2, 40)), [0.1] * 100 + [0.2] * 38
+    doubtful = summary_of(*["4"] * 138, lines=lines, confidences=scores).doubtful
+    assert [doubt.record[2] for doubt in doubtful] == list(range(1, 26))
+
+
 def test_lines_out_of_time_order_are_named_newest_first():
     summary = summary_of("4", "4", "4", times=[NOON + 9, NOON, NOON + 5])
     assert [record[2] for record in summary.recent["4"]] == [1, 3, 2]

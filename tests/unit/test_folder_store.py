@@ -213,6 +213,13 @@ def test_another_start_leaves_a_living_writer_alone(store: FolderStore, root: Pa
     assert store.get(BUCKET.joined("key")) == b"half" * 1024 + b"rest"
 
 
+def test_what_is_foreign_among_the_arrivals_stops_no_start(root: Path):
+    (root / "tmp" / "folder").mkdir(parents=True)
+    (root / "tmp" / "link").symlink_to("nowhere")
+    FolderStore(root).put(BUCKET.joined("key"), b"body")
+    assert everything_below(root / "tmp") == ["folder", "link"]
+
+
 def test_a_disk_without_room_is_named_and_nothing_stays(store: FolderStore, root: Path):
     store.put(BUCKET.joined("key"), b"before")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

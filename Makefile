@@ -1,0 +1,50 @@
+# Two commands: `make demo` and `make test`. Both set up .venv on their own.
+# TORCH_INDEX: pip index to take torch from; on Linux the CPU index named in README.md saves gigabytes of CUDA.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+
+.PHONY: demo test check unit bench clean
+
+demo: .venv/installed
+	$(BIN)/sextant demo $(if $(KEEP),--keep)
+
+test: .venv/installed-for-tests servers check
+	$(BIN)/python -m pytest
+
+check: .venv/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tests.house_rules
+
+unit: .venv/installed-for-tests
+	$(BIN)/python -m pytest tests/unit tests/papers
+
+bench: .venv/installed-for-tests
+	$(BIN)/python -m tests.benchmarks.all --write docs/benchmarks.md
+
+# Real servers for the tests, by apt, only where asked for; elsewhere a test whose server is absent is skipped by name.
+.PHONY: servers
+servers:
+ifeq ($(SEXTANT_TEST_SERVERS),install)
+	sh tests/servers/install.sh
+endif
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-for-tests: .venv/installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv .demo .bench build dist *.egg-info
