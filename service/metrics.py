@@ -59,7 +59,6 @@ class Metric(StrEnum):
     ENDPOINT_IN_SERVICE = "sextant_endpoint_in_service_state"
     EXECUTION_STATE = "sextant_last_execution_state"
     EXECUTIONS = "sextant_executions_total"
-    VIOLATIONS = "sextant_violations_total"
     LAST_VIOLATIONS = "sextant_last_execution_violations"
     WINDOW_RECORDS = "sextant_last_window_records"
     REPORT_AGE = "sextant_last_report_age_seconds"
@@ -124,11 +123,20 @@ METRICS: Final = (
         (*MONITORING, "status"),
     ),
     MetricSpec(Metric.EXECUTIONS, Kind.COUNTER, "Executions that have ended, by status.", (*MONITORING, "status")),
-    MetricSpec(Metric.VIOLATIONS, Kind.COUNTER, "Violations found by all executions.", MONITORING),
     MetricSpec(Metric.LAST_VIOLATIONS, Kind.GAUGE, "Violations found by the last finished execution.", MONITORING),
     MetricSpec(Metric.WINDOW_RECORDS, Kind.GAUGE, "Captured records in the last finished window.", MONITORING),
-    MetricSpec(Metric.REPORT_AGE, Kind.GAUGE, "Time since the last finished execution, or the creation.", MONITORING),
-    MetricSpec(Metric.SCHEDULE_PERIOD, Kind.GAUGE, "Time between the schedule's next two slots.", MONITORING),
+    MetricSpec(
+        Metric.REPORT_AGE,
+        Kind.GAUGE,
+        "Time since the last finished execution, or since the schedule was created, updated or started where later.",
+        MONITORING,
+    ),
+    MetricSpec(
+        Metric.SCHEDULE_PERIOD,
+        Kind.GAUGE,
+        "Time between the next two slots; absent while the schedule is stopped, and where none are left.",
+        MONITORING,
+    ),
     MetricSpec(Metric.MISSED_SLOTS, Kind.COUNTER, "Slots too old to be caught up with.", MONITORING),
     MetricSpec(
         Metric.IN_ALERT,

@@ -27,7 +27,7 @@ class Settings(BaseModel):
     database_url: str | None = Field(None, description="SQLAlchemy URL; unset keeps SQLite in the data folder")
     bucket: str = Field("sextant", description="bucket for packages, captures and reports that name no other")
     region: str = Field("us-east-1", description="region in ARNs and S3 requests")
-    account: str = Field("000000000000", pattern=r"^\d{12}$", description="account in ARNs")
+    account: str = Field("000000000000", pattern=r"^[0-9]{12}$", description="account in ARNs")
     flush_interval_seconds: float = Field(60, ge=1, le=3600, description="longest time a capture waits to be sealed")
     spool_budget_bytes: int = Field(10 * 2**30, ge=2**20, description="bytes an endpoint may spool before it drops")
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
@@ -42,9 +42,12 @@ class Settings(BaseModel):
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment. Raises BadInput naming the variable that does not fit, or is not known."""
+    """Settings from the environment, where an empty variable counts as unset.
+
+    Raises BadInput naming the variable that does not fit, or is not known.
+    """
     source = os.environ if environment is None else environment
-    given = {name.removeprefix(PREFIX).lower(): value for name, value in source.items() if _is_setting(name)}
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in source.items() if value and _is_setting(name)}
     try:
         return Settings.model_validate(given)
     except ValidationError as error:

@@ -23,7 +23,6 @@ from monitor_jobs.capture_io.npy import parse_npy
 from monitor_jobs.capture_io.scores import Scores, best_of, binary_of
 from monitor_jobs.contract.capture import UnreadableReason, media_type
 
-MAX_DATA_CHARACTERS: Final = 8_388_608  # InvokeEndpoint's 6 MiB in base64
 MAX_LABEL_CHARACTERS: Final = 256
 MAX_AXES: Final = 2
 CLASS_LIMIT: Final = 2**63
@@ -64,8 +63,6 @@ def read_answer(output: Output) -> Answer:
     empty, ragged, more than two axes, kinds mixed, a lone score outside [0, 1], an unknown content type, a label that
     cannot be printed. Checked in tests/unit/test_capture_io_answers.py.
     """
-    if len(output.data) > MAX_DATA_CHARACTERS:
-        raise UnreadableAnswer(WRONG_SCHEMA)
     if output.encoding == "JSON":
         return _from_json(output.data)
     if output.encoding == "CSV":

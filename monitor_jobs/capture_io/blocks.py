@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 BLOCK_BYTES: Final = 1 << 16  # small enough to be reused while it is in the processor's cache
-MAX_LINE_BYTES: Final = 64 << 20  # with its newline; both bodies at InvokeEndpoint's limit, in base64, take 17 MB
+MAX_LINE_BYTES: Final = 64 << 20  # with its newline; two bodies at InvokeEndpoint's limit, in base64, take 17 MB
 UTF8_BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -62,8 +62,9 @@ def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes | int]:
             chunk, dropped_bytes = chunk[first_end:], 0  # noqa: PLW2901  what follows the long line is judged as usual
         cut = chunk.rfind(b"\n") + 1
         if cut:
-            yield b"".join((held, memoryview(chunk)[:cut]))
-            held = bytearray()
+            whole = b"".join((held, memoryview(chunk)[:cut]))
+            held = bytearray()  # let go before the lines are worked on
+            yield whole
         held += memoryview(chunk)[cut:]
     if dropped_bytes:
         yield dropped_bytes

@@ -27,10 +27,15 @@ NO_TIME: Final = int(np.iinfo(np.int64).min)  # stands for the time of a line wh
 INCOMPLETE_CHARACTER: Final = "unexpected end of data"  # UnicodeDecodeError.reason where a character is cut short
 
 
+# Bounds: no answer is longer than InvokeEndpoint's 6 MiB in base64, and times are remembered by their text.
+AnswerText = Annotated[str, msgspec.Meta(max_length=8_388_608)]
+TimeText = Annotated[str, msgspec.Meta(max_length=MAX_TIME_CHARACTERS)]
+
+
 class Output(msgspec.Struct, gc=False, frozen=True, rename="camel"):
     """The captured answer."""
 
-    data: str
+    data: AnswerText
     encoding: Encoding
     observed_content_type: str = ""
 
@@ -39,10 +44,6 @@ class CaptureHalves(msgspec.Struct, gc=False, frozen=True, rename="camel"):
     """The answer, which every monitor needs; the request is passed over."""
 
     endpoint_output: Output
-
-
-# A bound, because times are remembered by their text.
-TimeText = Annotated[str, msgspec.Meta(max_length=MAX_TIME_CHARACTERS)]
 
 
 class Metadata(msgspec.Struct, gc=False, frozen=True, rename="camel"):
@@ -101,19 +102,14 @@ def refusal_of(raw: bytes) -> Refusal:
 
     NUL: a raw NUL byte. TRUNCATED: valid up to its end, which comes too early, be it within a character. NOT_UTF8.
     MALFORMED: not JSON otherwise. WRONG_SCHEMA: JSON, but without an answer, an id or a legible time; the time is kept
-    where there is one. Checked in tests/unit/test_capture_io_lines.py.
+    where there is one; also an answer above 6 MiB. Checked in tests/unit/test_capture_io_lines.py.
     """
     if b"\0" in raw:
         return Refusal(UnreadableReason.NUL)
     try:
-        value = orjson.loads(raw.strip(JSON_SPACE).decode())
-    except UnicodeDecodeError as error:
-        cut_short = error.reason == INCOMPLETE_CHARACTER
-        return Refusal(UnreadableReason.TRUNCATED if cut_short else UnreadableReason.NOT_UTF8)
-    except orjson.JSONDecodeError as error:
-        ended = error.pos >= len(error.doc)
-        return Refusal(UnreadableReason.TRUNCATED if ended else UnreadableReason.MALFORMED)
-    return Refusal(UnreadableReason.WRONG_SCHEMA, _time_within(value))
+        return Refusal(UnreadableReason.WRONG_SCHEMA, _time_within(orjson.loads(raw)))
+    except orjson.JSONDecodeError:
+        return Refusal(_json_fault(raw.rstrip(JSON_SPACE)))
 
 
 def time_of(raw: bytes) -> int:
@@ -131,6 +127,17 @@ def microseconds_of(text: str) -> int:
         return (parse_timestamp(text) - EPOCH) // MICROSECOND
     except (BadInput, OverflowError):
         return NO_TIME
+
+
+def _json_fault(raw: bytes) -> UnreadableReason:
+    """What is wrong with a line that is no JSON, its white space at the end removed."""
+    try:
+        orjson.loads(raw.decode())
+    except UnicodeDecodeError as error:
+        return UnreadableReason.TRUNCATED if error.reason == INCOMPLETE_CHARACTER else UnreadableReason.NOT_UTF8
+    except orjson.JSONDecodeError as error:
+        return UnreadableReason.TRUNCATED if error.pos >= len(error.doc) else UnreadableReason.MALFORMED
+    return UnreadableReason.MALFORMED
 
 
 def _time_within(value: Any) -> int:  # noqa: ANN401  any JSON value

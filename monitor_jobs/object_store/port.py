@@ -27,8 +27,11 @@ class S3Address:
     def __post_init__(self) -> None:
         if not BUCKET_PATTERN.fullmatch(self.bucket) or ".." in self.bucket:
             raise BadInput(f"{self.bucket!r} is no S3 bucket name: 3 to 63 of a-z, 0-9, dot and hyphen")
-        if len(self.key.encode()) > KEY_MAX_BYTES or "\0" in self.key:
+        size_bytes = len(self.key.encode(errors="surrogatepass"))
+        if size_bytes > KEY_MAX_BYTES or "\0" in self.key:
             raise BadInput(f"S3 key {self.key[:80]!r}... is longer than 1,024 bytes or holds a NUL")
+        if _has_surrogates(self.key):
+            raise BadInput(f"S3 key {self.key[:80]!r} is not UTF-8: half of a surrogate pair is no character")
 
     @classmethod
     def parse(cls, address: str) -> Self:
@@ -45,6 +48,10 @@ class S3Address:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+def _has_surrogates(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,9 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
     def new_context() -> Context:
         return Context(database, store, datetime.now(UTC), settings.region, settings.account)
 
-    client = httpx.AsyncClient(timeout=MODEL_TIMEOUT, limits=httpx.Limits(max_connections=None))
-    log_group = f"arn:aws:logs:{settings.region}:{settings.account}:log-group:/aws/sagemaker/Endpoints"
-    gateway = Gateway(database, client, log_group)
+    # Endpoints are on this machine: a proxy of the environment has no business with their requests.
+    client = httpx.AsyncClient(timeout=MODEL_TIMEOUT, limits=httpx.Limits(max_connections=None), trust_env=False)
+    gateway = Gateway(database, client, settings)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(client))
     app.add_route("/", dispatcher(new_context), methods=["POST"])
     app.add_route("/endpoints/{name}/invocations", gateway.invoke, methods=["POST"])

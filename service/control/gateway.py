@@ -17,6 +17,7 @@ from service.core.deployment import MAX_BODY_BYTES
 from service.core.ports import Database
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
+from service.settings import Settings
 
 SERVING: Final = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK)
 FORWARDED_HEADERS: Final = (
@@ -46,10 +47,11 @@ class InvocationError(Exception):
 class Gateway:
     """Finds the process of an endpoint and forwards invocations to it."""
 
-    def __init__(self, database: Database, client: httpx.AsyncClient, log_group_arn: str) -> None:
+    def __init__(self, database: Database, client: httpx.AsyncClient, settings: Settings) -> None:
         self._database = database
         self._client = client
-        self._log_group_arn = log_group_arn
+        self._account = settings.account
+        self._log_group_arn = f"arn:aws:logs:{settings.region}:{settings.account}:log-group:/aws/sagemaker/Endpoints"
 
     async def invoke(self, request: Request) -> Response:
         """The model's answer, or an error of the runtime API."""
@@ -64,7 +66,7 @@ class Gateway:
     def _variant(self, name: str) -> dict[str, str]:
         record = self._database.endpoints.get(name)
         if record is None:
-            raise InvocationError(400, "ValidationError", f"Endpoint {name} of account not found.")
+            raise InvocationError(400, "ValidationError", f"Endpoint {name} of account {self._account} not found.")
         return _serving_variant(record)
 
     async def _forward(self, address: str, body: bytes, request: Request) -> httpx.Response:
@@ -80,10 +82,11 @@ class Gateway:
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             raise InvocationError(503, "ServiceUnavailable", _message(answer))
         if not answer.is_success:
+            side = "server" if answer.is_server_error else "client"
             raise InvocationError(
                 424,
                 "ModelError",
-                f"Received client error ({answer.status_code}) from {variant}: {_message(answer)}",
+                f'Received {side} error ({answer.status_code}) from {variant} with message "{_message(answer)}".',
                 OriginalStatusCode=answer.status_code,
                 OriginalMessage=_message(answer),
                 LogStreamArn=f"{self._log_group_arn}/{name}",

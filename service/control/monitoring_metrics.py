@@ -11,7 +11,7 @@ from service.core.cron import parse_expression, period
 from service.core.monitoring import MonitoringScheduleConfig
 from service.core.ports import Database
 from service.core.records import EndpointRecord, ExecutionRecord, Query, ScheduleRecord, SortOrder
-from service.core.states import FINAL_EXECUTION_STATUSES, EndpointStatus, ExecutionStatus
+from service.core.states import FINAL_EXECUTION_STATUSES, EndpointStatus, ExecutionStatus, ScheduleStatus
 from service.metrics import Kind, Metric, spec_of
 
 FINISHED = (ExecutionStatus.COMPLETED, ExecutionStatus.COMPLETED_WITH_VIOLATIONS)
@@ -41,10 +41,12 @@ class MonitoringCollector(Collector):
         labels = [schedule.name, schedule.endpoint_name]
         now = self._clock()
         families.add(Metric.MISSED_SLOTS, labels, schedule.missed_slots)
-        families.add(Metric.SCHEDULE_PERIOD, labels, _period_seconds(schedule, now))
+        if schedule.status is ScheduleStatus.SCHEDULED:
+            families.add(Metric.SCHEDULE_PERIOD, labels, _period_seconds(schedule, now))
         self._add_totals(families, schedule, labels)
         finished = self._last(schedule, FINISHED)
-        since = finished.modified_at if finished else schedule.created_at
+        # A schedule that was stopped for long is not late at the moment of its start.
+        since = max(finished.modified_at, schedule.modified_at) if finished else schedule.modified_at
         families.add(Metric.REPORT_AGE, labels, max(0.0, (now - since).total_seconds()))
         if finished is not None:
             _add_finished(families, finished, labels)

@@ -238,4 +238,3 @@ def _baseline_variables(definition: MonitoringJobDefinition) -> dict[str, str]:
         Variable.BASELINE_STATISTICS: (baseline.statistics_resource, STATISTICS_PATH),
     }
     return {name.value: path for name, (resource, path) in given.items() if resource.s3_uri is not None}
-

@@ -1,27 +1,23 @@
 """Pages of a listing: opaque tokens that hold the place where the last page ended.
 
-What lives here: tokens, the check of MaxResults, pages of a list in memory. What does not: queries (records.Query takes
-the same place as `after`). A token holds the last item's sort key, not a count, so rows that come and go between two
+What lives here: tokens, the check of MaxResults. What does not: queries (records.Query takes the same place as
+`after`). A token holds the last item's sort key, not a count, so rows that come and go between two
 pages neither hide nor repeat others.
 """
 
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Strict, TypeAdapter
 
 from monitor_jobs.contract.errors import BadInput
 from service.core.names import validation_error
-from service.core.records import SortOrder
 
 DEFAULT_MAX_RESULTS: Final = 10
 LARGEST_MAX_RESULTS: Final = 100
 MAX_TOKEN_CHARACTERS: Final = 8192
 
-Item = TypeVar("Item")
 Place = tuple[str | int | datetime, ...]
 
 
@@ -33,34 +29,6 @@ class _Moment(BaseModel):
 
 
 _PLACE: Final = TypeAdapter(tuple[Annotated[str, Strict()] | Annotated[int, Strict()] | _Moment, ...])
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item]):
-    """Some items of a listing, and the token of those that follow; None where there are none."""
-
-    items: tuple[Item, ...]
-    next_token: str | None
-
-
-def page(
-    items: Iterable[Item],
-    *,
-    key: Callable[[Item], Place],
-    order: SortOrder,
-    token: str | None,
-    max_results: int | None,
-) -> Page[Item]:
-    """The page that a token asks for, or the first, of items sorted by a key that no two of them share.
-
-    Raises BadInput for a token that this listing never gave, and for max_results outside 1-100.
-    """
-    size = checked_max_results(max_results)
-    ordered = sorted(items, key=key, reverse=order is SortOrder.DESCENDING)
-    if token is not None:
-        ordered = _beyond(ordered, key=key, order=order, place=decode_token(token))
-    shown = ordered[:size]
-    return Page(tuple(shown), encode_token(key(shown[-1])) if len(ordered) > size else None)
 
 
 def checked_max_results(value: int | None) -> int:
@@ -88,15 +56,6 @@ def decode_token(token: str) -> Place:
     except ValueError as error:
         raise _foreign_token() from error
     return tuple(cell.utc.astimezone(UTC) if isinstance(cell, _Moment) else cell for cell in cells)
-
-
-def _beyond(ordered: list[Item], *, key: Callable[[Item], Place], order: SortOrder, place: Place) -> list[Item]:
-    try:
-        if order is SortOrder.DESCENDING:
-            return [item for item in ordered if key(item) < place]
-        return [item for item in ordered if key(item) > place]
-    except TypeError as error:  # another listing's token: a text where this one sorts by time
-        raise _foreign_token() from error
 
 
 def _foreign_token() -> BadInput:

@@ -128,8 +128,9 @@ class SortOrder(StrEnum):
 class Query:
     """Which rows are wanted, in which order, how many.
 
-    `equal`, `at_least` (>=), `below` (<) and `contains` compare columns by name; `after` is the (sort value, key) of
-    the last row already seen, so that a page is found without counting.
+    `equal`, `at_least` (>=), `below` (<) and `contains` (in any case of ASCII letters) compare columns by name; `after`
+    is the (sort value, key) of the last row already seen, so that a page is found without counting. Text sorts by code
+    point.
     """
 
     equal: Mapping[str, object] = field(default_factory=dict)

@@ -215,9 +215,7 @@ def _fresh_folder(folder: Path) -> Path:
     return folder.absolute()
 
 
-def _outcome(
-    clean: Verdict, attacked: Verdict, alert: list[str], folder: Path, seconds: float
-) -> dict[str, Any]:
+def _outcome(clean: Verdict, attacked: Verdict, alert: list[str], folder: Path, seconds: float) -> dict[str, Any]:
     return {
         "clean": clean.status,
         "attacked": attacked.status,

@@ -107,13 +107,15 @@ class Invocations:
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
-        body = await _in_time(read_body(scope, receive, limit=self._limit))
-        request = ModelRequest(body, headers.content_type, headers.accept)
-        answer = await _while_connected(self._worker.answer(request), receive)
+        with self._worker.place() as served:
+            body = await _in_time(read_body(scope, receive, limit=self._limit))
+            request = ModelRequest(body, headers.content_type, headers.accept)
+            answer = await _while_connected(self._worker.answer(served, request), receive)
         if len(answer.body) > self._limit:
             raise ModelUnsuitable(f"the model's answer has {len(answer.body)} bytes: an answer may have {self._limit}")
         await send_answer(send, answer.body, answer.content_type)
         self._note(headers, body, answer)
+        self._metrics.predicted(read_predictions(answer, served.card))
 
     def _note(self, headers: InvocationHeaders, body: bytes, answer: Answer) -> None:
         """Capture and count an answer that has been sent."""
@@ -129,8 +131,6 @@ class Invocations:
         self._capture.offer(exchange)
         if answer.has_nan:
             self._metrics.held_nan()
-        if self._worker.served is not None:
-            self._metrics.predicted(read_predictions(answer, self._worker.served.card))
 
 
 def _pages(worker: ModelWorker, metrics: ServingMetrics) -> ASGIApp:

@@ -11,8 +11,9 @@ process.
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final
@@ -21,7 +22,7 @@ from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
 from service.endpoint.codecs import Answer
 from service.endpoint.model_functions import ModelRequest, ServedModel
 
-QUEUE_LIMIT: Final = 128
+PLACES: Final = 128
 
 _Job = tuple["Future[Any]", Callable[[], Any]]
 
@@ -37,15 +38,13 @@ class ModelTimedOut(ModelUnsuitable):
 class ModelWorker:
     """Loads one model and answers one request after another, first come, first served."""
 
-    def __init__(
-        self, *, timeout_seconds: float, observe: Callable[[float], None], queue_limit: int = QUEUE_LIMIT
-    ) -> None:
+    def __init__(self, *, timeout_seconds: float, observe: Callable[[float], None], places: int = PLACES) -> None:
         self.served: ServedModel | None = None
         self.draining = False
         self._timeout_seconds = timeout_seconds
         self._observe = observe
-        self._queue_limit = queue_limit
-        self._pending = 0
+        self._places = places
+        self._taken = 0
         self._running_since: float | None = None
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         # A daemon, because a hung model must not keep the process from ending.
@@ -60,16 +59,31 @@ class ModelWorker:
         """Load the model; raises what `load` raises."""
         self.served = await asyncio.wrap_future(self._submit(load))
 
-    async def answer(self, request: ModelRequest) -> Answer:
+    @contextmanager
+    def place(self) -> Iterator[ServedModel]:
+        """One of the queue's places and the model, for as long as a request is held in memory.
+
+        Raises ModelBusy where the model is not loaded, stuck, or all places are taken.
+        """
+        if self.served is None:
+            raise ModelBusy("the model is still being loaded")
+        if self._overdue:
+            raise ModelBusy(f"the model is busy with one request for more than {self._timeout_seconds:g} s")
+        if self._taken >= self._places:
+            raise ModelBusy(f"{self._places} requests wait for the model already")
+        self._taken += 1
+        try:
+            yield self.served
+        finally:
+            self._taken -= 1
+
+    async def answer(self, served: ServedModel, request: ModelRequest) -> Answer:
         """The model's answer.
 
-        Raises ModelBusy where the model is not loaded, stuck, or too many requests wait, or where this one waited for
-        the whole limit; ModelTimedOut where the model runs longer than the limit; else what ServedModel.answer
-        raises. Cancelling the caller takes a request that still waits out of the queue.
+        Raises ModelTimedOut where the model runs longer than the limit, ModelBusy where the request waited that long
+        for others, else what ServedModel.answer raises. A caller who is cancelled takes its request out of the queue.
         """
-        served = self._admitted()
         future = self._submit(partial(self._timed, served, request))
-        self._pending += 1
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await asyncio.wrap_future(future)
@@ -77,22 +91,11 @@ class ModelWorker:
             if future.cancelled():
                 raise ModelBusy(f"this request waited {self._timeout_seconds:g} s for others to be answered") from error
             raise ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s") from error
-        finally:
-            self._pending -= 1
 
     @property
     def _overdue(self) -> bool:
         since = self._running_since
         return since is not None and self.served is not None and time.monotonic() - since > self._timeout_seconds
-
-    def _admitted(self) -> ServedModel:
-        if self.served is None:
-            raise ModelBusy("the model is still being loaded")
-        if self._overdue:
-            raise ModelBusy(f"the model is busy with one request for more than {self._timeout_seconds:g} s")
-        if self._pending >= self._queue_limit:
-            raise ModelBusy(f"{self._queue_limit} requests wait for the model already")
-        return self.served
 
     def _submit(self, work: Callable[[], Any]) -> "Future[Any]":
         future: Future[Any] = Future()

@@ -61,3 +61,8 @@ def test_parts_are_joined_by_one_slash(key: str, parts: list[str], joined: str):
 def test_addresses_sort_as_their_keys_do_in_utf_8(keys: list[str]):
     addresses = sorted(S3Address("bucket", key) for key in keys)
     assert [address.key for address in addresses] == sorted(keys, key=str.encode)
+
+
+def test_a_key_that_is_no_utf8_is_refused() -> None:
+    with pytest.raises(BadInput, match="not UTF-8"):
+        S3Address("bucket", "half-a-pair-\ud800")

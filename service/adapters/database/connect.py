@@ -77,7 +77,7 @@ class SqlDatabase:
 def connect(url: str) -> SqlDatabase:
     """The database of a URL, brought to the newest schema; an SQLite file's folder must exist.
 
-    Proven by tests/integration/test_database.py on SQLite and PostgreSQL.
+    Proven by tests/contract/test_database.py on SQLite and PostgreSQL.
     """
     engine = create_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":

@@ -1,14 +1,14 @@
 """The schema, one table a record. Changing it needs a migration.
 
-Tests/integration/test_database.py compares the two.
+Proven by tests/contract/test_database.py, which compares the two.
 """
 
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text, UniqueConstraint
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from service.core.records import ExecutionOrigin
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
@@ -32,10 +32,26 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class PlainText(TypeDecorator[str]):
+    """Text that sorts by code point on every database, without NUL, which PostgreSQL cannot keep."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """A text column in the C collation, which is SQLite's only one."""
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(String(self.impl_instance.length, collation))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Put the replacement character where NUL was."""
+        return None if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 class Word(TypeDecorator[StrEnum]):
     """A member of a string enumeration, stored as its value."""
 
-    impl = String(32)
+    impl = PlainText(32)
     cache_ok = True
 
     def __init__(self, words: type[StrEnum]) -> None:
@@ -52,7 +68,7 @@ class Word(TypeDecorator[StrEnum]):
 
 
 def _name(column: str = "name") -> Column[str]:
-    return Column(column, String(128), primary_key=True)
+    return Column(column, PlainText(128), primary_key=True)
 
 
 def _time(column: str) -> Column[datetime]:
@@ -73,11 +89,11 @@ endpoints = Table(
     "endpoints",
     metadata,
     _name(),
-    Column("config_name", String(128), nullable=False),
+    Column("config_name", PlainText(128), nullable=False),
     Column("status", Word(EndpointStatus), nullable=False),
     _time("created_at"),
     _time("modified_at"),
-    Column("failure_reason", Text),
+    Column("failure_reason", PlainText()),
     Column("running", JSON, nullable=False),
     _version(),
 )
@@ -89,7 +105,7 @@ schedules = Table(
     Column("status", Word(ScheduleStatus), nullable=False),
     _time("created_at"),
     _time("modified_at"),
-    Column("endpoint_name", String(128), nullable=False),
+    Column("endpoint_name", PlainText(128), nullable=False),
     Column("request", JSON, nullable=False),
     _time("covered_until"),
     Column("missed_slots", Integer, nullable=False),
@@ -100,7 +116,7 @@ executions = Table(
     "executions",
     metadata,
     _name("id"),
-    Column("schedule_name", String(128), nullable=False),
+    Column("schedule_name", PlainText(128), nullable=False),
     _time("scheduled_at"),
     Column("origin", Word(ExecutionOrigin), nullable=False),
     _time("window_start"),
@@ -108,13 +124,13 @@ executions = Table(
     Column("status", Word(ExecutionStatus), nullable=False),
     _time("created_at"),
     _time("modified_at"),
-    Column("endpoint_name", String(128), nullable=False),
+    Column("endpoint_name", PlainText(128), nullable=False),
     Column("attempt", Integer, nullable=False),
-    Column("lease_owner", String(64)),
+    Column("lease_owner", PlainText(64)),
     Column("lease_until", UtcDateTime()),
-    Column("processing_job_name", String(128)),
-    Column("failure_reason", Text),
-    Column("exit_message", Text),
+    Column("processing_job_name", PlainText(128)),
+    Column("failure_reason", PlainText()),
+    Column("exit_message", PlainText()),
     Column("window_records", Integer),
     Column("violations", Integer),
     _version(),
@@ -130,12 +146,12 @@ processing_jobs = Table(
     _time("created_at"),
     _time("modified_at"),
     Column("request", JSON, nullable=False),
-    Column("schedule_name", String(128)),
+    Column("schedule_name", PlainText(128)),
     Column("started_at", UtcDateTime()),
     Column("ended_at", UtcDateTime()),
     Column("exit_code", Integer),
-    Column("exit_message", Text),
-    Column("failure_reason", Text),
+    Column("exit_message", PlainText()),
+    Column("failure_reason", PlainText()),
     Column("handle", JSON(none_as_null=True)),
     Column("metrics", JSON, nullable=False),
     _version(),

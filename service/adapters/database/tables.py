@@ -91,7 +91,7 @@ class RecordTable(Generic[Row]):
         conditions = [columns[name] == value for name, value in query.equal.items()]
         conditions += [columns[name] >= value for name, value in query.at_least.items()]
         conditions += [columns[name] < value for name, value in query.below.items()]
-        conditions += [columns[name].contains(value, autoescape=True) for name, value in query.contains.items()]
+        conditions += [columns[name].icontains(value, autoescape=True) for name, value in query.contains.items()]
         return conditions + self._beyond(query)
 
     def _beyond(self, query: Query) -> list[ColumnElement[bool]]:

@@ -3,19 +3,20 @@
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from monitor_jobs.contract.capture import DataCaptureConfig
+from monitor_jobs.contract.errors import Conflict
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ValidationException
 from service.control.sagemaker.listing import Listing, page
 from service.control.sagemaker.models import find_model
+from service.control.sagemaker.parsing import parsed
 from service.core.names import Resource
 from service.core.records import EndpointConfigRecord, EndpointRecord
 from service.core.states import EndpointStatus, advance
 
-CONFIG_LISTING = Listing(key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
+CONFIG_LISTING = Listing(EndpointConfigRecord, key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
 ENDPOINT_LISTING = Listing(
+    EndpointRecord,
     key="name",
     sort_columns={"Name": "name", "CreationTime": "created_at", "Status": "status"},
     equal={"StatusEquals": "status"},
@@ -27,11 +28,12 @@ def create_endpoint_config(request: Json, context: Context) -> Json:
     record = EndpointConfigRecord(str(request["EndpointConfigName"]), context.now, request)
     _check_variants(record, context)
     data_capture(record)
-    if context.database.endpoint_configs.get(record.name) is not None:
-        arn = context.arn(Resource.ENDPOINT_CONFIG, record.name)
-        raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".')
-    context.database.endpoint_configs.add(record)
-    return {"EndpointConfigArn": context.arn(Resource.ENDPOINT_CONFIG, record.name)}
+    arn = context.arn(Resource.ENDPOINT_CONFIG, record.name)
+    try:
+        context.database.endpoint_configs.add(record)
+    except Conflict as error:
+        raise ValidationException(f'Cannot create already existing endpoint configuration "{arn}".') from error
+    return {"EndpointConfigArn": arn}
 
 
 def describe_endpoint_config(request: Json, context: Context) -> Json:
@@ -69,10 +71,11 @@ def create_endpoint(request: Json, context: Context) -> Json:
     config = find_endpoint_config(str(request["EndpointConfigName"]), context)
     name = str(request["EndpointName"])
     arn = context.arn(Resource.ENDPOINT, name)
-    if context.database.endpoints.get(name) is not None:
-        raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
     record = EndpointRecord(name, config.name, EndpointStatus.CREATING, context.now, context.now)
-    context.database.endpoints.add(record)
+    try:
+        context.database.endpoints.add(record)
+    except Conflict as error:
+        raise ValidationException(f'Cannot create already existing endpoint "{arn}".') from error
     return {"EndpointArn": arn}
 
 
@@ -132,12 +135,7 @@ def data_capture(config: EndpointConfigRecord) -> DataCaptureConfig | None:
     given = config.request.get("DataCaptureConfig")
     if given is None:
         return None
-    try:
-        capture = DataCaptureConfig.model_validate(given)
-    except ValidationError as error:
-        row = error.errors()[0]
-        where = ".".join(map(str, row["loc"]))
-        raise ValidationException(f"DataCaptureConfig.{where}: {row['msg']}, got {row['input']!r}") from error
+    capture = parsed(DataCaptureConfig, given, member="DataCaptureConfig")
     S3Address.parse(capture.destination_s3_uri)
     return capture
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import parse_timestamp
@@ -17,8 +19,9 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How one resource is listed: its key column, AWS's sort words and filters as columns."""
+    """How one resource is listed: its record's key column, AWS's sort words and filters as columns."""
 
+    record: type
     key: str
     sort_columns: Mapping[str, str]
     default_sort: str = "CreationTime"
@@ -29,14 +32,30 @@ class Listing:
         order_by = self.sort_columns[str(request.get("SortBy", self.default_sort))]
         return Query(
             equal={column: request[name] for name, column in self.equal.items() if name in request},
-            at_least=_moments(request, "After"),
-            below=_moments(request, "Before"),
+            at_least=self._moments(request, "After"),
+            below=self._moments(request, "Before"),
             contains={self.key: request["NameContains"]} if "NameContains" in request else {},
             order_by=order_by,
             order=SortOrder(request.get("SortOrder", SortOrder.DESCENDING)),
             limit=checked_max_results(request.get("MaxResults")) + 1,
-            after=_after(request.get("NextToken")),
+            after=self._after(request.get("NextToken"), order_by),
         )
+
+    def _moments(self, request: Mapping[str, Any], suffix: str) -> dict[str, object]:
+        columns = {name + suffix: column for name, column in _TIME_COLUMNS.items() if column in self._types()}
+        return {column: moment(request[name]) for name, column in columns.items() if name in request}
+
+    def _after(self, token: str | None, order_by: str) -> tuple[object, str] | None:
+        if token is None:
+            return None
+        try:
+            value, key = decode_token(token)
+            return TypeAdapter(self._types()[order_by]).validate_python(value), str(key)
+        except ValueError as error:
+            raise BadInput("NextToken belongs to another listing: repeat the request without it") from error
+
+    def _types(self) -> dict[str, Any]:
+        return get_type_hints(self.record)
 
 
 def page(
@@ -56,27 +75,13 @@ def page(
 _TIME_COLUMNS = {"CreationTime": "created_at", "LastModifiedTime": "modified_at", "ScheduledTime": "scheduled_at"}
 
 
-def _moments(request: Mapping[str, Any], suffix: str) -> dict[str, object]:
-    given = {column: request.get(name + suffix) for name, column in _TIME_COLUMNS.items()}
-    return {column: moment(value) for column, value in given.items() if value is not None}
-
-
 def moment(value: object) -> datetime:
     """A time as clients send it: epoch seconds or ISO 8601. Raises BadInput for anything else."""
-    if isinstance(value, str):
-        return parse_timestamp(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
+    try:
+        if isinstance(value, str):
+            return parse_timestamp(value)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC)
-        except (ValueError, OverflowError) as error:
-            raise BadInput(f"{value!r} is no time in epoch seconds") from error
+    except (ValueError, OverflowError, OSError) as error:  # OSError: beyond the C library's calendar
+        raise BadInput(f"{value!r} is no time between the years 1 and 9999") from error
     raise BadInput(f"{value!r} is no time: send epoch seconds or ISO 8601")
-
-
-def _after(token: str | None) -> tuple[object, str] | None:
-    if token is None:
-        return None
-    place = decode_token(token)
-    if len(place) != 2:
-        raise BadInput("NextToken belongs to another listing: repeat the request without it")
-    return place[0], str(place[1])

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from monitor_jobs.contract.errors import Conflict
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ValidationException
 from service.control.sagemaker.listing import Listing, page
 from service.core.names import Resource
 from service.core.records import ModelRecord
 
-LISTING = Listing(key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
+LISTING = Listing(ModelRecord, key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
 
 
 def create_model(request: Json, context: Context) -> Json:
@@ -18,9 +19,10 @@ def create_model(request: Json, context: Context) -> Json:
     """
     record = ModelRecord(str(request["ModelName"]), context.now, request)
     S3Address.parse(model_data_url(record))
-    if context.database.models.get(record.name) is not None:
-        raise ValidationException(f'Cannot create already existing model "{_arn(record.name, context)}".')
-    context.database.models.add(record)
+    try:
+        context.database.models.add(record)
+    except Conflict as error:
+        raise ValidationException(f'Cannot create already existing model "{_arn(record.name, context)}".') from error
     return {"ModelArn": _arn(record.name, context)}
 
 

@@ -70,4 +70,5 @@ def call(operation: str, request: Json, context: Context) -> Json:
     model = sagemaker_model()
     shape = model.input_shape(operation) or operation
     validate(request, shape, {**model.shapes, **EXTENSION_SHAPES} if shape in EXTENSION_SHAPES else model.shapes)
-    return handler(request, context)
+    # JSON 1.1 takes null for a member that was not sent.
+    return handler({member: value for member, value in request.items() if value is not None}, context)

@@ -6,12 +6,14 @@ from monitor_jobs.contract.errors import Conflict
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ResourceInUse, ValidationException
 from service.control.sagemaker.listing import Listing, page
+from service.control.sagemaker.parsing import parsed
 from service.core.names import Resource
 from service.core.processing import ProcessingJobRequest
 from service.core.records import ProcessingJobRecord
 from service.core.states import ProcessingJobStatus, advance
 
 LISTING = Listing(
+    ProcessingJobRecord,
     key="name",
     sort_columns={"Name": "name", "CreationTime": "created_at", "Status": "status"},
     equal={"StatusEquals": "status"},
@@ -20,7 +22,7 @@ LISTING = Listing(
 
 def create_processing_job(request: Json, context: Context) -> Json:
     """Asks for a job; the scheduler starts it as soon as a place is free."""
-    job = ProcessingJobRequest.model_validate(request)
+    job = parsed(ProcessingJobRequest, request)
     for uri in [*(source.s3_input.s3_uri for source in job.inputs), *(out.s3_output.s3_uri for out in job.outputs)]:
         S3Address.parse(uri)
     record = ProcessingJobRecord(

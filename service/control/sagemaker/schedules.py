@@ -5,13 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from monitor_jobs.contract.errors import Conflict
 from monitor_jobs.contract.window import Window
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ResourceInUse, ResourceNotFound, ValidationException
 from service.control.sagemaker.listing import Listing, moment, page
+from service.control.sagemaker.parsing import parsed
 from service.core.cron import RunOnce, next_fire_time, parse_expression
 from service.core.monitoring import MonitoringScheduleConfig, offsets_of
 from service.core.names import Resource
@@ -20,11 +19,13 @@ from service.core.states import ExecutionStatus, ScheduleStatus, advance
 from service.core.windows import scheduled_window
 
 SCHEDULE_LISTING = Listing(
+    ScheduleRecord,
     key="name",
     sort_columns={"Name": "name", "CreationTime": "created_at", "Status": "status"},
     equal={"EndpointName": "endpoint_name", "StatusEquals": "status"},
 )
 EXECUTION_LISTING = Listing(
+    ExecutionRecord,
     key="id",
     sort_columns={"CreationTime": "created_at", "ScheduledTime": "scheduled_at", "Status": "status"},
     equal={
@@ -181,12 +182,8 @@ def execution_summary(record: ExecutionRecord, context: Context) -> Json:
 
 def schedule_config(request: Json, now: datetime) -> MonitoringScheduleConfig:
     """The configuration of a create or update request. Raises ValidationException for what cannot run."""
-    try:
-        config = MonitoringScheduleConfig.model_validate(request["MonitoringScheduleConfig"])
-    except ValidationError as error:
-        row = error.errors()[0]
-        where = ".".join(map(str, row["loc"]))
-        raise ValidationException(f"MonitoringScheduleConfig.{where}: {row['msg']}") from error
+    given = request["MonitoringScheduleConfig"]
+    config = parsed(MonitoringScheduleConfig, given, member="MonitoringScheduleConfig")
     _check_times(config, name=str(request["MonitoringScheduleName"]), now=now)
     for output in config.monitoring_job_definition.monitoring_output_config.monitoring_outputs:
         S3Address.parse(output.s3_output.s3_uri)

@@ -89,11 +89,11 @@ def _map(value: Mapping[str, object], shape: Shape, shapes: Mapping[str, Shape],
 def _limits(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa: ANN401 -- any wire value
     size = len(value) if hasattr(value, "__len__") else value
     what = "value" if isinstance(value, (int, float)) else "length"
-    if "min" in shape and size < shape["min"]:
+    if "min" in shape and not size >= shape["min"]:  # so that NaN is beyond every limit
         yield _failed(value, path, f"Member must have {what} greater than or equal to {shape['min']}")
-    if "max" in shape and size > shape["max"]:
+    if "max" in shape and not size <= shape["max"]:
         yield _failed(value, path, f"Member must have {what} less than or equal to {shape['max']}")
-    if "pattern" in shape and not _compiled(shape["pattern"]).fullmatch(value):
+    elif "pattern" in shape and not _compiled(shape["pattern"]).fullmatch(value):
         yield _failed(value, path, f"Member must satisfy regular expression pattern: {shape['pattern']}")
     if "enum" in shape and value not in shape["enum"]:
         yield _failed(value, path, f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]")

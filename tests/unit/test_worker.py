@@ -1,0 +1,162 @@
+"""One thread owns the model; its queue has bounds and its calls a time limit."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from monitor_jobs.contract.model_package import ModelCard
+from service.endpoint.codecs import Answer
+from service.endpoint.model_functions import ModelRequest, ServedModel
+from service.endpoint.worker import ModelBusy, ModelTimedOut, ModelWorker
+
+Transform = Callable[..., object]
+
+
+def echo(_model: object, data: str, *_: object) -> str:
+    return data
+
+
+async def loaded(transform: Transform = echo, *, timeout_seconds: float = 30, places: int = 128) -> ModelWorker:
+    worker = ModelWorker(timeout_seconds=timeout_seconds, observe=lambda seconds: None, places=places)
+    await worker.load(lambda: ServedModel(ModelCard(), "application/json", None, transform))
+    return worker
+
+
+async def ask(worker: ModelWorker, body: bytes = b"[1]") -> Answer:
+    with worker.place() as served:
+        return await worker.answer(served, ModelRequest(body, "application/json", ""))
+
+
+def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
+    asyncio.run(test())
+
+
+def test_a_loaded_model_answers_in_another_thread() -> None:
+    async def scenario() -> None:
+        worker = await loaded(lambda *_: threading.current_thread() is threading.main_thread())
+        assert worker.ready
+        assert (await ask(worker)).body == b"false"
+
+    run(scenario)
+
+
+def test_a_model_that_is_not_loaded_takes_no_request() -> None:
+    worker = ModelWorker(timeout_seconds=1, observe=lambda seconds: None)
+    assert not worker.ready
+    with pytest.raises(ModelBusy, match="still being loaded"), worker.place():
+        pass
+
+
+def test_a_model_that_cannot_be_loaded_raises_its_reason() -> None:
+    async def scenario() -> None:
+        worker = ModelWorker(timeout_seconds=1, observe=lambda seconds: None)
+        with pytest.raises(ZeroDivisionError):
+            await worker.load(lambda: 1 // 0)
+        assert not worker.ready
+
+    run(scenario)
+
+
+def test_more_requests_than_places_are_refused_until_one_is_free() -> None:
+    async def scenario() -> None:
+        worker = await loaded(places=2)
+        with worker.place(), worker.place():
+            with pytest.raises(ModelBusy, match="2 requests wait"), worker.place():
+                pass
+        assert (await ask(worker)).body == b"[1]"
+
+    run(scenario)
+
+
+def test_a_place_is_given_back_when_its_request_fails() -> None:
+    async def scenario() -> None:
+        worker = await loaded(lambda *_: 1 // 0, places=1)
+        for _ in range(3):
+            with pytest.raises(ZeroDivisionError):
+                await ask(worker)
+
+    run(scenario)
+
+
+def test_a_call_past_its_limit_is_given_up_and_the_model_is_not_ready_until_it_returns() -> None:
+    gate = threading.Event()
+
+    async def scenario() -> None:
+        worker = await loaded(lambda *_: gate.wait(30), timeout_seconds=0.05)
+        with pytest.raises(ModelTimedOut, match=r"within 0\.05 s"):
+            await ask(worker)
+        assert not worker.ready
+        with pytest.raises(ModelBusy, match="busy with one request"):
+            await ask(worker)
+        gate.set()
+        async with asyncio.timeout(10):
+            while not worker.ready:
+                await asyncio.sleep(0)
+
+    run(scenario)
+
+
+def test_a_request_that_only_waited_is_refused_and_never_run() -> None:
+    gate, seen = threading.Event(), []
+
+    def transform(_model: object, data: str, *_: object) -> str:
+        seen.append(data)
+        return str(gate.wait(30) or data)
+
+    async def scenario() -> None:
+        worker = await loaded(transform, timeout_seconds=0.2)
+        outcomes = await asyncio.gather(ask(worker, b"1"), ask(worker, b"2"), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [ModelTimedOut, ModelBusy]
+        gate.set()
+        async with asyncio.timeout(10):
+            while not worker.ready:
+                await asyncio.sleep(0)
+        await ask(worker, b"3")
+
+    run(scenario)
+    assert seen == ["1", "3"]
+
+
+def test_a_cancelled_caller_takes_its_request_out_of_the_queue() -> None:
+    gate, seen = threading.Event(), []
+
+    def transform(_model: object, data: str, *_: object) -> str:
+        seen.append(data)
+        return str(gate.wait(30))
+
+    async def scenario() -> None:
+        worker = await loaded(transform)
+        tasks = [asyncio.create_task(ask(worker, body)) for body in (b"1", b"2", b"3")]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run(scenario)
+    assert seen == ["1", "3"]
+
+
+def test_draining_makes_a_model_not_ready_but_still_answers() -> None:
+    async def scenario() -> None:
+        worker = await loaded()
+        worker.draining = True
+        assert not worker.ready
+        assert (await ask(worker)).body == b"[1]"
+
+    run(scenario)
+
+
+def test_the_models_time_is_observed_even_when_it_fails() -> None:
+    seen: list[float] = []
+
+    async def scenario() -> None:
+        worker = ModelWorker(timeout_seconds=1, observe=seen.append)
+        await worker.load(lambda: ServedModel(ModelCard(), "", None, lambda *_: 1 // 0))
+        with pytest.raises(ZeroDivisionError):
+            await ask(worker)
+
+    run(scenario)
+    assert len(seen) == 1
