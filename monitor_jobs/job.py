@@ -138,6 +138,7 @@ def _report(verdict: Verdict, name: str, job: JobSettings, summary: Summary) -> 
         unreadable=UnreadableLines(by_reason=dict(summary.unreadable)),
         measurements=verdict.measurements,
         violations=verdict.violations,
+        remark=verdict.remark,
     )
 
 

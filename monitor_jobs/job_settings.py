@@ -12,8 +12,6 @@ from monitor_jobs.contract.container import ContainerPaths, Variable
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window, parse_timestamp
 
-WORKERS_VARIABLE = "SEXTANT_JOB_WORKERS"
-ANALYSIS_VARIABLE = "SEXTANT_ANALYSIS"
 SUGGEST_BASELINE = "suggest_baseline"
 DEFAULT_DATASET = "/opt/ml/processing/input/endpoint"
 DEFAULT_OUTPUT = "/opt/ml/processing/resultdata"  # where AWS's sample container writes when it is told nothing
@@ -78,16 +76,16 @@ def _window(environment: Mapping[str, str]) -> Window | None:
 
 
 def _suggests_baseline(environment: Mapping[str, str]) -> bool:
-    analysis = environment.get(ANALYSIS_VARIABLE, "")
+    analysis = environment.get(Variable.ANALYSIS, "")
     if analysis not in ("", SUGGEST_BASELINE):
-        raise BadInput(f"{ANALYSIS_VARIABLE} is {analysis!r}: set it to {SUGGEST_BASELINE}, or leave it out")
+        raise BadInput(f"{Variable.ANALYSIS} is {analysis!r}: set it to {SUGGEST_BASELINE}, or leave it out")
     return analysis == SUGGEST_BASELINE
 
 
 def _workers(environment: Mapping[str, str]) -> int | None:
-    text = environment.get(WORKERS_VARIABLE)
+    text = environment.get(Variable.WORKERS)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 256):
-        raise BadInput(f"{WORKERS_VARIABLE} is {text!r}: give a whole number from 1 to 256")
+        raise BadInput(f"{Variable.WORKERS} is {text!r}: give a whole number from 1 to 256")
     return int(text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 OTHER_CLASS: Final = "other"
 SERVING: Final = ("endpoint", "variant")
@@ -151,6 +151,9 @@ METRICS: Final = (
         (*MONITORING, "metric"),
     ),
 )
+
+# A `_created` sample beside each counter would double what is scraped, and say nothing that a restart does not.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _BY_NAME: Final = {spec.name: spec for spec in METRICS}
 

@@ -4,6 +4,7 @@ own.
 What lives here: starting, restarting, signals. What does not: what the processes are made of (wiring).
 """
 
+import ctypes
 import fcntl
 import json
 import logging
@@ -27,6 +28,7 @@ from service.settings import Settings
 STOP_PATIENCE_SECONDS = 60.0  # endpoints drain for 25 s and flush before the scheduler ends
 RESTART_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.2
+PR_SET_PDEATHSIG = 1
 
 log = EventLog("sextant.up")
 
@@ -39,11 +41,13 @@ def url_file(data: Path) -> Path:
 def run_all(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """Control and scheduler as children, restarted when they die, until SIGTERM or SIGINT.
 
-    Raises BadInput beyond loopback, Conflict where another `sextant up` uses the same data folder.
+    Raises BadInput beyond loopback, Conflict where another `sextant up` uses the same data folder, or another program
+    the port.
     """
     require_loopback(settings.host)
+    _configure_logs(settings)
     stop = stop_on_signals()
-    with _only_one(settings.data), socket.create_server((settings.host, settings.port)) as listener:
+    with _only_one(settings.data), _listener(settings) as listener:
         url = f"http://{settings.host}:{listener.getsockname()[1]}"
         children = [_Child("control", "--fd", str(listener.fileno()), fds=[listener.fileno()]), _Child("scheduler")]
         url_file(settings.data).write_text(json.dumps({"url": url, "pid": os.getpid()}))
@@ -58,7 +62,7 @@ def run_control(settings: Settings, fd: int) -> None:
 
     from service.wiring import control_app
 
-    configure(sys.stderr)
+    _configure_logs(settings)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every forwarded invocation
     config = uvicorn.Config(
         control_app(settings), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
@@ -70,7 +74,7 @@ def run_scheduler(settings: Settings) -> None:
     """The scheduler process, until SIGTERM or SIGINT."""
     from service import wiring
 
-    configure(sys.stderr)
+    _configure_logs(settings)
     wiring.run_scheduler(settings, stop=stop_on_signals())
 
 
@@ -78,7 +82,7 @@ def run_endpoint(settings: Settings, spec: Path, fd: int) -> int:
     """One endpoint process, on a listening socket that it inherits; its exit code."""
     from service.wiring import serve_endpoint
 
-    configure(sys.stderr)
+    _configure_logs(settings)
     return serve_endpoint(spec, listener=socket.socket(fileno=fd), settings=settings)
 
 
@@ -124,7 +128,26 @@ class _Child:
             self._process.wait()
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(self._command, stdin=subprocess.DEVNULL, pass_fds=self._fds, start_new_session=True)
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            pass_fds=self._fds,
+            start_new_session=True,
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- this process has one thread
+        )
+
+
+def _die_with_parent() -> Callable[[], None]:
+    # Should this process be killed, the kernel ends its children with it: none may linger beside those of the next
+    # `sextant up`. Endpoints and jobs are the scheduler's children, and outlive it.
+    parent, prctl = os.getpid(), ctypes.CDLL(None).prctl
+
+    def ask_kernel() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return ask_kernel
 
 
 def _keep(children: list[_Child], stop: threading.Event) -> None:
@@ -136,6 +159,19 @@ def _keep(children: list[_Child], stop: threading.Event) -> None:
         # The scheduler first: while endpoints drain, clients can still ask control how they are.
         for child in reversed(children):
             child.stop()
+
+
+def _configure_logs(settings: Settings) -> None:
+    configure(sys.stderr, level=logging.getLevelNamesMapping()[settings.log_level])
+
+
+def _listener(settings: Settings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port))
+    except OSError as error:
+        raise Conflict(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): end what does, or set SEXTANT_PORT"
+        ) from error
 
 
 @contextmanager

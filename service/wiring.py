@@ -95,19 +95,22 @@ def _scheduler(
     from service.scheduler.executions import Executions
     from service.scheduler.jobs import Jobs
     from service.scheduler.loop import Scheduler
+    from service.scheduler.places import Places
+    from service.scheduler.requested_jobs import RequestedJobs
 
     database, store, data = open_database(settings), open_store(settings), settings.data.absolute()
     runner = ProcessRunner(dict(os.environ))
     jobs = Jobs(database=database, store=store, runner=runner, folder=data / "jobs", clock=_now, stop=stop)
     executions = Executions(database=database, store=store, jobs=jobs, cards=data / "model-cards", clock=_now)
+    places = Places(work, settings.parallel_jobs)
     return Scheduler(
         owner=uuid.uuid4().hex,
         database=database,
         store=store,
         endpoints=_endpoints(settings, database, stopping),
         executions=executions,
-        jobs=jobs,
-        executor=work,
+        requested_jobs=RequestedJobs(database=database, store=store, jobs=jobs, places=places, clock=_now),
+        places=places,
         clock=_now,
     )
 

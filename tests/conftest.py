@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ceph import ceph_gateway
+from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.programs import absence
 from tests.servers.rclone import rclone_s3
 from tests.servers.s3_server import S3Server
@@ -27,6 +28,13 @@ def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """rclone's S3 door on a folder; needs `@pytest.mark.server("rclone")`."""
     with rclone_s3(tmp_path_factory.mktemp("rclone")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server; needs `@pytest.mark.server("postgres")`."""
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 

@@ -21,6 +21,11 @@ class Block:
     text: bytes
     offset: int
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of all its lines."""
+        return len(self.text)
+
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
@@ -39,8 +44,10 @@ def read_blocks(path: Path) -> Iterator[Block | LongLine]:
         offset = len(UTF8_BOM) if file.read(len(UTF8_BOM)) == UTF8_BOM else 0
         file.seek(offset)
         for piece in _whole_lines(_chunks(file)):
-            yield LongLine(piece, offset) if isinstance(piece, int) else Block(piece, offset)
-            offset += piece if isinstance(piece, int) else len(piece)
+            block = LongLine(piece, offset) if isinstance(piece, int) else Block(piece, offset)
+            offset += block.size_bytes
+            if block.size_bytes:
+                yield block
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
@@ -49,24 +56,32 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes | int]:
-    """Chunks cut anew at their last newline; a line too long comes as its size alone."""
-    held, dropped_bytes = bytearray(), 0
+    """Chunks cut anew at their last newline; a line too long comes as its size alone; at last nothing may be left."""
+    held, line_bytes = bytearray(), 0  # the line that the last chunk cut: its text unless it is too long, its size
     for chunk in chunks:
-        first_end = chunk.find(b"\n") + 1
-        if dropped_bytes or len(held) + (first_end or len(chunk)) > MAX_LINE_BYTES:
-            dropped_bytes += len(held) + (first_end or len(chunk))
-            held = bytearray()
-            if not first_end:
-                continue
-            yield dropped_bytes
-            chunk, dropped_bytes = chunk[first_end:], 0  # noqa: PLW2901  what follows the long line is judged as usual
-        cut = chunk.rfind(b"\n") + 1
-        if cut:
-            whole = b"".join((held, memoryview(chunk)[:cut]))
-            held = bytearray()  # let go before the lines are worked on
-            yield whole
-        held += memoryview(chunk)[cut:]
-    if dropped_bytes:
-        yield dropped_bytes
-    elif held:
-        yield bytes(held)
+        view = memoryview(chunk)
+        begin, end = chunk.find(b"\n") + 1, chunk.rfind(b"\n") + 1
+        line_bytes += begin or len(chunk)
+        if line_bytes > MAX_LINE_BYTES:
+            held.clear()
+            if begin:
+                yield line_bytes
+        elif not begin:
+            held += view
+        elif len(held) > BLOCK_BYTES:
+            yield _completed(held, view[:begin])  # alone: it is not copied once more out of its neighbours
+        else:
+            begin = 0
+        if begin < end:
+            yield _completed(held, view[begin:end])
+        if end:
+            held += view[end:]
+            line_bytes = len(held)
+    yield bytes(held) or line_bytes
+
+
+def _completed(held: bytearray, rest: memoryview) -> bytes:
+    """What was held and its rest; it is let go, for it may be large, and is worked on next."""
+    whole = b"".join((held, rest))
+    held.clear()
+    return whole

@@ -1,4 +1,4 @@
-"""Capture files to chunks of some hundred lines, decoded.
+"""Capture files to chunks of some thousand lines, decoded.
 
 What lives here: gathering lines until arrays pay. What does not: windows and labels (predictions).
 """
@@ -26,7 +26,7 @@ from monitor_jobs.capture_io.rows import ScoreRows
 from monitor_jobs.capture_io.scores import Scores
 from monitor_jobs.contract.capture import UnreadableReason
 
-CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +58,7 @@ def read_chunks(path: Path) -> Iterator[Chunk]:
             gathering.refuse(Refusal(UnreadableReason.TOO_LONG))
             continue
         gathering.add(block.text)
-        held_bytes += len(block.text)
+        held_bytes += block.size_bytes
         if held_bytes >= CHUNK_BYTES:
             yield gathering.chunk()
             gathering, held_bytes = Gathering(gathering.next_line), 0

@@ -36,7 +36,10 @@ class Variable(StrEnum):
     CAPTURE_PREFIX = "sagemaker_endpoint_datacapture_prefix"
     BASELINE_CONSTRAINTS = "baseline_constraints"
     BASELINE_STATISTICS = "baseline_statistics"
-    MODEL_CARD = "SEXTANT_MODEL_CARD"  # ours: local path of the model card, where the endpoint's model has one
+    # Ours:
+    MODEL_CARD = "SEXTANT_MODEL_CARD"  # local path of the model card, where the endpoint's model has one
+    ANALYSIS = "SEXTANT_ANALYSIS"  # suggest_baseline in place of a verdict
+    WORKERS = "SEXTANT_JOB_WORKERS"  # processes that share the work
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Report(_File):
     unreadable: UnreadableLines
     measurements: tuple[Measurement, ...]
     violations: tuple[Violation, ...]
+    remark: str = ""  # why a verdict was withheld, in one sentence
 
     def to_json(self) -> str:
         """The report file's text."""

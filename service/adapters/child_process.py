@@ -1,57 +1,57 @@
-"""Finding and ending processes that an earlier run of this service started.
+"""Finding and ending processes that this service started, be it in an earlier run.
 
-Identity is pid and start time, never pid alone.
+What lives here: identity, and the end of whole sessions. What does not: what is started (process_host, process_runner).
+Identity is pid, start and boot: never the pid alone, which comes back, nor the wall clock, which people set. Each
+process that is started leads a session of its own, and so takes with it what it forked, other process groups included.
 """
 
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
-import psutil
+from service.core.ports import Handle
 
 POLL_SECONDS = 0.05
+KILL_SECONDS = 5.0  # SIGKILL cannot be ignored, but a process in the kernel's hands takes its time
+PROC = Path("/proc")
 
 
-def identity(pid: int) -> dict[str, float]:
-    """What finds a living process again: its pid and its start time in epoch seconds."""
-    return {"pid": pid, "started": psutil.Process(pid).create_time()}
+class _Stat(NamedTuple):
+    session: int
+    started_ticks: int
+    lives: bool
 
 
-def find(pid: int, started: float) -> psutil.Process | None:
-    """The living process of an identity; None where it is gone, a zombie, or the pid is someone else's by now."""
-    try:
-        process = psutil.Process(pid)
-        same = abs(process.create_time() - started) < 0.01
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
+def identity(pid: int) -> Handle:
+    """What finds a process again, as JSON: its pid, its start in clock ticks since boot, and the boot's id.
+
+    Raises ProcessLookupError where it is gone and reaped.
+    """
+    stat = _stat(pid)
+    if stat is None:
+        raise ProcessLookupError(f"process {pid} is gone")
+    return {"pid": pid, "started": stat.started_ticks, "boot": _boot_id()}
 
 
-def signal_group(leader: int, number: signal.Signals) -> None:
-    """Signal every process of a group; a group that is gone is left alone."""
-    try:
-        os.killpg(leader, number)
-    except ProcessLookupError:
-        return
+def lives(handle: Handle) -> bool:
+    """False where the process is gone, a zombie, or its pid someone else's by now."""
+    stat = _stat(handle["pid"])
+    return stat is not None and stat.lives and _is_same(stat, handle)
 
 
-def group_lives(leader: int) -> bool:
-    """True while the group holds a process that is no zombie."""
-    for process in psutil.process_iter(["status"]):
-        try:
-            if os.getpgid(process.pid) == leader and process.info["status"] != psutil.STATUS_ZOMBIE:
-                return True
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            continue
-    return False
+def end_session(handle: Handle, *, patience_seconds: float) -> None:
+    """SIGTERM to every process of the session, the leader alive or not; their time to finish; SIGKILL to what is left.
 
-
-def end_group(leader: int, *, patience_seconds: float) -> None:
-    """SIGTERM to a group, its time to finish, then SIGKILL to what is left."""
-    signal_group(leader, signal.SIGTERM)
-    if not wait_until(lambda: not group_lives(leader), timeout_seconds=patience_seconds):
-        signal_group(leader, signal.SIGKILL)
+    Proven by tests/integration/test_process_runner.py.
+    """
+    _signal(handle, signal.SIGTERM)
+    if not wait_until(lambda: not _members(handle), timeout_seconds=patience_seconds):
+        # Again and again: one of them may fork while the others are signalled.
+        wait_until(lambda: not _signal(handle, signal.SIGKILL), timeout_seconds=KILL_SECONDS)
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_seconds: float) -> bool:
@@ -64,12 +64,52 @@ def wait_until(condition: Callable[[], bool], *, timeout_seconds: float) -> bool
     return True
 
 
-def tail(path: str, *, lines: int = 20, most_bytes: int = 16_384) -> str:
+def tail(path: Path, *, lines: int, most_bytes: int) -> str:
     """The last lines of a text file, "" where there is none."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 -- seeks from the end
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - most_bytes))
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - most_bytes))
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
         return ""
+
+
+def _signal(handle: Handle, number: signal.Signals) -> list[int]:
+    members = _members(handle)
+    for pid in members:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+    return members
+
+
+def _members(handle: Handle) -> list[int]:
+    leader = _stat(handle["pid"])
+    if handle["boot"] != _boot_id() or (leader is not None and not _is_same(leader, handle)):
+        return []  # the kernel gives a number away only when no session of that number is left
+    return [pid for pid, stat in _processes() if stat.session == handle["pid"] and stat.lives]
+
+
+def _processes() -> Iterator[tuple[int, _Stat]]:
+    for entry in PROC.iterdir():
+        if entry.name.isdigit() and (stat := _stat(int(entry.name))) is not None:
+            yield int(entry.name), stat
+
+
+def _is_same(stat: _Stat, handle: Handle) -> bool:
+    return (stat.started_ticks, _boot_id()) == (handle["started"], handle["boot"])
+
+
+def _stat(pid: int) -> _Stat | None:
+    try:
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()  # the program's name, in brackets, may hold spaces and brackets
+    return _Stat(session=int(fields[3]), started_ticks=int(fields[19]), lives=fields[0] not in "ZX")
+
+
+@cache
+def _boot_id() -> str:
+    return (PROC / "sys/kernel/random/boot_id").read_text().strip()

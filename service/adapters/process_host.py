@@ -1,6 +1,6 @@
 """Endpoints as processes of this machine: one a variant, on a loopback port, in a session of its own.
 
-An endpoint outlives the scheduler that started it: the next one finds it by pid and start time.
+An endpoint outlives the scheduler that started it: the next one finds it by its identity (child_process).
 """
 
 import json
@@ -17,6 +17,8 @@ from service.core.ports import Handle
 
 STOP_PATIENCE_SECONDS = 30.0
 PING_TIMEOUT_SECONDS = 2.0
+LAST_WORDS_LINES = 5
+LAST_WORDS_BYTES = 262_144  # a state_dict that does not fit is told in one line of many thousand names
 
 
 class ProcessHost:
@@ -41,29 +43,28 @@ class ProcessHost:
         """True while the process lives; a child of ours that ended is reaped."""
         child = self._children.get(handle["pid"])
         if child is not None and child.poll() is not None:
-            return False
-        return child_process.find(handle["pid"], handle["started"]) is not None
+            del self._children[child.pid]
+        return child_process.lives(handle)
 
     def ready(self, handle: Handle) -> bool:
         """True when /ping answers 200 within 2 s."""
         try:
-            answer = httpx.get(f"{handle['address']}/ping", timeout=PING_TIMEOUT_SECONDS)
+            # Not by way of the environment's proxy: that one cannot see this machine's loopback.
+            answer = httpx.get(f"{handle['address']}/ping", timeout=PING_TIMEOUT_SECONDS, trust_env=False)
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.OK
 
     def stop(self, handle: Handle) -> None:
-        """SIGTERM, 30 s to drain and flush, then SIGKILL; returns when the process is gone."""
-        if not self.running(handle):
-            return
-        child_process.end_group(handle["pid"], patience_seconds=STOP_PATIENCE_SECONDS)
+        """SIGTERM, 30 s to drain and flush, then SIGKILL; returns when the process and all that it forked are gone."""
+        child_process.end_session(handle, patience_seconds=STOP_PATIENCE_SECONDS)
         child = self._children.pop(handle["pid"], None)
         if child is not None:
             child.wait()
 
     def last_words(self, handle: Handle) -> str:
         """Why the model did not load, where the process said so; else the last lines of its log."""
-        text = child_process.tail(handle["log"], lines=5)
+        text = child_process.tail(Path(handle["log"]), lines=LAST_WORDS_LINES, most_bytes=LAST_WORDS_BYTES)
         return next(filter(None, map(_load_error, reversed(text.splitlines()))), text)
 
     def _spawn(

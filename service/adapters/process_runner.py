@@ -4,7 +4,7 @@ Only the built-in monitors run here: they take `--root` in place of a mounted /o
 staging and publishing (scheduler).
 """
 
-import signal
+import os
 import subprocess
 import sys
 import time
@@ -28,15 +28,19 @@ class ProcessEnd:
 
 
 class ProcessRunner:
-    """The port core.ports.JobRunner. `environment` is what every job inherits beneath its own."""
+    """The port core.ports.JobRunner.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    `environment` is what every job inherits beneath its own, `modules` finds the program of an image.
+    """
+
+    def __init__(self, environment: dict[str, str], *, modules: Callable[[str], str | None] = built_in_module) -> None:
         self._environment = environment
+        self._modules = modules
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, job: JobSpec) -> Handle:
         """Start the monitor of an image name and return at once. Raises BadInput for an image that is no built-in."""
-        command = [sys.executable, "-m", _module(job.image_uri), "--root", str(job.root), *job.arguments]
+        command = [sys.executable, "-m", self._module(job.image_uri), "--root", str(job.root), *job.arguments]
         with job.log.open("ab") as log:
             child = subprocess.Popen(
                 command,
@@ -47,32 +51,41 @@ class ProcessRunner:
                 start_new_session=True,
             )
         self._children[child.pid] = child
-        return dict(child_process.identity(child.pid))
+        return child_process.identity(child.pid)
 
     def wait(self, handle: Handle, *, job: JobSpec, keep_going: Callable[[], bool]) -> ProcessEnd:
-        """Wait for the end; the whole group is ended at the time limit or when `keep_going` says no."""
+        """Wait for the end; the whole session is ended at the time limit or when `keep_going` says no."""
         child = self._children.pop(handle["pid"])
         deadline = time.monotonic() + job.max_runtime.total_seconds()
         reason = None
-        while child.poll() is None and reason is None:
-            reason = _reason_to_end(deadline, job, keep_going)
-            time.sleep(child_process.POLL_SECONDS)
-        # Also after an ordinary end: a monitor that forked must leave nothing behind.
-        child_process.end_group(child.pid, patience_seconds=STOP_PATIENCE_SECONDS if reason else 0)
-        return ProcessEnd(_shell_code(child.wait()), reason)
+        try:
+            while reason is None and not _has_ended(child.pid):
+                time.sleep(child_process.POLL_SECONDS)
+                reason = _reason_to_end(deadline, job, keep_going)
+        finally:
+            # Also after an ordinary end: a monitor that forked must leave nothing behind.
+            child_process.end_session(handle, patience_seconds=STOP_PATIENCE_SECONDS if reason else 0)
+            child.wait()
+        return ProcessEnd(_shell_code(child.returncode), reason)
 
     def end(self, handle: Handle) -> None:
-        """End every process that the job of an earlier run has left."""
-        if child_process.find(handle["pid"], handle["started"]) is not None:
-            child_process.end_group(handle["pid"], patience_seconds=STOP_PATIENCE_SECONDS)
+        """End every process that a job has left, also where the one that was started is gone already."""
+        child_process.end_session(handle, patience_seconds=STOP_PATIENCE_SECONDS)
+        child = self._children.pop(handle["pid"], None)
+        if child is not None:
+            child.wait()
+
+    def _module(self, image_uri: str) -> str:
+        module = self._modules(image_uri)
+        if module is None:
+            known = ", ".join(sorted(BUILT_IN_MONITORS))
+            raise BadInput(f"image {image_uri!r} cannot run as a process: use one of {known}")
+        return module
 
 
-def _module(image_uri: str) -> str:
-    module = built_in_module(image_uri)
-    if module is None:
-        known = ", ".join(sorted(BUILT_IN_MONITORS))
-        raise BadInput(f"image {image_uri!r} cannot run as a process: use one of {known}")
-    return module
+def _has_ended(pid: int) -> bool:
+    # Not reaped before its session is ended: until then its number is nobody else's.
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _reason_to_end(deadline: float, job: JobSpec, keep_going: Callable[[], bool]) -> str | None:
@@ -82,4 +95,4 @@ def _reason_to_end(deadline: float, job: JobSpec, keep_going: Callable[[], bool]
 
 
 def _shell_code(return_code: int) -> int:
-    return 128 + signal.Signals(-return_code) if return_code < 0 else return_code
+    return 128 - return_code if return_code < 0 else return_code

@@ -1,5 +1,7 @@
 """The command tree, and the way errors become exit codes."""
 
+import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -61,9 +63,10 @@ def settings(as_json: AsJson = False) -> None:
     from service.cli.client import load
     from service.settings import Settings, variable_of
 
-    values = load()
+    values = dict(load())
+    values["database_url"] = _without_password(values["database_url"])
     rows = [
-        {"Variable": variable_of(name), "Value": getattr(values, name), "Meaning": field.description}
+        {"Variable": variable_of(name), "Value": values[name], "Meaning": field.description}
         for name, field in Settings.model_fields.items()
     ]
     if as_json:
@@ -84,9 +87,18 @@ def version(as_json: AsJson = False) -> None:
         print_fields(fields)
 
 
+def _without_password(url: str | None) -> str | None:
+    return url and re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+
+
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with the exit code of what happened."""
-    sys.exit(exit_code(lambda: app(arguments, standalone_mode=True)))
+    code = exit_code(lambda: app(arguments, standalone_mode=True))
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on, as in `sextant executions list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def exit_code(command: Callable[[], object]) -> int:
@@ -100,6 +112,7 @@ def exit_code(command: Callable[[], object]) -> int:
         return end.code if isinstance(end.code, int) else int(bool(end.code))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        return 0
+    except OSError as error:
+        say(f"sextant: {error}")
+        return 1
     return 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor_jobs.contract.errors import BadInput, SextantError
+from service.cli.capture import captures_of
 from service.cli.client import Client, connect, load, store, wait_for
 from service.cli.endpoint import ROLE
 from service.cli.output import AsJson, print_fields, print_json
@@ -63,12 +64,9 @@ def _request(
 ) -> dict[str, Any]:
     from monitor_jobs.contract.window import format_timestamp
 
-    described = client.call("DescribeEndpoint", EndpointName=endpoint)
-    destination = described.get("DataCaptureConfig", {}).get("DestinationS3Uri")
-    if destination is None:
-        raise BadInput(f"endpoint {endpoint} captures nothing: create it with a DataCaptureConfig")
-    variant = described["ProductionVariants"][0]["VariantName"]
-    card = _put_card(client, described["EndpointConfigName"], f"{target}/model_card.json")
+    destination, below = captures_of(client, endpoint)
+    captures = _capture_inputs(store(), destination, below, window)
+    card = _put_card(client, endpoint, f"{target}/model_card.json")
     environment = {
         "SEXTANT_ANALYSIS": "suggest_baseline",
         "SEXTANT_MODEL_CARD": f"{CARD_FOLDER}/model_card.json",
@@ -78,13 +76,9 @@ def _request(
         "end_time": format_timestamp(window.end),
         "sagemaker_endpoint_name": endpoint,
     }
-    inputs = [
-        *_capture_inputs(store(), destination, f"{endpoint}/{variant}", window),
-        _input("card", card, CARD_FOLDER),
-    ]
     return {
         "ProcessingJobName": name,
-        "ProcessingInputs": inputs,
+        "ProcessingInputs": [*captures, _input("card", card, CARD_FOLDER)],
         "ProcessingOutputConfig": {
             "Outputs": [
                 {
@@ -120,14 +114,15 @@ def _capture_inputs(objects: "ObjectStore", destination: str, below: str, window
     ]
 
 
-def _put_card(client: Client, config_name: str, target: str) -> str:
+def _put_card(client: Client, endpoint: str, target: str) -> str:
     import tempfile
     from pathlib import Path
 
     from monitor_jobs.model_archive import read_model_card_from_archive
     from monitor_jobs.object_store import S3Address
 
-    config = client.call("DescribeEndpointConfig", EndpointConfigName=config_name)
+    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
+    config = client.call("DescribeEndpointConfig", EndpointConfigName=name)
     model = client.call("DescribeModel", ModelName=config["ProductionVariants"][0]["ModelName"])
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "model.tar.gz"

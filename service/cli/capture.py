@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor_jobs.contract.errors import BadInput
-from service.cli.client import connect, store
+from service.cli.client import Client, connect, store
 from service.cli.output import AsJson, print_json, print_table
 from service.cli.schedule import utc
 
@@ -39,17 +39,24 @@ def ls(
     """
     from monitor_jobs.contract.window import Window
 
-    answer = connect().call("DescribeEndpoint", EndpointName=endpoint)
-    destination = answer.get("DataCaptureConfig", {}).get("DestinationS3Uri")
-    if destination is None:
-        raise BadInput(f"endpoint {endpoint} captures nothing: create it with --capture")
-    variant = answer["ProductionVariants"][0]["VariantName"]
-    rows = list(islice(_records(f"{destination}/{endpoint}/{variant}", Window(utc(start), utc(end))), limit))
+    window = Window(utc(start), utc(end))
+    destination, below = captures_of(connect(), endpoint)
+    rows = list(islice(_records(f"{destination}/{below}", window), limit))
     if as_json:
         print_json(rows)
         return
     columns = ["Time", "Event", "Inference id", "Input", "Output", "File"]
     print_table(columns, rows, empty=f"No captures of {endpoint} in this window yet: they arrive once sealed")
+
+
+def captures_of(client: Client, endpoint: str) -> tuple[str, str]:
+    """The address that an endpoint's captures go to, and the folder of its one variant below it."""
+    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
+    config = client.call("DescribeEndpointConfig", EndpointConfigName=name)
+    if "DataCaptureConfig" not in config:
+        raise BadInput(f"endpoint {endpoint} captures nothing: create it with a DataCaptureConfig")
+    variant = config["ProductionVariants"][0]["VariantName"]
+    return config["DataCaptureConfig"]["DestinationS3Uri"].rstrip("/"), f"{endpoint}/{variant}"
 
 
 def _records(prefix: str, window: "Window") -> Iterator[dict[str, Any]]:

@@ -37,9 +37,9 @@ class Client:
         """
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
         answer = self._send("POST", "/", headers=headers, content=json.dumps(request))
-        content = json.loads(answer.content or b"{}")
+        content = self._object(answer.content)
         if answer.is_success:
-            return dict(content)
+            return content
         raise _error(str(content.get("__type", "")), str(content.get("message", answer.text)))
 
     def pages(self, operation: str, rows: str, **request: object) -> list[dict[str, Any]]:
@@ -61,18 +61,32 @@ class Client:
         return str(answer.text)
 
     def invoke(self, endpoint: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-        """The model's answer. Raises BadInput with the runtime API's message."""
+        """The model's answer.
+
+        Raises NotFound where nothing has that name, BadInput where the request was refused, SextantError where the
+        endpoint's process does not answer.
+        """
         answer = self._send("POST", f"/endpoints/{endpoint}/invocations", headers=dict(headers), content=body)
-        if not answer.is_success:
-            raise BadInput(f"{answer.status_code} {answer.headers.get('x-amzn-ErrorType', '')}: {answer.text}")
-        return bytes(answer.content)
+        if answer.is_success:
+            return bytes(answer.content)
+        message = str(self._object(answer.content).get("message", answer.text))
+        if message.endswith("not found."):
+            raise NotFound(message)
+        raise BadInput(message) if answer.is_client_error else SextantError(message)
+
+    def _object(self, content: bytes) -> dict[str, Any]:
+        try:
+            return dict(json.loads(content or b"{}"))
+        except (ValueError, TypeError) as error:
+            raise Unreachable(f"{self.url} is no Sextant: it answers {content[:40]!r}; set {URL_VARIABLE}") from error
 
     def _send(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 -- httpx loads only when needed
         import httpx
 
         try:
-            return httpx.request(method, self.url + path, timeout=REQUEST_SECONDS, **options)
-        except httpx.HTTPError as error:
+            # The service listens on loopback, where a proxy of the environment has no business.
+            return httpx.request(method, self.url + path, timeout=REQUEST_SECONDS, trust_env=False, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(
                 f"{self.url} does not answer ({error}): start `sextant up`, or set {URL_VARIABLE}"
             ) from error
@@ -136,4 +150,4 @@ def _error(code: str, message: str) -> SextantError:
         return NotFound(message)
     if code == "ResourceInUse" or message.startswith("Cannot create already existing"):
         return Conflict(message)
-    return BadInput(f"{code}: {message}")
+    return BadInput(message) if code == "ValidationException" else SextantError(f"{code}: {message}")

@@ -73,11 +73,16 @@ def _store() -> str:
 
 
 def _database() -> str:
+    from sqlalchemy.exc import SQLAlchemyError
+
     from service.adapters.database.connect import describe
     from service.core.records import Query
     from service.wiring import open_database
 
-    endpoints = open_database(load()).endpoints.count(Query())
+    try:
+        endpoints = open_database(load()).endpoints.count(Query())
+    except SQLAlchemyError as error:
+        raise BadInput(f"{str(error).splitlines()[0]}: start it, or set SEXTANT_DATABASE_URL") from error
     return f"{describe(load().database)}, {endpoints} endpoints"
 
 

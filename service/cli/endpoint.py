@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,6 +71,8 @@ def invoke(
     inference_id: Annotated[str | None, typer.Option(help="Id to find this request's capture by.")] = None,
 ) -> None:
     """Send one request and print the answer."""
+    if str(body) != "-" and not body.is_file():
+        raise NotFound(f"{body} is no file: name one to send, or - for standard input")
     content = sys.stdin.buffer.read() if str(body) == "-" else body.read_bytes()
     headers = {"Content-Type": content_type, "Accept": accept}
     if inference_id is not None:
@@ -81,9 +84,13 @@ def invoke(
 def delete(
     name: str, wait: Annotated[bool, typer.Option(help="Wait until it has drained and flushed.")] = True
 ) -> None:
-    """Stop an endpoint; its captures stay."""
+    """Stop an endpoint; its captures and its package stay."""
     client = connect()
+    config = client.call("DescribeEndpoint", EndpointName=name)["EndpointConfigName"]
     client.call("DeleteEndpoint", EndpointName=name)
+    if config == name:  # made by `create`: the name is free again
+        _forget(client, "DeleteEndpointConfig", EndpointConfigName=name)
+        _forget(client, "DeleteModel", ModelName=name)
     if wait:
         wait_for(lambda: _gone(client, name), what=f"{name} drains and flushes", timeout_seconds=STOP_SECONDS)
     say(f"{name} is deleted")
@@ -110,17 +117,18 @@ def deploy(
     destination: str | None,
     environment: dict[str, str],
 ) -> None:
-    """Model, EndpointConfig and Endpoint of one name, in AWS's order."""
+    """Model, EndpointConfig and Endpoint of one name, in AWS's order; all of them or none."""
     container = {"ModelDataUrl": model_data_url, "Environment": environment}
-    client.call("CreateModel", ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
     variant = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    client.call(
-        "CreateEndpointConfig",
-        EndpointConfigName=name,
-        ProductionVariants=[variant],
-        DataCaptureConfig=capture_config(capture, destination or f"s3://{load().bucket}/captures"),
-    )
-    client.call("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
+    data_capture = capture_config(capture, destination or f"s3://{load().bucket}/captures")
+    with ExitStack() as undo:
+        client.call("CreateModel", ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+        undo.callback(_forget, client, "DeleteModel", ModelName=name)
+        config = {"ProductionVariants": [variant], "DataCaptureConfig": data_capture}
+        client.call("CreateEndpointConfig", EndpointConfigName=name, **config)
+        undo.callback(_forget, client, "DeleteEndpointConfig", EndpointConfigName=name)
+        client.call("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
+        undo.pop_all()
 
 
 def capture_config(percentage: int, destination: str) -> dict[str, Any]:
@@ -155,6 +163,11 @@ def parse_pairs(pairs: list[str] | None) -> dict[str, str]:
         if not separator or not name:
             raise BadInput(f"{name!r} is no NAME=VALUE")
     return {name: value for name, _, value in split}
+
+
+def _forget(client: Client, operation: str, **request: object) -> None:
+    with suppress(NotFound):
+        client.call(operation, **request)
 
 
 def _gone(client: Client, name: str) -> bool | None:

@@ -57,6 +57,7 @@ def _print(report: "Report", address: str) -> None:
             "Records": report.records,
             "Predictions": report.predictions,
             "Unreadable": report.unreadable.total,
+            "Remark": report.remark,
         }
     )
     print_line("")

@@ -7,7 +7,7 @@ import typer
 
 from service.cli.client import Client, connect, load, local_time, wait_for
 from service.cli.endpoint import ROLE, parse_pairs
-from service.cli.output import AsJson, print_json, print_table, say
+from service.cli.output import AsJson, print_fields, print_json, print_table, say
 
 app = typer.Typer(help="Judge an endpoint's captures.", no_args_is_help=True)
 FINDINGS_EXIT_CODE = 6
@@ -41,14 +41,35 @@ def create(
         ),
     }
     client = connect()
+    client.call("DescribeEndpoint", EndpointName=endpoint)  # a name mistyped here would only ever judge nothing
     client.call("CreateMonitoringSchedule", MonitoringScheduleName=name, MonitoringScheduleConfig=config)
-    _show(client, as_json=as_json)
+    _show(client.call("DescribeMonitoringSchedule", MonitoringScheduleName=name), as_json=as_json)
 
 
 @app.command("list")
 def list_schedules(as_json: AsJson = False) -> None:
     """List schedules, newest first."""
-    _show(connect(), as_json=as_json)
+    rows = connect().pages("ListMonitoringSchedules", "MonitoringScheduleSummaries")
+    if as_json:
+        print_json(rows)
+        return
+    shown = [
+        {
+            "Name": row["MonitoringScheduleName"],
+            "Endpoint": row["EndpointName"],
+            "Status": row["MonitoringScheduleStatus"],
+            "Created": local_time(row["CreationTime"]),
+        }
+        for row in rows
+    ]
+    columns = ["Name", "Endpoint", "Status", "Created"]
+    print_table(columns, shown, empty="No schedules: sextant schedule create NAME --endpoint ENDPOINT")
+
+
+@app.command()
+def describe(name: str, as_json: AsJson = False) -> None:
+    """Show one schedule."""
+    _show(connect().call("DescribeMonitoringSchedule", MonitoringScheduleName=name), as_json=as_json)
 
 
 @app.command()
@@ -148,24 +169,21 @@ def _describe(client: Client, execution: str) -> dict[str, Any]:
     return client.call("DescribeMonitoringExecution", MonitoringExecutionId=execution)
 
 
-def _show(client: Client, *, as_json: bool) -> None:
-    rows = client.pages("ListMonitoringSchedules", "MonitoringScheduleSummaries")
+def _show(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print_json(rows)
+        print_json(answer)
         return
-    shown = [
+    config = answer["MonitoringScheduleConfig"]
+    print_fields(
         {
-            "Name": row["MonitoringScheduleName"],
-            "Endpoint": row["EndpointName"],
-            "Status": row["MonitoringScheduleStatus"],
-            "Created": local_time(row["CreationTime"]),
+            "Schedule": answer["MonitoringScheduleName"],
+            "Endpoint": answer["EndpointName"],
+            "Status": answer["MonitoringScheduleStatus"],
+            "Monitor": config["MonitoringJobDefinition"]["MonitoringAppSpecification"]["ImageUri"],
+            "Cron": config.get("ScheduleConfig", {}).get("ScheduleExpression"),
+            "Missed": answer["MissedSlots"] or None,
+            "Created": local_time(answer["CreationTime"]),
         }
-        for row in rows
-    ]
-    print_table(
-        ["Name", "Endpoint", "Status", "Created"],
-        shown,
-        empty="No schedules: sextant schedule create NAME --endpoint E",
     )
 
 

@@ -1,8 +1,8 @@
 """Pages of a listing: opaque tokens that hold the place where the last page ended.
 
 What lives here: tokens, the check of MaxResults. What does not: queries (records.Query takes the same place as
-`after`). A token holds the last item's sort key, not a count, so rows that come and go between two
-pages neither hide nor repeat others.
+`after`). A token holds the last item's sort key, not a count, so rows that come and go between two pages neither hide
+nor repeat others.
 """
 
 from base64 import b64decode, urlsafe_b64encode

@@ -124,8 +124,9 @@ class _Steps:
 
 @contextmanager
 def _service(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    # What is set for somebody's own service, its database above all, is not the demo's to use.
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")},
         "SEXTANT_DATA": str(folder),
         "SEXTANT_PORT": os.environ.get("SEXTANT_PORT", "0"),
         "SEXTANT_FLUSH_INTERVAL_SECONDS": "1",
@@ -140,7 +141,17 @@ def _service(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
     finally:
         up.send_signal(signal.SIGTERM)
         with console.status("stopping"):
-            up.wait(STOP_SECONDS)
+            _wait_for_end(up)
+
+
+def _wait_for_end(up: "subprocess.Popen[bytes]") -> None:
+    try:
+        up.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        up.kill()
+        raise SextantError(
+            f"the service had not stopped after {STOP_SECONDS:.0f} s: process {up.pid} was killed"
+        ) from None
 
 
 def _wait_for_url(up: "subprocess.Popen[bytes]", folder: Path) -> str:
@@ -148,7 +159,7 @@ def _wait_for_url(up: "subprocess.Popen[bytes]", folder: Path) -> str:
     while time.monotonic() < deadline and up.poll() is None:
         try:
             url = str(json.loads((folder / "control.json").read_text())["url"])
-            httpx.get(f"{url}/ping", timeout=2).raise_for_status()
+            httpx.get(f"{url}/ping", timeout=2, trust_env=False).raise_for_status()
         except (OSError, ValueError, httpx.HTTPError):
             time.sleep(0.1)
         else:
@@ -158,7 +169,7 @@ def _wait_for_url(up: "subprocess.Popen[bytes]", folder: Path) -> str:
 
 def _send(url: str, images: npt.NDArray[np.float32], label: str) -> None:
     headers = {"Content-Type": "application/x-npy", "Accept": "application/json"}
-    with httpx.Client(timeout=60) as client:
+    with httpx.Client(timeout=60, trust_env=False) as client:
         for number, image in enumerate(track(images, f"sending {len(images)} images", console=console)):
             marked = {**headers, "X-Amzn-SageMaker-Inference-Id": f"{label}-{number:03d}"}
             answer = client.post(f"{url}/endpoints/{ENDPOINT}/invocations", content=_npy(image[None]), headers=marked)
@@ -202,7 +213,7 @@ def _next_second() -> datetime:
 
 
 def _alert_lines(url: str) -> list[str]:
-    lines = httpx.get(f"{url}/metrics", timeout=10).text.splitlines()
+    lines = httpx.get(f"{url}/metrics", timeout=10, trust_env=False).text.splitlines()
     return [line for line in lines if line.startswith(ALERT_METRICS)]
 
 

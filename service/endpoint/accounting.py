@@ -8,32 +8,13 @@ does not: files, threads, the store. The identity is tested as a state machine i
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
 from service.endpoint.segment import SegmentName
-
-
-class Source(StrEnum):
-    """Where a captured record came from."""
-
-    REQUEST = "request"
-    ADOPTED = "adopted"  # left in the spool by a process that died
-
-
-class DropReason(StrEnum):
-    """Why a sampled record was given up."""
-
-    SPOOL_FULL = "spool_full"  # the byte budget is spent
-    QUEUE_FULL = "queue_full"  # requests come faster than the disk takes them
-    DISK_FULL = "disk_full"
-    DISK_ERROR = "disk_error"
-    UNENCODABLE = "unencodable"  # no capture line can be made of it
-    VANISHED = "vanished"  # somebody else removed its segment before it was stored
-    CLOSED = "closed"  # it came after the end
+from service.endpoint.snapshot import DropReason, Snapshot, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +23,6 @@ class Ticket:
 
     moment: datetime
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All counts at one instant."""
-
-    captured: Mapping[Source, int]
-    stored: int
-    dropped: Mapping[DropReason, int]
-    quarantined: int
-    backlog_records: int
-    backlog_bytes: int
-    oldest_backlog: datetime | None
-    store_requests: Mapping[tuple[str, ...], int]  # by operation and outcome
-
-    @property
-    def balanced(self) -> bool:
-        """True where every captured record is in exactly one place."""
-        settled = self.stored + self.quarantined + sum(self.dropped.values())
-        return sum(self.captured.values()) == settled + self.backlog_records
 
 
 @dataclass(slots=True)
@@ -221,6 +182,12 @@ class Ledger:
         """True once the queue is empty: every record admitted before is in a file, or dropped."""
         with self._settled:
             return self._settled.wait_for(lambda: not self._queued_moments, timeout_seconds)
+
+    @property
+    def is_written_down(self) -> bool:
+        """True where no record is in memory only, and no dropped one without a gap that was taken."""
+        with self._settled:
+            return not self._queued_moments and not self._losses
 
     @property
     def queued_records(self) -> int:

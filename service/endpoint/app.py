@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final
 
 from fastapi import FastAPI, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -21,7 +21,7 @@ from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.codecs import Answer, NotAcceptable, UnsupportedContentType
 from service.endpoint.invocation import (
     BodyTooLarge,
-    ClientGone,
+    CallerGone,
     InvocationHeaders,
     client_gone,
     read_body,
@@ -50,7 +50,6 @@ STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
 )
 
 log = EventLog("sextant.endpoint")
-T = TypeVar("T")
 
 
 class BodyTooSlow(SextantError):
@@ -96,7 +95,7 @@ class Invocations:
             return HTTPStatus.METHOD_NOT_ALLOWED
         try:
             await self._invoke(scope, receive, send)
-        except ClientGone:
+        except CallerGone:
             return CLIENT_CLOSED_REQUEST
         except BodyTooSlow as error:
             await send_error(send, HTTPStatus.REQUEST_TIMEOUT, str(error))
@@ -110,7 +109,7 @@ class Invocations:
         with self._worker.place() as served:
             body = await _in_time(read_body(scope, receive, limit=self._limit))
             request = ModelRequest(body, headers.content_type, headers.accept)
-            answer = await _while_connected(self._worker.answer(served, request), receive)
+            answer = await self._worker.answer(served, request, hung_up=client_gone(receive))
         if len(answer.body) > self._limit:
             raise ModelUnsuitable(f"the model's answer has {len(answer.body)} bytes: an answer may have {self._limit}")
         await send_answer(send, answer.body, answer.content_type)
@@ -153,20 +152,6 @@ async def _in_time(body: Awaitable[bytes]) -> bytes:
             return await body
     except TimeoutError as error:
         raise BodyTooSlow(f"the body did not arrive within {BODY_DEADLINE_SECONDS:g} s") from error
-
-
-async def _while_connected(answer: Awaitable[T], receive: Receive) -> T:
-    """The answer, given up when the caller hangs up: nobody would read it, and it must not be captured."""
-    answering = asyncio.ensure_future(answer)
-    hanging_up = asyncio.ensure_future(client_gone(receive))
-    try:
-        await asyncio.wait((answering, hanging_up), return_when=asyncio.FIRST_COMPLETED)
-        if not answering.done():
-            raise ClientGone
-        return await answering
-    finally:
-        answering.cancel()
-        hanging_up.cancel()
 
 
 async def _refuse(send: Send, error: SextantError) -> int:

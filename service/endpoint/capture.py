@@ -18,11 +18,12 @@ from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.object_store import ObjectStore
 from service.core.deployment import EndpointSpec, Exchange
 from service.core.sampling import is_sampled
-from service.endpoint.accounting import Ledger, Snapshot
+from service.endpoint.accounting import Ledger
 from service.endpoint.adoption import Estate
 from service.endpoint.capture_lines import line_of
 from service.endpoint.ownership import Destination, Ownership, become_producer
 from service.endpoint.segment import Files
+from service.endpoint.snapshot import Snapshot
 from service.endpoint.spool import Clock, Spool
 from service.endpoint.uploader import Uploader
 from service.endpoint.writer import Writer

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
-from service.endpoint.accounting import Snapshot
+from service.endpoint.snapshot import Snapshot
 from service.endpoint.spool import Clock
 from service.metrics import Metric, spec_of
 

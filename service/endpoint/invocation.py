@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
-from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.errors import BadInput, SextantError
 
 DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
 HEADER_MAX_CHARACTERS: Final = {
@@ -25,8 +25,8 @@ class BodyTooLarge(BadInput):
     """The request's body is larger than the endpoint takes."""
 
 
-class ClientGone(Exception):
-    """The caller hung up before the answer."""
+class CallerGone(SextantError):
+    """The caller hung up; nobody is left to be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def read_headers(scope: Scope) -> InvocationHeaders:
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
-    """The request's body. Raises BodyTooLarge without having held more than the limit, ClientGone."""
+    """The request's body. Raises BodyTooLarge without having held more than the limit, CallerGone."""
     declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if int(declared) > limit:
         raise _too_large(limit)
@@ -65,7 +65,7 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise CallerGone("the caller hung up before the end of its request")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:

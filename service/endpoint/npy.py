@@ -7,7 +7,9 @@ refused; the format's own reader would allocate what the header claims.
 import ast
 import math
 import re
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,22 +29,26 @@ def decode_npy(body: bytes) -> Array:
     Raises BadInput for anything but bool, integer and float arrays whose shape accounts for exactly the bytes that
     follow the header. Format: numpy.lib.format, versions (1, 0), (2, 0) and (3, 0).
     """
-    header, start = _header(body)
-    dtype, shape = _dtype(header.get("descr")), _shape(header.get("shape"))
-    expected, left = math.prod(shape) * dtype.itemsize, len(body) - start
+    start, end = _header_span(body)
+    layout = _layout(body[start:end])
+    expected, left = math.prod(layout.shape) * layout.dtype.itemsize, len(body) - end
     if expected != left:
-        raise BadInput(f"the npy header claims {expected} bytes ({dtype} {list(shape)}) but {left} follow it")
-    order = header.get("fortran_order")
-    if not isinstance(order, bool):
-        raise BadInput(f"the npy header's fortran_order is {order!r}: True or False is meant")
+        raise BadInput(f"the npy header claims {expected} bytes ({layout.dtype} {layout.shape}) but {left} follow it")
     try:
-        array = np.frombuffer(body, dtype, offset=start).reshape(shape, order="F" if order else "C")
+        array = np.frombuffer(body, layout.dtype, offset=end).reshape(layout.shape, order=layout.order)
     except (ValueError, OverflowError) as error:
-        raise BadInput(f"the npy shape {shape} is no shape of an array: {error}") from error
+        raise BadInput(f"the npy shape {layout.shape} is no shape of an array: {error}") from error
     return _native(array)
 
 
-def _header(body: bytes) -> tuple[dict[str, Any], int]:
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    order: Literal["C", "F"]
+
+
+def _header_span(body: bytes) -> tuple[int, int]:
     if not body.startswith(MAGIC) or len(body) < 10:
         raise BadInput("the body is no npy file: it does not start with \\x93NUMPY and a version")
     if body[6] not in (1, 2, 3):
@@ -50,10 +56,18 @@ def _header(body: bytes) -> tuple[dict[str, Any], int]:
     start = 10 if body[6] == 1 else 12
     end = start + int.from_bytes(body[8:start], "little")
     if end > len(body) or end - start > HEADER_MAX_BYTES:
-        raise BadInput(
-            f"the npy header claims {end - start} bytes: at most {HEADER_MAX_BYTES}, and no more than there are"
-        )
-    return _literal(body[start:end].decode("latin-1")), end
+        raise BadInput(f"the npy header claims {end - start} bytes of {len(body)}: at most {HEADER_MAX_BYTES} are read")
+    return start, end
+
+
+@lru_cache(maxsize=64)
+def _layout(header: bytes) -> _Layout:
+    """Cached, because callers send one layout again and again, and reading it costs more than the rest of the array."""
+    fields = _literal(header.decode("latin-1"))
+    order = fields.get("fortran_order")
+    if not isinstance(order, bool):
+        raise BadInput(f"the npy header's fortran_order is {order!r}: True or False is meant")
+    return _Layout(_dtype(fields.get("descr")), _shape(fields.get("shape")), "F" if order else "C")
 
 
 def _literal(text: str) -> dict[str, Any]:

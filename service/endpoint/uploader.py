@@ -16,11 +16,11 @@ from typing import TypeVar
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreUnavailable
 from monitor_jobs.contract.watermark import Watermark, floor_second
 from monitor_jobs.object_store import ObjectStore
-from service.endpoint.accounting import DropReason
 from service.endpoint.adoption import Estate
 from service.endpoint.ownership import Destination, Ownership
 from service.endpoint.recovery import Entry, is_readable, write_gap
 from service.endpoint.segment import SegmentName, State, held
+from service.endpoint.snapshot import DropReason
 from service.endpoint.spool import GRACE, Spool
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class Uploader:
     def _end_if_empty(self, ownership: Ownership) -> None:
         ledger, now = self._spool.ledger, floor_second(self._spool.clock())
         own = ownership is self._estate.own
-        if self._estate.entries_of(ownership) or (own and ledger.queued_records):
+        if self._estate.entries_of(ownership) or (own and not ledger.is_written_down):
             return
         watermark = self._watermark(ownership.producer, ledger.promise(now) if own else now)
         self._put_watermark(ownership, watermark.model_copy(update={"closed": True}))

@@ -11,7 +11,7 @@ process.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
 from service.endpoint.codecs import Answer
+from service.endpoint.invocation import CallerGone
 from service.endpoint.model_functions import ModelRequest, ServedModel
 
 PLACES: Final = 128
@@ -77,25 +78,40 @@ class ModelWorker:
         finally:
             self._taken -= 1
 
-    async def answer(self, served: ServedModel, request: ModelRequest) -> Answer:
+    async def answer(self, served: ServedModel, request: ModelRequest, *, hung_up: Coroutine[Any, Any, None]) -> Answer:
         """The model's answer.
 
         Raises ModelTimedOut where the model runs longer than the limit, ModelBusy where the request waited that long
-        for others, else what ServedModel.answer raises. A caller who is cancelled takes its request out of the queue.
+        for others, CallerGone when `hung_up` ends first, else what ServedModel.answer raises. What has not started by
+        then never will.
         """
         future = self._submit(partial(self._timed, served, request))
+        answering: asyncio.Future[Answer] = asyncio.wrap_future(future)
+        limit = asyncio.get_running_loop().call_later(self._timeout_seconds, answering.cancel)
+        watching = asyncio.ensure_future(hung_up)
+        watching.add_done_callback(lambda _: answering.cancel())
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                return await asyncio.wrap_future(future)
-        except TimeoutError as error:
-            if future.cancelled():
-                raise ModelBusy(f"this request waited {self._timeout_seconds:g} s for others to be answered") from error
-            raise ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s") from error
+            return await answering
+        except asyncio.CancelledError:
+            if watching.done():
+                raise CallerGone("the caller hung up before the answer") from None
+            if limit.when() <= asyncio.get_running_loop().time():
+                raise self._too_late(future) from None
+            raise
+        finally:
+            limit.cancel()
+            watching.cancel()
 
     @property
     def _overdue(self) -> bool:
         since = self._running_since
         return since is not None and self.served is not None and time.monotonic() - since > self._timeout_seconds
+
+    def _too_late(self, future: "Future[Any]") -> SextantError:
+        # The model's thread passes over a cancelled call, so this one has not started, and will not.
+        if future.cancel():
+            return ModelBusy(f"this request waited {self._timeout_seconds:g} s for others to be answered")
+        return ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s")
 
     def _submit(self, work: Callable[[], Any]) -> "Future[Any]":
         future: Future[Any] = Future()

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 
 from monitor_jobs.contract.window import floor_hour
 from service.core.deployment import Exchange
-from service.endpoint.accounting import DropReason, Ticket
+from service.endpoint.accounting import Ticket
 from service.endpoint.segment import OpenSegment, SegmentName
+from service.endpoint.snapshot import DropReason
 from service.endpoint.spool import Spool
 
 log = logging.getLogger(__name__)

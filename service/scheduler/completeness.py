@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from monitor_jobs.contract.capture import side_prefix
 from monitor_jobs.contract.watermark import Watermark, watermark_folder
 from monitor_jobs.contract.window import Window
-from monitor_jobs.object_store import ObjectStore, S3Address
+from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.logs import EventLog
 
@@ -54,3 +54,5 @@ def _watermark(store: ObjectStore, address: S3Address) -> Watermark | None:
     except ValidationError as error:
         log.warning("watermark_unreadable", address=str(address), error=str(error))
         return None
+    except ObjectMissing:
+        return None  # removed since it was listed

@@ -16,6 +16,7 @@ from service.core.ports import Database, EndpointHost
 from service.core.records import EndpointRecord, Query
 from service.core.states import EndpointStatus, advance
 from service.logs import EventLog
+from service.scheduler.rows import each
 
 START_PATIENCE = timedelta(minutes=4)  # SageMaker's: /ping must answer 200 within four minutes of the start
 RESTART_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # pauses between crashes
@@ -57,34 +58,38 @@ class Endpoints:
 
     def reconcile(self) -> None:
         """One look at every endpoint; nothing here waits for a process."""
-        for record in self._database.endpoints.find(Query()):
-            step = self._steps.get(record.status)
-            if step is None:
-                continue
-            try:
-                step(self, record)
-            except Conflict as error:
-                log.info("endpoint_changed_meanwhile", endpoint=record.name, error=str(error))
+        each(self._database.endpoints.find(Query()), self._step)
 
     def stop_all(self) -> None:
         """Stop every process, drained and flushed.
 
         The rows still want them, and the next scheduler starts them again.
         """
-        handles = [variant["handle"] for record in self._database.endpoints.find(Query()) for variant in record.running]
-        for stopped in [self._executor.submit(self._host.stop, handle) for handle in handles]:
+        records = self._database.endpoints.find(Query())
+        for stopped in [self._executor.submit(self._stop, record) for record in records]:
             stopped.result()
+        # One that was ended while it loaded did not fail to load.
+        each((record for record in records if record.status is EndpointStatus.CREATING), self._forget_process)
+
+    def _step(self, record: EndpointRecord) -> None:
+        step = self._steps.get(record.status)
+        if step is not None:
+            step(self, record)
+
+    def _forget_process(self, record: EndpointRecord) -> None:
+        self._save(record, running=[])
 
     def _create(self, record: EndpointRecord) -> None:
         if not record.running:
             self._start(record)
         elif not self._host.running(record.running[0]["handle"]):
-            self._fail(record, self._host.last_words(record.running[0]["handle"]))
+            words = self._host.last_words(record.running[0]["handle"])
+            self._fail(record, words or "its process ended without a word: see the scheduler's log")
         elif self._host.ready(record.running[0]["handle"]):
             self._save(record, status=advance(record.status, EndpointStatus.IN_SERVICE))
             log.info("endpoint_in_service", endpoint=record.name)
-        elif self._clock() - record.created_at > START_PATIENCE:
-            self._host.stop(record.running[0]["handle"])
+        elif self._clock() - record.modified_at > START_PATIENCE:  # last modified when the process was started
+            self._executor.submit(self._stop, record)
             self._fail(record, f"/ping did not answer 200 within {START_PATIENCE}")
 
     def _start(self, record: EndpointRecord) -> None:
@@ -107,6 +112,7 @@ class Endpoints:
         self._restarts[record.name] = (attempt + 1, time.monotonic())
         words = self._host.last_words(variant["handle"])
         log.warning("endpoint_restarted", endpoint=record.name, last_words=words)
+        self._executor.submit(self._stop, record)  # what it forked may live on
         self._launch(record, EndpointSpec.model_validate(variant["spec"]))
 
     def _delete(self, record: EndpointRecord) -> None:

@@ -3,33 +3,28 @@
 One straight path, in a thread of its own.
 """
 
-import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from monitor_jobs.contract.container import ContainerPaths
-from monitor_jobs.contract.errors import Conflict, SextantError
+from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
 from monitor_jobs.object_store import ObjectStore
 from service.core.deployment import EndpointSpec
-from service.core.monitoring import (
-    MonitoringJobDefinition,
-    execution_job_name,
-    processing_job_request,
-    window_of,
-)
+from service.core.monitoring import MonitoringJobDefinition, execution_job_name, processing_job_request, window_of
 from service.core.ports import Database
 from service.core.processing import ProcessingJobRequest
-from service.core.records import ExecutionRecord, ProcessingJobRecord
+from service.core.records import ProcessingJobRecord
 from service.core.states import ExecutionStatus, ProcessingJobStatus, advance, execution_status
 from service.logs import EventLog
 from service.scheduler.jobs import JobInterrupted, Jobs
-from service.scheduler.leases import HeldExecution
+from service.scheduler.leases import HeldExecution, renewing
 from service.scheduler.publishing import count_violations
 from service.scheduler.staging import stage_captures, stage_input, stage_model_card
 
 NO_VERDICT = "No verdict: 0 records"
 CAPTURE_INPUT = "endpoint_input_1"
+MAX_ATTEMPTS = 2
 
 log = EventLog(__name__)
 
@@ -50,41 +45,56 @@ class Executions:
         self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, *, given_up: tuple[str, ...]
     ) -> None:
         """Bring a held execution to its end; a failure of the platform's own is its FailureReason."""
-        with held.kept():
+        name = execution_job_name(held.record)
+        with renewing(held.save):
             try:
-                self._judge(held, definition, spec, given_up)
+                self._judge(held, definition, spec, name=name, waited=_waited(given_up))
             except JobInterrupted:
                 held.save(status=ExecutionStatus.PENDING, attempt=held.record.attempt - 1, lease_owner=None)
             except Conflict as error:
                 log.warning("execution_lost", execution=held.record.id, error=str(error))
+            except StoreUnavailable as error:
+                self.retry(held, str(error))
             except (SextantError, OSError) as error:
                 self._fail(held, str(error))
             except Exception as error:  # noqa: BLE001 -- logged with its traceback, and the row must not stay InProgress
                 log.error("execution_broke", execution=held.record.id, cause=error)
                 self._fail(held, f"InternalServerError: {error!r}")
+            finally:
+                self._jobs.discard(name)
         record = held.record
         log.info("execution_ended", execution=record.id, status=record.status)
 
+    def retry(self, held: HeldExecution, reason: str) -> None:
+        """End what is left of an attempt, and give the execution back; Failed for this reason after the second.
+
+        Stopped where a client had asked for that.
+        """
+        if self._jobs.end_orphan(held.record.processing_job_name, reason) is ProcessingJobStatus.STOPPED:
+            held.save(status=_reached(held.record.status, ExecutionStatus.STOPPED))
+        elif held.record.attempt < MAX_ATTEMPTS:
+            log.warning("execution_given_back", execution=held.record.id, reason=reason)
+            # Given back, not advanced: as far as anyone outside knows it never ran.
+            held.save(status=ExecutionStatus.PENDING, processing_job_name=None, lease_owner=None)
+        else:
+            self._fail(held, f"{reason} ({MAX_ATTEMPTS} attempts)")
+
     def _judge(
-        self,
-        held: HeldExecution,
-        definition: MonitoringJobDefinition,
-        spec: EndpointSpec,
-        given_up: tuple[str, ...],
+        self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, *, name: str, waited: str
     ) -> None:
-        name = execution_job_name(held.record)
         paths = self._jobs.paths(name)
         local = paths.below_root(definition.endpoint_input.local_path)
         records = stage_captures(self._store, spec, window_of(held.record), local)
         if records == 0:
-            self._end_without_records(held, paths)
+            message = NO_VERDICT + waited
+            held.save(status=ExecutionStatus.COMPLETED, exit_message=message, window_records=0, violations=0)
             return
-        job = self._add_job(held, definition, spec, name)
+        # First the name, then the row: a job whose name no execution knows would be nobody's to end.
         held.save(processing_job_name=name, window_records=records)
+        job = self._add_job(held, definition, spec, name)
         self._stage_rest(job, spec, paths)
-        ended = self._jobs.run(job, may_go_on=lambda: held.held)
-        self._conclude(held, ended, given_up)
-        shutil.rmtree(paths.root, ignore_errors=True)
+        ended = self._jobs.run(job, may_go_on=held.is_held)
+        self._conclude(held, ended, waited)
 
     def _add_job(
         self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, name: str
@@ -103,11 +113,10 @@ class Executions:
             if source.input_name != CAPTURE_INPUT:
                 stage_input(self._store, source, paths)
 
-    def _conclude(self, held: HeldExecution, job: ProcessingJobRecord, given_up: tuple[str, ...]) -> None:
+    def _conclude(self, held: HeldExecution, job: ProcessingJobRecord, waited: str) -> None:
         output = ProcessingJobRequest.model_validate(job.request).outputs[0]
         violations = count_violations(output, self._jobs.paths(job.name))
         status = execution_status(job.status, job.exit_message, violations)
-        waited = f" Gave up waiting for captures of {', '.join(given_up)}." if given_up else ""
         held.save(
             status=_reached(held.record.status, status),
             violations=violations,
@@ -115,14 +124,14 @@ class Executions:
             failure_reason=job.failure_reason,
         )
 
-    def _end_without_records(self, held: HeldExecution, paths: ContainerPaths) -> None:
-        held.save(status=ExecutionStatus.COMPLETED, exit_message=NO_VERDICT, window_records=0, violations=0)
-        shutil.rmtree(paths.root.parent, ignore_errors=True)
-
     def _fail(self, held: HeldExecution, reason: str) -> None:
         log.error("execution_failed", execution=held.record.id, error=reason)
-        self._jobs.end_orphan(held.record.processing_job_name)
+        self._jobs.end_orphan(held.record.processing_job_name, reason)
         held.save(status=ExecutionStatus.FAILED, failure_reason=reason[:1024])
+
+
+def _waited(given_up: tuple[str, ...]) -> str:
+    return f". Gave up waiting for captures of {', '.join(given_up)}." if given_up else ""
 
 
 def _reached(current: ExecutionStatus, to: ExecutionStatus) -> ExecutionStatus:
@@ -130,8 +139,3 @@ def _reached(current: ExecutionStatus, to: ExecutionStatus) -> ExecutionStatus:
     if to is ExecutionStatus.STOPPED and current is ExecutionStatus.IN_PROGRESS:
         return advance(advance(current, ExecutionStatus.STOPPING), to)
     return advance(current, to)
-
-
-def abandoned(record: ExecutionRecord, now: datetime) -> bool:
-    """True where the scheduler that held a running execution has let its lease run out."""
-    return record.lease_until is None or record.lease_until < now

@@ -1,24 +1,28 @@
 """One processing job, start to end: folders, container, exit message, uploads, state. Staging is its caller's."""
 
 import json
+import shutil
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from monitor_jobs.contract.container import ContainerPaths
-from monitor_jobs.contract.errors import SextantError
+from monitor_jobs.contract.errors import Conflict, SextantError
 from monitor_jobs.object_store import ObjectStore
-from service.core.ports import Database, JobEnd, JobRunner, JobSpec
+from service.core.ports import Database, Handle, JobEnd, JobRunner, JobSpec
 from service.core.processing import ProcessingJobRequest
 from service.core.records import ProcessingJobRecord
-from service.core.states import ProcessingJobStatus, advance
-from service.scheduler.publishing import read_message, read_metrics, upload_output
+from service.core.states import FINAL_PROCESSING_JOB_STATUSES, ProcessingJobStatus, advance
+from service.logs import EventLog
+from service.scheduler.publishing import log_tail, read_message, read_metrics, upload_output
 
 FAILURE_REASON_CHARACTERS = 1024
-LOG_TAIL_LINES = 20
+
+log = EventLog(__name__)
 
 
 class JobInterrupted(SextantError):
@@ -52,7 +56,8 @@ class Jobs:
     def run(self, record: ProcessingJobRecord, *, may_go_on: Callable[[], bool]) -> ProcessingJobRecord:
         """The job's record in its final state. Its inputs are staged; `may_go_on` is asked while it runs.
 
-        Raises JobInterrupted where the scheduler itself is stopped before the job ends.
+        Raises JobInterrupted where the scheduler itself is stopped before the job ends, Conflict where the row was
+        brought to its end by someone else.
         """
         request = ProcessingJobRequest.model_validate(record.request)
         paths = self.paths(record.name)
@@ -60,28 +65,48 @@ class Jobs:
         spec = self._spec(request, paths)
         try:
             handle = self._runner.start(spec)
-        except SextantError as error:
-            return self.fail(record, str(error))
-        started = self._save(record, handle=handle, started_at=self._clock())
-        end = self._runner.wait(handle, job=spec, keep_going=lambda: may_go_on() and self._goes_on(record.name))
+        except (SextantError, OSError) as error:
+            return self._fail(record, str(error))
+        self._remember(record, handle)
+        end = self._runner.wait(handle, job=spec, keep_going=lambda: self._goes_on(record.name, may_go_on))
         if end.reason is not None and self._stop.is_set():
-            self.fail(started, "The scheduler was stopped while this job ran")
+            self._fail(record, "The scheduler was stopped while this job ran")
             raise JobInterrupted(f"processing job {record.name} was ended with its scheduler")
-        return self._finish(started, request, end)
+        if not may_go_on():
+            raise Conflict(f"processing job {record.name} was taken over by another scheduler")
+        return self._finish(record, request, end)
 
-    def fail(self, record: ProcessingJobRecord, reason: str) -> ProcessingJobRecord:
-        """The job's record as Failed, for a reason of the platform's own."""
-        clipped = reason[:FAILURE_REASON_CHARACTERS]
-        return self._end(record, ProcessingJobStatus.FAILED, failure_reason=clipped)
+    def renew(self, record: ProcessingJobRecord, **changes: object) -> ProcessingJobRecord:
+        """The job's row with these changes, whatever else was changed in it meanwhile.
 
-    def end_orphan(self, job_name: str | None) -> None:
-        """End whatever processes a job left behind when its scheduler died."""
+        Raises Conflict where it is gone.
+        """
+        # Read and written in one transaction: a client may stop the job at any moment.
+        with self._database.transaction():
+            current = self._database.processing_jobs.get(record.name) or record
+            changed = replace(current, modified_at=self._clock(), **changes)  # type: ignore[arg-type]
+            return self._database.processing_jobs.save(changed)
+
+    def end_orphan(self, job_name: str | None, reason: str) -> ProcessingJobStatus | None:
+        """The final status of a job that nobody runs any more, once its processes and folders are gone.
+
+        Stopped where a client had asked for that, else Failed for this reason; None where there is no such job.
+        """
         record = self._database.processing_jobs.get(job_name) if job_name else None
-        if record is None or record.status not in (ProcessingJobStatus.IN_PROGRESS, ProcessingJobStatus.STOPPING):
-            return
+        if record is None or record.status in FINAL_PROCESSING_JOB_STATUSES:
+            return None if record is None else record.status
         if record.handle is not None:
             self._runner.end(record.handle)
-        self.fail(record, "The scheduler that ran this job ended before it did")
+        self.discard(record.name)
+        if record.status is ProcessingJobStatus.STOPPING:
+            return self._end(record, ProcessingJobStatus.STOPPED).status
+        return self._fail(record, reason).status
+
+    def discard(self, job_name: str) -> None:
+        """Remove what was staged for a job and what it left; its log stays, where it wrote one."""
+        shutil.rmtree(self.paths(job_name).root, ignore_errors=True)
+        with suppress(OSError):  # not empty: the log
+            (self._folder / job_name).rmdir()
 
     def _spec(self, request: ProcessingJobRequest, paths: ContainerPaths) -> JobSpec:
         return JobSpec(
@@ -94,6 +119,13 @@ class Jobs:
             max_runtime=request.max_runtime,
         )
 
+    def _remember(self, record: ProcessingJobRecord, handle: Handle) -> None:
+        try:
+            self.renew(record, handle=handle, started_at=self._clock())
+        except Exception:
+            self._runner.end(handle)  # what no row knows of, nobody would ever end
+            raise
+
     def _finish(self, record: ProcessingJobRecord, request: ProcessingJobRequest, end: JobEnd) -> ProcessingJobRecord:
         paths = self.paths(record.name)
         stopped = not self._wanted(record.name)
@@ -103,34 +135,38 @@ class Jobs:
                 for output in request.outputs:
                     upload_output(self._store, output, paths)
         except SextantError as error:
-            return self._end(record, ProcessingJobStatus.FAILED, exit_code=end.exit_code, failure_reason=str(error))
+            return self._fail(record, str(error), exit_code=end.exit_code)
         ended = {"exit_code": end.exit_code, "exit_message": message, "metrics": read_metrics(paths)}
         if stopped:
             return self._end(record, ProcessingJobStatus.STOPPED, **ended)
         if end.exit_code == 0 and end.reason is None:
             return self._end(record, ProcessingJobStatus.COMPLETED, **ended)
-        return self._end(record, ProcessingJobStatus.FAILED, failure_reason=self._reason(record.name, end), **ended)
+        return self._fail(record, self._reason(record.name, end), **ended)
 
     def _reason(self, job_name: str, end: JobEnd) -> str:
         cause = end.reason or _cause(end.exit_code)
-        room = FAILURE_REASON_CHARACTERS - len(cause) - 40
-        log = self._log(job_name)
-        lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:] if log.exists() else []
-        tail = "\n".join(lines)[-room:]
+        tail = log_tail(self._log(job_name), characters=FAILURE_REASON_CHARACTERS - len(cause) - 40)
         return f"AlgorithmError: {cause}" + (f". Last log lines:\n{tail}" if tail else ". The job logged nothing")
 
+    def _fail(self, record: ProcessingJobRecord, reason: str, **changes: object) -> ProcessingJobRecord:
+        clipped = reason[:FAILURE_REASON_CHARACTERS]
+        return self._end(record, ProcessingJobStatus.FAILED, failure_reason=clipped, **changes)
+
     def _end(self, record: ProcessingJobRecord, status: ProcessingJobStatus, **changes: object) -> ProcessingJobRecord:
-        # The row may have turned to Stopping meanwhile, by another process: end from what it says now.
-        current = self._database.processing_jobs.get(record.name) or record
-        return self._save(current, status=advance(current.status, status), ended_at=self._clock(), **changes)
+        with self._database.transaction():
+            current = self._database.processing_jobs.get(record.name) or record
+            if current.status is ProcessingJobStatus.STOPPING and status is ProcessingJobStatus.COMPLETED:
+                status = ProcessingJobStatus.STOPPED  # asked for while the outputs were uploaded
+            return self.renew(current, status=advance(current.status, status), ended_at=self._clock(), **changes)
 
-    def _save(self, record: ProcessingJobRecord, **changes: object) -> ProcessingJobRecord:
-        current = self._database.processing_jobs.get(record.name) or record
-        changed = replace(current, modified_at=self._clock(), **changes)  # type: ignore[arg-type]
-        return self._database.processing_jobs.save(changed)
-
-    def _goes_on(self, job_name: str) -> bool:
-        return not self._stop.is_set() and self._wanted(job_name)
+    def _goes_on(self, job_name: str, may_go_on: Callable[[], bool]) -> bool:
+        if self._stop.is_set():
+            return False
+        try:
+            return self._wanted(job_name) and may_go_on()
+        except Exception as error:  # noqa: BLE001 -- a database that is away for a moment must not end a good job
+            log.warning("job_not_looked_up", job=job_name, error=str(error))
+            return True
 
     def _wanted(self, job_name: str) -> bool:
         record = self._database.processing_jobs.get(job_name)

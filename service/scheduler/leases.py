@@ -13,9 +13,12 @@ from datetime import datetime, timedelta
 from monitor_jobs.contract.errors import Conflict
 from service.core.ports import Table
 from service.core.records import ExecutionRecord
+from service.logs import EventLog
 
 LEASE = timedelta(seconds=30)
 RENEWAL_SECONDS = 5.0
+
+log = EventLog(__name__)
 
 
 class HeldExecution:
@@ -26,48 +29,24 @@ class HeldExecution:
         self._record = record
         self._clock = clock
         self._lock = threading.Lock()
-        self._lost = threading.Event()
 
     @property
     def record(self) -> ExecutionRecord:
         """The row as last saved."""
         return self._record
 
-    @property
-    def held(self) -> bool:
-        """False once another scheduler has taken the row."""
-        return not self._lost.is_set()
+    def is_held(self) -> bool:
+        """False once another scheduler has taken the row; asks the database."""
+        current = self._table.get(self._record.id)
+        return current is not None and current.lease_owner == self._record.lease_owner
 
     def save(self, **changes: object) -> ExecutionRecord:
         """The row with its changes saved and its lease renewed. Raises Conflict once the row is another's."""
-        now = self._clock()
         with self._lock:
+            now = self._clock()
             changed = replace(self._record, modified_at=now, lease_until=now + LEASE, **changes)  # type: ignore[arg-type]
-            try:
-                self._record = self._table.save(changed)
-            except Conflict:
-                self._lost.set()
-                raise
+            self._record = self._table.save(changed)
             return self._record
-
-    @contextmanager
-    def kept(self) -> Iterator["HeldExecution"]:
-        """Renews the lease in the background until the end of the block."""
-        done = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(done,), name=f"lease-{self._record.id}", daemon=True)
-        keeper.start()
-        try:
-            yield self
-        finally:
-            done.set()
-            keeper.join()
-
-    def _keep(self, done: threading.Event) -> None:
-        while not done.wait(RENEWAL_SECONDS):
-            try:
-                self.save()
-            except Conflict:
-                return
 
 
 def claim(
@@ -85,3 +64,34 @@ def claim(
     except Conflict:
         return None
     return held
+
+
+def lapsed(lease_until: datetime | None, now: datetime) -> bool:
+    """True where whoever held a row has let its lease run out.
+
+    A lease that ends far ahead was given before the clock was set back, and proves nothing.
+    """
+    return lease_until is None or not now <= lease_until <= now + 2 * LEASE
+
+
+@contextmanager
+def renewing(renew: Callable[[], object], *, every_seconds: float = RENEWAL_SECONDS) -> Iterator[None]:
+    """Calls `renew` in the background until the end of the block, or until it raises Conflict."""
+    done = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(renew, done, every_seconds), name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
+
+
+def _keep(renew: Callable[[], object], done: threading.Event, every_seconds: float) -> None:
+    while not done.wait(every_seconds):
+        try:
+            renew()
+        except Conflict:
+            return
+        except Exception as error:  # noqa: BLE001 -- a database that is away for a moment must not cost the lease
+            log.warning("lease_not_renewed", error=str(error))

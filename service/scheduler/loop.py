@@ -5,29 +5,27 @@ Claim due slots, start what may start, take over what was abandoned, keep endpoi
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
-from monitor_jobs.contract.errors import Conflict, SextantError
+from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
 from monitor_jobs.object_store import ObjectStore
 from service.core.deployment import EndpointSpec
 from service.core.monitoring import MonitoringJobDefinition, window_of
 from service.core.ports import Database
-from service.core.processing import ProcessingJobRequest
-from service.core.records import ExecutionRecord, ProcessingJobRecord, Query
-from service.core.states import ExecutionStatus, ProcessingJobStatus
+from service.core.records import ExecutionRecord, Query
+from service.core.states import ExecutionStatus
 from service.logs import EventLog
 from service.scheduler.completeness import Completeness, completeness
 from service.scheduler.endpoints import Endpoints, running_spec
-from service.scheduler.executions import Executions, abandoned
-from service.scheduler.jobs import JobInterrupted, Jobs
-from service.scheduler.leases import claim
+from service.scheduler.executions import Executions
+from service.scheduler.leases import claim, lapsed
+from service.scheduler.places import Places
+from service.scheduler.requested_jobs import RequestedJobs
+from service.scheduler.rows import each
 from service.scheduler.slots import claim_due_slots, schedule_config
-from service.scheduler.staging import stage_input
 
-MAX_ATTEMPTS = 2
 ACTIVE = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 log = EventLog(__name__)
@@ -44,8 +42,8 @@ class Scheduler:
         store: ObjectStore,
         endpoints: Endpoints,
         executions: Executions,
-        jobs: Jobs,
-        executor: Executor,
+        requested_jobs: RequestedJobs,
+        places: Places,
         clock: Callable[[], datetime],
     ) -> None:
         self._owner = owner
@@ -53,10 +51,9 @@ class Scheduler:
         self._store = store
         self._endpoints = endpoints
         self._executions = executions
-        self._jobs = jobs
-        self._executor = executor
+        self._requested_jobs = requested_jobs
+        self._places = places
         self._clock = clock
-        self._started_jobs: set[str] = set()
 
     def run(self, *, tick_seconds: float, stop: threading.Event) -> None:
         """Tick until stopped, then stop the endpoints. A tick that fails is logged, and the next one tries again."""
@@ -72,12 +69,12 @@ class Scheduler:
             self._claim_slots,
             self._take_over,
             self._start_pending,
-            self._start_jobs,
+            self._requested_jobs.attend,
         ):
             try:
                 step()
             except Exception as error:  # noqa: BLE001 -- logged with its traceback
-                # One broken row or an unreachable store must not keep the other steps from their work.
+                # An unreachable database must not end the process, nor one broken step keep the others from their work.
                 log.error("tick_failed", step=step.__name__, cause=error)
 
     def _claim_slots(self) -> None:
@@ -85,44 +82,41 @@ class Scheduler:
 
     def _take_over(self) -> None:
         now = self._clock()
-        for status in ACTIVE:
-            for record in self._database.executions.find(Query(equal={"status": status})):
-                if abandoned(record, now):
-                    self._recover(record)
+        running = [record for status in ACTIVE for record in self._with(status)]
+        # What runs here is not abandoned, even if this machine slept longer than its leases last.
+        each((row for row in running if row.id not in self._places and lapsed(row.lease_until, now)), self._recover)
 
     def _recover(self, record: ExecutionRecord) -> None:
         held = claim(self._database.executions, record, owner=self._owner, clock=self._clock)
-        if held is None:
-            return
-        log.warning("execution_taken_over", execution=record.id, attempt=record.attempt)
-        self._jobs.end_orphan(record.processing_job_name)
-        if record.attempt < MAX_ATTEMPTS:
-            # Given back, not advanced: as far as anyone outside knows it never ran.
-            held.save(status=ExecutionStatus.PENDING, lease_owner=None)
-        else:
-            reason = f"The scheduler ended {record.attempt} times while this execution ran: see its log for why"
-            held.save(status=ExecutionStatus.FAILED, failure_reason=reason)
+        if held is not None:
+            log.warning("execution_taken_over", execution=record.id, attempt=record.attempt)
+            self._executions.retry(held, "The scheduler ended while this execution ran: see its log for why")
 
     def _start_pending(self) -> None:
         busy = {record.schedule_name for status in ACTIVE for record in self._with(status)}
+        first: dict[str, ExecutionRecord] = {}  # no overlap, and slots in their order
         for record in self._with(ExecutionStatus.PENDING):
             if record.schedule_name not in busy:
-                busy.add(record.schedule_name)  # no overlap, and slots in their order
-                self._start(record)
+                first.setdefault(record.schedule_name, record)
+        each(first.values(), self._start)
 
     def _with(self, status: ExecutionStatus) -> list[ExecutionRecord]:
         return self._database.executions.find(Query(equal={"status": status}, order_by="scheduled_at"))
 
     def _start(self, record: ExecutionRecord) -> None:
+        if not self._places.free:
+            return
         try:
             definition = self._definition(record)
             spec = running_spec(self._database.endpoints.get(record.endpoint_name), record.endpoint_name)
             complete = completeness(self._store, spec, window_of(record), self._clock())
+        except StoreUnavailable as error:
+            log.warning("execution_waits_for_store", execution=record.id, error=str(error))
         except SextantError as error:
             self._refuse(record, str(error))
-            return
-        if complete.may_start:
-            self._launch(record, definition, spec, complete)
+        else:
+            if complete.may_start:
+                self._launch(record, definition, spec, complete)
 
     def _launch(
         self, record: ExecutionRecord, definition: MonitoringJobDefinition, spec: EndpointSpec, complete: Completeness
@@ -137,7 +131,8 @@ class Scheduler:
         )
         if held is not None:
             log.info("execution_started", execution=record.id, schedule=record.schedule_name)
-            self._executor.submit(self._executions.run, held, definition, spec, given_up=complete.given_up)
+            run = partial(self._executions.run, held, definition, spec, given_up=complete.given_up)
+            self._places.start(record.id, run)
 
     def _definition(self, record: ExecutionRecord) -> MonitoringJobDefinition:
         schedule = self._database.schedules.get(record.schedule_name)
@@ -149,23 +144,3 @@ class Scheduler:
         failed = replace(record, status=ExecutionStatus.FAILED, failure_reason=reason[:1024], modified_at=self._clock())
         self._database.executions.save(failed)
         log.error("execution_failed", execution=record.id, error=reason)
-
-    def _start_jobs(self) -> None:
-        query = Query(equal={"status": ProcessingJobStatus.IN_PROGRESS, "schedule_name": None})
-        for record in self._database.processing_jobs.find(query):
-            if record.name not in self._started_jobs:
-                self._started_jobs.add(record.name)
-                self._executor.submit(self._run_job, record)
-
-    def _run_job(self, record: ProcessingJobRecord) -> None:
-        if record.handle is not None:
-            self._jobs.end_orphan(record.name)
-            return
-        try:
-            for source in ProcessingJobRequest.model_validate(record.request).inputs:
-                stage_input(self._store, source, self._jobs.paths(record.name))
-        except (SextantError, OSError) as error:
-            self._jobs.fail(record, str(error))
-            return
-        with suppress(JobInterrupted):
-            self._jobs.run(record, may_go_on=lambda: True)

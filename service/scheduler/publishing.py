@@ -1,6 +1,7 @@
 """Outputs of a processing job: uploaded files, the exit message, published metrics, the count of violations."""
 
-import json
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.processing import ProcessingOutput
 
 MAX_METRICS = 200  # a gauge each: a job must not be able to grow /metrics without bound
+LOG_TAIL_LINES = 20
+LOG_TAIL_BYTES = 16_384
 
 
 def upload_output(store: ObjectStore, output: ProcessingOutput, paths: ContainerPaths) -> None:
@@ -41,11 +44,11 @@ def read_message(paths: ContainerPaths) -> str | None:
 
 
 def read_metrics(paths: ContainerPaths) -> dict[str, float]:
-    """The last value of each metric that the job published, at most 200; lines that are no metrics are left out."""
+    """The last value of each metric that the job published, at most 200; lines that hold no finite one are left out."""
     if not paths.cloudwatch_metrics.is_file():
         return {}
     values: dict[str, float] = {}
-    with paths.cloudwatch_metrics.open(encoding="utf-8", errors="replace") as lines:
+    with paths.cloudwatch_metrics.open("rb") as lines:
         for metric in filter(None, map(_metric, lines)):
             if metric.metric_name in values or len(values) < MAX_METRICS:
                 values[metric.metric_name] = metric.value
@@ -63,13 +66,24 @@ def count_violations(output: ProcessingOutput, paths: ContainerPaths) -> int | N
     return None
 
 
+def log_tail(path: Path, *, characters: int) -> str:
+    """The last lines of a job's log, at most 20 and so many characters; "" where there is none."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+    return "\n".join(lines)[-characters:]
+
+
 def _files(folder: Path) -> Iterator[Path]:
     # Symlinks are not uploaded: they could name any file of the host.
     return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def _metric(line: str) -> CloudWatchMetric | None:
+def _metric(line: bytes) -> CloudWatchMetric | None:
     try:
-        return CloudWatchMetric.model_validate(json.loads(line))
-    except (ValueError, ValidationError):
+        metric = CloudWatchMetric.model_validate_json(line)
+    except ValidationError:
         return None
+    return metric if math.isfinite(metric.value) else None  # not every database keeps a NaN

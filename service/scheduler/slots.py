@@ -1,6 +1,7 @@
 """From schedules to executions: each slot that is due becomes one row, once, whoever asks first."""
 
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,35 +14,32 @@ from service.core.schedule import due
 from service.core.states import ExecutionStatus, ScheduleStatus
 from service.core.windows import scheduled_window
 from service.logs import EventLog
+from service.scheduler.rows import each
 
 log = EventLog(__name__)
 
 
-def claim_due_slots(database: Database, now: datetime) -> int:
-    """How many executions were made for the slots that have come due since the last call."""
+def claim_due_slots(database: Database, now: datetime) -> None:
+    """Make an execution for every slot that has come due since the last call, and count those that came too late."""
     schedules = database.schedules.find(Query(equal={"status": ScheduleStatus.SCHEDULED}))
-    return sum(_claim(database, schedule, now) for schedule in schedules)
+    each(schedules, lambda schedule: _claim(database, schedule, now))
 
 
-def _claim(database: Database, schedule: ScheduleRecord, now: datetime) -> int:
-    config = MonitoringScheduleConfig.model_validate(schedule.request["MonitoringScheduleConfig"])
+def _claim(database: Database, schedule: ScheduleRecord, now: datetime) -> None:
+    config = schedule_config(schedule)
     expression = parse_expression(config.schedule_config.schedule_expression, schedule_name=schedule.name)
     found = due(expression, covered_until=schedule.covered_until, now=now)
     if not found.slots and not found.missed:
-        return 0
-    try:
-        with database.transaction():
-            # Saved first: of two schedulers, the later one fails here and its slots with it.
-            missed = schedule.missed_slots + found.missed
-            database.schedules.save(replace(schedule, covered_until=found.covered_until, missed_slots=missed))
-            for slot in found.slots:
+        return
+    with database.transaction():
+        # Saved first: of two schedulers, the later one fails here and its slots with it.
+        missed = schedule.missed_slots + found.missed
+        database.schedules.save(replace(schedule, covered_until=found.covered_until, missed_slots=missed))
+        for slot in found.slots:
+            with suppress(Conflict):  # judged before, by an earlier schedule of the name or before the clock went back
                 database.executions.add(_execution(schedule, config, expression, slot, now))
-    except Conflict as error:
-        log.info("slots_claimed_elsewhere", schedule=schedule.name, error=str(error))
-        return 0
     if found.missed:
         log.warning("slots_missed", schedule=schedule.name, missed=found.missed)
-    return len(found.slots)
 
 
 def _execution(

@@ -6,9 +6,10 @@ what the job does with them (monitor_jobs.job), uploads (publishing).
 
 import hashlib
 import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from monitor_jobs.capture_io import copy_lines_inside
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, variant_prefix
@@ -48,6 +49,10 @@ def stage_input(store: ObjectStore, source: ProcessingInput, paths: ContainerPat
     if not found:
         raise BadInput(f"No S3 objects found under S3 URL {address}: check the input {source.input_name}")
     for entry, relative in found:
+        if ".." in PurePosixPath(relative).parts:
+            raise BadInput(
+                f"{entry.address} would be staged outside of {source.s3_input.local_path}: rename the object"
+            )
         _download(store, entry.address, folder / relative)
 
 
@@ -81,8 +86,11 @@ def _stage_file(store: ObjectStore, address: S3Address, target: Path, window: Wi
 
 
 def _count_lines(path: Path) -> int:
+    count, last = 0, b"\n"
     with path.open("rb") as file:
-        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(COUNT_CHUNK_BYTES), b""))
+        while chunk := file.read(COUNT_CHUNK_BYTES):
+            count, last = count + chunk.count(b"\n"), chunk[-1:]
+    return count + (last != b"\n")  # a last line counts, cut short as it may be
 
 
 def _below(store: ObjectStore, address: S3Address) -> Iterator[tuple[StoredObject, str]]:
@@ -105,10 +113,11 @@ def _cached_card(store: ObjectStore, address: S3Address, cache: Path) -> Path:
         raise BadInput(f"model package {address} is gone from the store: upload it again") from error
     card = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.json"
     if not card.exists():
-        archive = card.with_suffix(".tar.gz")
-        _download(store, address, archive)
-        partial = card.with_suffix(".partial")
-        partial.write_text(read_model_card_from_archive(archive).model_dump_json())
-        partial.rename(card)
-        archive.unlink()
+        cache.mkdir(parents=True, exist_ok=True)
+        # In a folder of its own: two jobs of one model may come here at the same time.
+        with tempfile.TemporaryDirectory(dir=cache) as own:
+            archive, arrived = Path(own, "model.tar.gz"), Path(own, "model_card.json")
+            store.download(address, archive)
+            arrived.write_text(read_model_card_from_archive(archive).model_dump_json())
+            arrived.rename(card)
     return card

@@ -9,9 +9,6 @@ import argparse
 import http.client
 import io
 import json
-import os
-import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,12 +20,12 @@ import torch
 
 from monitor_jobs.contract.model_package import ModelInput
 from service.endpoint.model_functions import ServedModel, load_model
+from tests.benchmarks.figures import SEED, Figure, publish
 from tests.servers.endpoint import running_endpoint, write_package
 
 QUICK_PAIRS, FULL_PAIRS = 300, 3000
 WARM_UP_PAIRS = 50
 RESAMPLES = 2000
-SEED = 20261120
 CAPTURE_ALL = {
     "InitialSamplingPercentage": 100,
     "DestinationS3Uri": "s3://captures/bench",
@@ -140,22 +137,15 @@ def measure(package: Path, folder: Path, *, pairs: int) -> Timings:
         return interleaved(invoke, forward, pairs=pairs)
 
 
-def figure(value: float, goal: str, note: str) -> dict[str, object]:
-    return {"value": round(value, 3), "unit": "ms", "goal": goal, "note": note}
-
-
-def figures_of(timings: Timings) -> dict[str, dict[str, object]]:
+def figures_of(timings: Timings) -> dict[str, Figure]:
     note = f"95 % upper bound; measured {timings.overhead_ms():.3f}, {len(timings.invoke_ms)} interleaved pairs"
+    captured = "concurrency 1, all captured"
     return {
-        "overhead_ms_p50": figure(timings.overhead_bound_ms(), "<= 1", note),
-        "invoke_ms_p50": figure(float(np.median(timings.invoke_ms)), "none", "concurrency 1, all captured"),
-        "invoke_ms_p99": figure(float(np.quantile(timings.invoke_ms, 0.99)), "none", "concurrency 1, all captured"),
-        "forward_ms_p50": figure(float(np.median(timings.forward_ms)), "none", "one torch thread"),
+        "overhead_ms_p50": Figure(timings.overhead_bound_ms(), "ms", "<= 1", note),
+        "invoke_ms_p50": Figure(float(np.median(timings.invoke_ms)), "ms", "none", captured),
+        "invoke_ms_p99": Figure(float(np.quantile(timings.invoke_ms, 0.99)), "ms", "none", captured),
+        "forward_ms_p50": Figure(float(np.median(timings.forward_ms)), "ms", "none", "one torch thread"),
     }
-
-
-def machine() -> dict[str, object]:
-    return {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()}
 
 
 def main() -> None:
@@ -167,15 +157,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch:
         package = options.package or small_package(Path(scratch) / "package")
         timings = measure(package, Path(scratch), pairs=QUICK_PAIRS if options.quick else FULL_PAIRS)
-    figures = figures_of(timings)
-    result = {"benchmark": "invoke", "machine": machine(), "figures": figures, "missing": {}}
-    sys.stdout.write(json.dumps(result) + "\n" if options.json else table(figures))
-
-
-def table(figures: dict[str, dict[str, object]]) -> str:
-    return "".join(
-        f"{name:18} {row['value']:<8} ms  goal {row['goal']:<6} {row['note']}\n" for name, row in figures.items()
-    )
+    publish("invoke", figures_of(timings), {}, options.json)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,6 @@
 """
 
 import argparse
-import json
-import os
-import platform
-import sys
 from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
@@ -18,6 +14,7 @@ from scipy.special import betaincinv
 
 from monitor_jobs.class_skew.constraints import ClassSkewConstraints
 from monitor_jobs.class_skew.shift_test import shift_between
+from tests.benchmarks.figures import Figure, publish
 
 SIZES = (500, 5_000, 50_000, 500_000, 5_000_000)
 CLASSES = (10, 45, 1000)
@@ -131,7 +128,7 @@ def upper_bound(alarms: int, draws: int) -> float:
     return 1.0 if alarms == draws else float(betaincinv(alarms + 1, draws - alarms, 0.95))
 
 
-def false_alarm_figures(cells: list[Cell]) -> dict[str, dict[str, object]]:
+def false_alarm_figures(cells: list[Cell]) -> dict[str, Figure]:
     """The worst size over all mixes, its bound, and the worst single cell."""
     by_size = {size: [cell for cell in cells if cell.size == size] for size in SIZES}
     worst_size = max(SIZES, key=lambda size: sum(cell.alarms for cell in by_size[size]))
@@ -152,7 +149,7 @@ def false_alarm_figures(cells: list[Cell]) -> dict[str, dict[str, object]]:
     }
 
 
-def power_figures(cells: list[Cell]) -> dict[str, dict[str, object]]:
+def power_figures(cells: list[Cell]) -> dict[str, Figure]:
     """The worst cell where one class gains; and, without a goal, where all classes move a little."""
     one = [cell for cell in cells if cell.kind != "all classes move"]
     worst = min(one, key=lambda cell: cell.rate)
@@ -170,12 +167,8 @@ def totals(cells: list[Cell]) -> tuple[int, int]:
     return sum(cell.alarms for cell in cells), sum(cell.draws for cell in cells)
 
 
-def figure(value: float, goal: str, note: str) -> dict[str, object]:
-    return {"value": round(value, 5), "unit": "ratio", "goal": goal, "note": note}
-
-
-def machine() -> dict[str, object]:
-    return {"cpus": os.cpu_count(), "platform": platform.platform(), "python": platform.python_version()}
+def figure(value: float, goal: str, note: str) -> Figure:
+    return Figure(round(value, 5), "ratio", goal, note)
 
 
 def main() -> None:
@@ -191,13 +184,7 @@ def main() -> None:
     if options.quick:
         few = f"{draws} draws a cell bound no rate this low: run it without --quick"
         missing = {name: few for name in ("false_alarm_rate_bound", "false_alarm_rate_worst_cell") if figures.pop(name)}
-    result = {"benchmark": "skew_test", "machine": machine(), "figures": figures, "missing": missing}
-    sys.stdout.write(json.dumps(result, indent=2) + "\n" if options.json else table(figures, missing))
-
-
-def table(figures: dict[str, dict[str, object]], missing: dict[str, str]) -> str:
-    rows = [f"{name:32} {row['value']:<10} goal {row['goal']:<8} {row['note']}\n" for name, row in figures.items()]
-    return "".join([*rows, *(f"{name:32} missing    {why}\n" for name, why in missing.items())])
+    publish("skew_test", figures, missing, options.json)
 
 
 if __name__ == "__main__":

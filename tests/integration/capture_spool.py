@@ -149,8 +149,10 @@ class FaultyFiles:
         if self.passing:
             self.passing -= 1
             return False
+        if not self.left:
+            return False
         self.left -= 1
-        return self.left >= 0
+        return True
 
 
 class HalfWrites(FaultyFiles):

@@ -3,13 +3,14 @@
 import errno
 import os
 import subprocess
+import threading
 from collections import Counter
 from datetime import timedelta
 
 import pytest
 
 from monitor_jobs.object_store.folder import FolderStore
-from service.endpoint.accounting import DropReason
+from service.endpoint.snapshot import DropReason
 from tests.integration.capture_spool import (
     CAPTURES,
     NOON,
@@ -143,6 +144,50 @@ def test_a_file_that_failed_to_sync_is_never_written_again(tmp_path, store):
     offer_all(capture, ["after"], at=NOON)
     capture.close()
     assert (len(stored_keys(store)), stored_ids(store)) == (2, ["after", "before"])
+
+
+def test_a_file_that_could_not_be_renamed_is_sealed_later_without_a_restart(tmp_path, store):
+    files, clock = FaultyFiles("rename", errno.EIO), Clock(NOON)
+    capture = started(spec_of(tmp_path), store, clock=clock, files=files)
+    offer_all(capture, ["stuck"], at=NOON)
+    files.fail(1)
+    clock.advance(1)
+    wait_until(lambda: stored_ids(store) == ["stuck"], timeout_seconds=PATIENCE, what="the renamed segment")
+    assert files.left == 0
+    capture.close()
+
+
+def test_a_gap_that_cannot_be_written_down_is_written_down_later(tmp_path, store):
+    files = FaultyFiles("open", errno.EIO)
+    capture = started(spec_of(tmp_path, budget_bytes=1), store, clock=Clock(NOON), files=files)
+    offer_all(capture, ids_of(3), at=NOON)
+    files.fail(2)
+    capture.close()
+    assert [gap.dropped for gap in gaps(store)] == [3]
+
+
+class Stuck(FaultyFiles):
+    """A disk on which writing takes until it is let go."""
+
+    def __init__(self):
+        super().__init__("write", 0)
+        self.released = threading.Event()
+
+    def faulty(self, real, *arguments):
+        self.released.wait()
+        return real(*arguments)
+
+
+def test_a_watermark_is_not_closed_over_records_that_are_only_in_memory(tmp_path, store):
+    files = Stuck()
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=files)
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
+    for name in ids_of(2):
+        capture.offer(exchange_of(name, at=NOON))
+    capture.close(timeout_seconds=0.5)
+    assert [watermark.closed for watermark in watermarks(store)] == [False]
+    files.released.set()
+    assert capture.wait_until_written(PATIENCE)
 
 
 CALLS = {"open": 3, "write": 30, "ftruncate": 1, "fdatasync": 3, "fsync": 8, "rename": 3, "unlink": 3}

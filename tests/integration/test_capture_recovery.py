@@ -1,6 +1,5 @@
 """What processes that died leave in the spool: real children, real SIGKILL, real flocks."""
 
-import json
 import os
 import random
 import subprocess
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.object_store import S3Address
-from service.endpoint.accounting import Source
 from service.endpoint.capture_lines import line_of
-from service.endpoint.ownership import Destination, become_producer, inherit
+from service.endpoint.ownership import Destination, become_producer
 from service.endpoint.segment import OpenSegment, SegmentName, State
+from service.endpoint.snapshot import Source
 from tests.integration.capture_spool import (
     NOON,
     Clock,
@@ -266,33 +265,10 @@ def test_what_others_hold_in_the_folder_counts_against_the_budget(tmp_path, stor
         for _ in range(20):
             process.stdout.readline()
         capture = started(spec_of(tmp_path, budget_bytes=2000), store)
-        wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first sweep")
+        wait_until(lambda: len(watermarks(store)) == 2, timeout_seconds=PATIENCE, what="the first sweep")
         offer_all(capture, ["no-room"])
         capture.close()
     assert capture.snapshot().dropped["spool_full"] == 1
-
-
-def test_of_two_heirs_only_one_inherits(tmp_path):
-    dead = become_producer(tmp_path, HERE)
-    dead.let_go()
-    first = inherit(tmp_path, dead.producer, HERE)
-    assert inherit(tmp_path, dead.producer, HERE) is None
-    first.end()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_living_producer_cannot_be_inherited(tmp_path):
-    alive = become_producer(tmp_path, HERE)
-    assert inherit(tmp_path, alive.producer, HERE) is None
-    alive.end()
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", json.dumps({"destination": 1}).encode(), b"\xff"])
-def test_a_lock_file_that_tells_nothing_leaves_the_heirs_own_destination(tmp_path, content):
-    (tmp_path / f"producer-{'0' * 32}.lock").write_bytes(content)
-    ownership = inherit(tmp_path, "0" * 32, HERE)
-    assert ownership.destination == HERE
-    ownership.end()
 
 
 def test_a_segment_that_vanishes_before_it_is_stored_is_not_counted_as_stored(tmp_path, store):

@@ -1,23 +1,21 @@
 """Capture with real files, real threads and the folder store: what is offered is what lies in the store."""
 
-import json
 import random
 import threading
 import uuid
-from collections import Counter
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
 
 from monitor_jobs.contract.capture import CaptureRecord
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.object_store.folder import FolderStore
 from service.core.deployment import EndpointSpec, Exchange
-from service.endpoint.accounting import DropReason, Source
 from service.endpoint.capture import start_capture
+from service.endpoint.segment import held
+from service.endpoint.snapshot import DropReason, Source
 from service.endpoint.uploader import backoff_seconds
 from tests.integration.capture_spool import (
-    CAPTURES,
     NOON,
     Clock,
     Switched,
@@ -159,49 +157,6 @@ def test_a_spool_folder_that_cannot_be_made_is_named(tmp_path, store):
         started(spec_of(tmp_path), store)
 
 
-def test_each_full_hour_has_its_own_capture_file(tmp_path, store):
-    before, after = NOON - timedelta(milliseconds=1), NOON + timedelta(milliseconds=1)
-    captured(tmp_path, store, [exchange_of("a", at=before), exchange_of("b", at=after), exchange_of("c", at=before)])
-    assert Counter(key[:13] for key in stored_keys(store)) == {"2026/11/20/11": 2, "2026/11/20/12": 1}
-
-
-def test_every_record_lies_in_the_hour_of_its_inference_time(tmp_path, store):
-    moments = [NOON + timedelta(minutes=25 * step) for step in range(12)]
-    captured(tmp_path, store, [exchange_of(str(moment), at=moment) for moment in moments])
-    for found in store.list(CAPTURES):
-        hour = found.address.key.removeprefix(CAPTURES.key)[:13].replace("/", "-", 2).replace("/", "T")
-        times = [json.loads(line)["eventMetadata"]["inferenceTime"] for line in store.get(found.address).splitlines()]
-        assert all(time.startswith(hour) for time in times)
-
-
-def test_a_segment_is_sealed_at_8_mib(tmp_path, store):
-    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
-    offer_all(capture, ids_of(7), at=NOON, request_bytes=2**20)  # six of them make 8 MiB of lines
-    wait_until(lambda: stored_ids(store) == ids_of(6), timeout_seconds=PATIENCE, what="the full segment")
-    capture.close()
-    assert len(stored_keys(store)) == 2
-
-
-def test_a_segment_is_sealed_when_a_flush_interval_ends(tmp_path, store):
-    clock = Clock(NOON + timedelta(seconds=1))
-    capture = started(spec_of(tmp_path, flush_seconds=60), store, clock=clock)
-    offer_all(capture, ["early"], at=clock.now)
-    clock.advance(60)
-    wait_until(lambda: stored_ids(store) == ["early"], timeout_seconds=PATIENCE, what="the sealed segment")
-    capture.close()
-
-
-def test_nothing_is_sealed_before_the_flush_interval_ends(tmp_path, store):
-    clock = Clock(NOON + timedelta(seconds=1))
-    spec = spec_of(tmp_path, flush_seconds=60)
-    capture = started(spec, store, clock=clock)
-    offer_all(capture, ["early"], at=clock.now)
-    clock.advance(59)
-    offer_all(capture, ["later"], at=clock.now)
-    assert (len(spooled(spec, "open")), stored_keys(store)) == (1, [])
-    capture.close()
-
-
 def test_only_capture_files_lie_below_the_variant(tmp_path, store):
     capture = started(spec_of(tmp_path, budget_bytes=2000), store)
     for name in ids_of(50):
@@ -230,7 +185,11 @@ def test_what_an_outage_leaves_at_the_end_is_delivered_by_the_next_start(tmp_pat
     offer_all(capture, ids_of(20))
     capture.close(timeout_seconds=0.5)
     store.on = True
-    wait_until(lambda: not _uploaders(), timeout_seconds=PATIENCE, what="the first uploader's end")
+    wait_until(
+        lambda: _nobody_holds(spooled(spec_of(tmp_path), "lock")),
+        timeout_seconds=PATIENCE,
+        what="the first uploader's end",
+    )
     heir = started(spec_of(tmp_path), store)
     wait_until(lambda: stored_ids(store) == ids_of(20), timeout_seconds=PATIENCE, what="the inherited records")
     heir.close()
@@ -305,75 +264,6 @@ def test_a_scrape_is_balanced_while_threads_offer(tmp_path, store):
     assert capture.snapshot().captured[Source.REQUEST] == 1500
 
 
-def test_the_first_watermark_announces_the_producer(tmp_path, store):
-    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
-    (watermark,) = wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="a watermark")
-    assert (watermark.closed, watermark.flush_interval_seconds) == (False, 1)
-    capture.close()
-
-
-def test_the_watermark_reaches_a_full_minute_without_traffic(tmp_path, store):
-    clock = Clock(NOON + timedelta(seconds=59))
-    capture = started(spec_of(tmp_path, flush_seconds=60), store, clock=clock)
-    clock.advance(1.5)
-    wait_until(lambda: _sealed_until(store) == NOON + timedelta(minutes=1), timeout_seconds=PATIENCE, what="12:01:00")
-    capture.close()
-
-
-def test_the_watermark_waits_for_what_the_store_does_not_have(tmp_path, store):
-    clock = Clock(NOON + timedelta(seconds=1))
-    capture = started(spec_of(tmp_path), store, clock=clock)
-    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
-    store.on = False
-    offer_all(capture, ["waits"], at=clock.now)
-    clock.advance(100)
-    wait_until(
-        lambda: capture.snapshot().store_requests.get(("upload", "failed")), timeout_seconds=PATIENCE, what="a try"
-    )
-    assert _sealed_until(store) <= NOON + timedelta(seconds=1)
-    store.on = True
-    wait_until(
-        lambda: _sealed_until(store) > NOON + timedelta(seconds=90), timeout_seconds=PATIENCE, what="the watermark"
-    )
-    assert stored_ids(store) == ["waits"]
-    capture.close()
-
-
-def test_whatever_a_watermark_passes_is_in_the_store(tmp_path, store):
-    capture = started(spec_of(tmp_path), store)
-    names = iter(ids_of(100_000))
-    seen = []
-
-    def passed_two_seconds():
-        offer_all(capture, [next(names)])
-        seen.append((_sealed_until(store), len(stored_ids(store))))
-        return seen[-1][0] > seen[0][0] + timedelta(seconds=2)
-
-    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
-    wait_until(passed_two_seconds, timeout_seconds=PATIENCE, what="two more seconds")
-    capture.close()
-    times = [record["eventMetadata"]["inferenceTime"] for record in stored_records(store)]
-    assert [until for until, _ in seen] == sorted(until for until, _ in seen)
-    assert all(sum(time < _wire(until) for time in times) <= stored for until, stored in seen)
-
-
-def test_the_last_watermark_is_closed_and_tells_the_whole_truth(tmp_path, store):
-    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
-    offer_all(capture, ["last"], at=NOON - timedelta(seconds=5))
-    capture.close()
-    (watermark,) = watermarks(store)
-    assert (watermark.closed, watermark.sealed_until) == (True, NOON)
-
-
-def test_a_watermark_that_could_not_be_closed_stays_open(tmp_path, store):
-    capture = started(spec_of(tmp_path), store)
-    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="a watermark")
-    offer_all(capture, ["stranded"])
-    store.on = False
-    capture.close(timeout_seconds=0.5)
-    assert [watermark.closed for watermark in watermarks(store)] == [False]
-
-
 @pytest.mark.parametrize("failures", [1, 2, 5, 9, 50, 10_000])
 def test_the_backoff_lies_between_its_floor_and_its_ceiling(failures):
     shortest, longest = backoff_seconds(failures, 0.0), backoff_seconds(failures, 0.999_999)
@@ -381,13 +271,6 @@ def test_the_backoff_lies_between_its_floor_and_its_ceiling(failures):
     assert 0.2 < longest <= min(60, 0.2 * 2.0 ** min(failures, 20))
 
 
-def _sealed_until(store: FolderStore):
-    return max((watermark.sealed_until for watermark in watermarks(store)), default=NOON - timedelta(days=1))
-
-
-def _wire(moment):
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _uploaders():
-    return [thread for thread in threading.enumerate() if thread.name == "capture-uploader"]
+def _nobody_holds(locks):
+    with ExitStack() as stack:
+        return all(stack.enter_context(held(lock)) for lock in locks)

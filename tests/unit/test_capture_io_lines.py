@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor_jobs.capture_io import blocks, chunks
 from monitor_jobs.capture_io.lines import refusal_of
@@ -117,6 +119,28 @@ def test_only_lines_above_the_limit_are_too_long(
     found = reading(written(tmp_path, WHOLE, padded, WHOLE, padded))
     assert found.unreadable == ({"too_long": 2} if excess else {})
     assert [item.line for item in found.predictions] == ([1, 3] if excess else [1, 2, 3, 4])
+
+
+@given(
+    sizes=st.lists(st.integers(1, 40), max_size=25),
+    ended=st.booleans(),
+    limits=st.tuples(st.integers(1, 12), st.integers(12, 30)),
+)
+def test_any_lines_come_whole_and_in_order_whatever_the_block(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], ended: bool, limits: tuple[int, int]
+):
+    lines = [b"x" * (size - 1) + b"\n" for size in sizes]
+    path = written(tmp_path_factory.getbasetemp(), b"".join(lines)[: None if ended else -1])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(blocks, "BLOCK_BYTES", limits[0])
+        patched.setattr(blocks, "MAX_LINE_BYTES", limits[1])
+        found = list(blocks.read_blocks(path))
+    texts = [(item.offset, item.text) for item in found if isinstance(item, blocks.Block)]
+    long = [item.size_bytes for item in found if isinstance(item, blocks.LongLine)]
+    kept = [raw for raw in path.read_bytes().splitlines(keepends=True) if len(raw) <= limits[1]]
+    assert b"".join(text for _, text in texts).splitlines(keepends=True) == kept
+    assert long == [len(raw) for raw in path.read_bytes().splitlines(keepends=True) if len(raw) > limits[1]]
+    assert all(path.read_bytes()[offset : offset + len(text)] == text for offset, text in texts)
 
 
 def test_labels_are_the_cards_and_then_whatever_was_answered(tmp_path: Path):

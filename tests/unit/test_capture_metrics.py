@@ -3,8 +3,9 @@ from datetime import timedelta
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.endpoint.accounting import DropReason, Ledger
+from service.endpoint.accounting import Ledger
 from service.endpoint.capture_metrics import CaptureCollector
+from service.endpoint.snapshot import DropReason
 from service.metrics import Metric, spec_of
 from tests.unit.test_accounting import NOON, segment_of
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor_jobs.contract.capture import capture_file_path
 from service.endpoint.ownership import Destination
 from service.endpoint.recovery import Mended, UnreadableSegment, is_readable, mend, seems_to_hold
-from service.endpoint.segment import OpenSegment, SegmentName, State, held, parse_file_name
+from service.endpoint.segment import OpenSegment, SegmentName, State, held, parse_file_name, take_flock
 from tests.integration.capture_spool import FaultyFiles, HalfWrites
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -115,6 +115,14 @@ def test_a_file_is_held_until_the_block_ends(tmp_path):
         assert not again
     with held(tmp_path / "file") as later:
         assert later
+
+
+def test_a_file_that_was_moved_before_it_could_be_taken_is_not_taken(tmp_path):
+    path = tmp_path / "file"
+    with path.open("w") as file:
+        path.rename(tmp_path / "moved")
+        path.touch()
+        assert not take_flock(file.fileno(), path)
 
 
 def test_an_error_within_the_block_is_not_swallowed(tmp_path):

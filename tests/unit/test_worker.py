@@ -8,6 +8,7 @@ import pytest
 
 from monitor_jobs.contract.model_package import ModelCard
 from service.endpoint.codecs import Answer
+from service.endpoint.invocation import CallerGone
 from service.endpoint.model_functions import ModelRequest, ServedModel
 from service.endpoint.worker import ModelBusy, ModelTimedOut, ModelWorker
 
@@ -19,14 +20,19 @@ def echo(_model: object, data: str, *_: object) -> str:
 
 
 async def loaded(transform: Transform = echo, *, timeout_seconds: float = 30, places: int = 128) -> ModelWorker:
-    worker = ModelWorker(timeout_seconds=timeout_seconds, observe=lambda seconds: None, places=places)
+    worker = ModelWorker(timeout_seconds=timeout_seconds, observe=lambda _: None, places=places)
     await worker.load(lambda: ServedModel(ModelCard(), "application/json", None, transform))
     return worker
 
 
-async def ask(worker: ModelWorker, body: bytes = b"[1]") -> Answer:
+async def ask(worker: ModelWorker, body: bytes = b"[1]", *, hung_up: asyncio.Event | None = None) -> Answer:
+    request, gone = ModelRequest(body, "application/json", ""), hung_up or asyncio.Event()
+
+    async def until_gone() -> None:
+        await gone.wait()
+
     with worker.place() as served:
-        return await worker.answer(served, ModelRequest(body, "application/json", ""))
+        return await worker.answer(served, request, hung_up=until_gone())
 
 
 def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -43,7 +49,7 @@ def test_a_loaded_model_answers_in_another_thread() -> None:
 
 
 def test_a_model_that_is_not_loaded_takes_no_request() -> None:
-    worker = ModelWorker(timeout_seconds=1, observe=lambda seconds: None)
+    worker = ModelWorker(timeout_seconds=1, observe=lambda _: None)
     assert not worker.ready
     with pytest.raises(ModelBusy, match="still being loaded"), worker.place():
         pass
@@ -51,7 +57,7 @@ def test_a_model_that_is_not_loaded_takes_no_request() -> None:
 
 def test_a_model_that_cannot_be_loaded_raises_its_reason() -> None:
     async def scenario() -> None:
-        worker = ModelWorker(timeout_seconds=1, observe=lambda seconds: None)
+        worker = ModelWorker(timeout_seconds=1, observe=lambda _: None)
         with pytest.raises(ZeroDivisionError):
             await worker.load(lambda: 1 // 0)
         assert not worker.ready
@@ -62,9 +68,8 @@ def test_a_model_that_cannot_be_loaded_raises_its_reason() -> None:
 def test_more_requests_than_places_are_refused_until_one_is_free() -> None:
     async def scenario() -> None:
         worker = await loaded(places=2)
-        with worker.place(), worker.place():
-            with pytest.raises(ModelBusy, match="2 requests wait"), worker.place():
-                pass
+        with worker.place(), worker.place(), pytest.raises(ModelBusy, match="2 requests wait"), worker.place():
+            pass
         assert (await ask(worker)).body == b"[1]"
 
     run(scenario)
@@ -106,7 +111,7 @@ def test_a_request_that_only_waited_is_refused_and_never_run() -> None:
         return str(gate.wait(30) or data)
 
     async def scenario() -> None:
-        worker = await loaded(transform, timeout_seconds=0.2)
+        worker = await loaded(transform, timeout_seconds=0.5)
         outcomes = await asyncio.gather(ask(worker, b"1"), ask(worker, b"2"), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [ModelTimedOut, ModelBusy]
         gate.set()
@@ -119,7 +124,7 @@ def test_a_request_that_only_waited_is_refused_and_never_run() -> None:
     assert seen == ["1", "3"]
 
 
-def test_a_cancelled_caller_takes_its_request_out_of_the_queue() -> None:
+def test_a_caller_who_hangs_up_takes_its_request_out_of_the_queue() -> None:
     gate, seen = threading.Event(), []
 
     def transform(_model: object, data: str, *_: object) -> str:
@@ -128,12 +133,14 @@ def test_a_cancelled_caller_takes_its_request_out_of_the_queue() -> None:
 
     async def scenario() -> None:
         worker = await loaded(transform)
-        tasks = [asyncio.create_task(ask(worker, body)) for body in (b"1", b"2", b"3")]
-        await asyncio.sleep(0)
-        tasks[1].cancel()
-        await asyncio.sleep(0)
+        gone = asyncio.Event()
+        first, second = asyncio.create_task(ask(worker, b"1")), asyncio.create_task(ask(worker, b"2", hung_up=gone))
+        third = asyncio.create_task(ask(worker, b"3"))
+        gone.set()
+        with pytest.raises(CallerGone):
+            await second
         gate.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(first, third)
 
     run(scenario)
     assert seen == ["1", "3"]

@@ -38,10 +38,14 @@ class PlainText(TypeDecorator[str]):
     impl = String
     cache_ok = True
 
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__(length)
+        self.length = length
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
         """A text column in the C collation, which is SQLite's only one."""
         collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(String(self.impl_instance.length, collation))
+        return dialect.type_descriptor(String(self.length, collation))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Put the replacement character where NUL was."""

@@ -3,16 +3,18 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service.adapters.database.schema import PlainText
-
 revision = "0001"
 down_revision = None
+
+
+def _text(length: int | None = None) -> sa.types.TypeEngine[str]:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     op.create_table(
         "endpoint_configs",
-        sa.Column("name", PlainText(128), nullable=False),
+        sa.Column("name", _text(128), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -20,34 +22,34 @@ def upgrade() -> None:
     )
     op.create_table(
         "endpoints",
-        sa.Column("name", PlainText(128), nullable=False),
-        sa.Column("config_name", PlainText(128), nullable=False),
-        sa.Column("status", PlainText(32), nullable=False),
+        sa.Column("name", _text(128), nullable=False),
+        sa.Column("config_name", _text(128), nullable=False),
+        sa.Column("status", _text(32), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("modified_at", sa.DateTime(), nullable=False),
-        sa.Column("failure_reason", PlainText(), nullable=True),
+        sa.Column("failure_reason", _text(), nullable=True),
         sa.Column("running", sa.JSON(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_endpoints")),
     )
     op.create_table(
         "executions",
-        sa.Column("id", PlainText(128), nullable=False),
-        sa.Column("schedule_name", PlainText(128), nullable=False),
+        sa.Column("id", _text(128), nullable=False),
+        sa.Column("schedule_name", _text(128), nullable=False),
         sa.Column("scheduled_at", sa.DateTime(), nullable=False),
-        sa.Column("origin", PlainText(32), nullable=False),
+        sa.Column("origin", _text(32), nullable=False),
         sa.Column("window_start", sa.DateTime(), nullable=False),
         sa.Column("window_end", sa.DateTime(), nullable=False),
-        sa.Column("status", PlainText(32), nullable=False),
+        sa.Column("status", _text(32), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("modified_at", sa.DateTime(), nullable=False),
-        sa.Column("endpoint_name", PlainText(128), nullable=False),
+        sa.Column("endpoint_name", _text(128), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("lease_owner", PlainText(64), nullable=True),
+        sa.Column("lease_owner", _text(64), nullable=True),
         sa.Column("lease_until", sa.DateTime(), nullable=True),
-        sa.Column("processing_job_name", PlainText(128), nullable=True),
-        sa.Column("failure_reason", PlainText(), nullable=True),
-        sa.Column("exit_message", PlainText(), nullable=True),
+        sa.Column("processing_job_name", _text(128), nullable=True),
+        sa.Column("failure_reason", _text(), nullable=True),
+        sa.Column("exit_message", _text(), nullable=True),
         sa.Column("window_records", sa.Integer(), nullable=True),
         sa.Column("violations", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -59,7 +61,7 @@ def upgrade() -> None:
 
     op.create_table(
         "models",
-        sa.Column("name", PlainText(128), nullable=False),
+        sa.Column("name", _text(128), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -67,17 +69,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "processing_jobs",
-        sa.Column("name", PlainText(128), nullable=False),
-        sa.Column("status", PlainText(32), nullable=False),
+        sa.Column("name", _text(128), nullable=False),
+        sa.Column("status", _text(32), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("modified_at", sa.DateTime(), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
-        sa.Column("schedule_name", PlainText(128), nullable=True),
+        sa.Column("schedule_name", _text(128), nullable=True),
         sa.Column("started_at", sa.DateTime(), nullable=True),
         sa.Column("ended_at", sa.DateTime(), nullable=True),
         sa.Column("exit_code", sa.Integer(), nullable=True),
-        sa.Column("exit_message", PlainText(), nullable=True),
-        sa.Column("failure_reason", PlainText(), nullable=True),
+        sa.Column("exit_message", _text(), nullable=True),
+        sa.Column("failure_reason", _text(), nullable=True),
         sa.Column("handle", sa.JSON(), nullable=True),
         sa.Column("metrics", sa.JSON(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -88,11 +90,11 @@ def upgrade() -> None:
 
     op.create_table(
         "schedules",
-        sa.Column("name", PlainText(128), nullable=False),
-        sa.Column("status", PlainText(32), nullable=False),
+        sa.Column("name", _text(128), nullable=False),
+        sa.Column("status", _text(32), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("modified_at", sa.DateTime(), nullable=False),
-        sa.Column("endpoint_name", PlainText(128), nullable=False),
+        sa.Column("endpoint_name", _text(128), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
         sa.Column("covered_until", sa.DateTime(), nullable=False),
         sa.Column("missed_slots", sa.Integer(), nullable=False),

@@ -1,0 +1,69 @@
+"""Every benchmark, one after another: `python -m tests.benchmarks.all [--quick] [--write docs/benchmarks.md]`.
+
+What lives here: running them as processes of their own, and writing what they print as one page. What does not:
+measuring.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = ("class_skew", "skew_test", "invoke", "cli", "demo")
+INTRODUCTION = """# Benchmarks
+
+Measured by `make bench` on {date}: {machine}.
+
+Ratios against another way of doing the same work are measured in the same run, in interleaved pairs, with the same
+answer checked; a ratio is the end of its 95 % interval that is worse for us. A figure that could not be measured is
+missing, with why.
+"""
+
+
+def main() -> int:
+    """The exit code: 1 where a benchmark failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="at most a minute each")
+    parser.add_argument("--write", type=Path, help="Markdown page to write")
+    arguments = parser.parse_args()
+    results = [run(name, ["--quick"] if arguments.quick else []) for name in BENCHMARKS]
+    page = "\n".join([introduction(results), *map(section, results)])
+    print(page)
+    if arguments.write is not None:
+        arguments.write.write_text(page)
+    return 0
+
+
+def run(name: str, options: list[str]) -> dict[str, Any]:
+    """The JSON object that one benchmark prints. Raises CalledProcessError where it fails."""
+    print(f"measuring {name}", file=sys.stderr)
+    command = [sys.executable, "-m", f"tests.benchmarks.{name}", "--json", *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def introduction(results: list[dict[str, Any]]) -> str:
+    """The head of the page: date and machine."""
+    described = results[0]["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in described["packages"].items())
+    machine = f"{described['cpu']}, {described['cores']} cores, {described['memory_gib']} GiB, {packages}"
+    return INTRODUCTION.format(date=datetime.now(UTC).date(), machine=machine)
+
+
+def section(result: dict[str, Any]) -> str:
+    """One benchmark as a table of its figures."""
+    rows = [
+        f"| {name} | {figure['value']:.4g} {figure['unit']} | {figure.get('goal') or ''} | {figure.get('note') or ''} |"
+        for name, figure in result["figures"].items()
+    ]
+    rows += [f"| {name} | missing | | {why} |" for name, why in result["missing"].items()]
+    return "\n".join(
+        [f"## {result['benchmark']}", "", "| figure | value | goal | note |", "|---|---|---|---|", *rows, ""]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Watermarks: what the store has is what they say, with traffic, without, and while the store is away."""
+
+import os
+from datetime import timedelta
+
+import pytest
+
+from monitor_jobs.object_store.folder import FolderStore
+from service.endpoint.accounting import Ledger
+from service.endpoint.spool import Spool
+from tests.integration.capture_spool import (
+    NOON,
+    Clock,
+    Switched,
+    offer_all,
+    spec_of,
+    started,
+    stored_ids,
+    stored_records,
+    watermarks,
+)
+from tests.wait import wait_until
+
+PATIENCE = 30
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Switched(tmp_path / "data")
+
+
+def ids_of(count, prefix="i"):
+    return [f"{prefix}-{number:05}" for number in range(count)]
+
+
+def test_the_first_watermark_announces_the_producer(tmp_path, store):
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
+    (watermark,) = wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="a watermark")
+    assert (watermark.closed, watermark.flush_interval_seconds) == (False, 1)
+    capture.close()
+
+
+def test_a_watermark_that_the_store_refused_is_put_again_before_the_next_interval(tmp_path, store):
+    store.on = False
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
+    wait_until(lambda: capture.snapshot().store_requests.get(("put", "failed")), timeout_seconds=PATIENCE, what="a try")
+    store.on = True
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
+    capture.close()
+
+
+def test_a_flush_interval_ends_a_grace_after_the_full_minute(tmp_path):
+    ledger = Ledger(budget_bytes=1, queue_bytes=1)
+    spool = Spool(tmp_path, "0" * 32, 60, ledger, Clock(NOON), os)
+    ticks = [spool.tick_at(NOON + timedelta(seconds=after)) for after in (-1, 0, 0.49, 0.5, 60.49, 60.5)]
+    assert [tick - ticks[0] for tick in ticks] == [0, 0, 0, 1, 1, 2]
+
+
+def test_the_watermark_reaches_a_full_minute_without_traffic(tmp_path, store):
+    clock = Clock(NOON + timedelta(seconds=59))
+    capture = started(spec_of(tmp_path, flush_seconds=60), store, clock=clock)
+    clock.advance(1.5)
+    wait_until(lambda: _sealed_until(store) == NOON + timedelta(minutes=1), timeout_seconds=PATIENCE, what="12:01:00")
+    capture.close()
+
+
+def test_the_watermark_waits_for_what_the_store_does_not_have(tmp_path, store):
+    clock = Clock(NOON + timedelta(seconds=1))
+    capture = started(spec_of(tmp_path), store, clock=clock)
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
+    store.on = False
+    offer_all(capture, ["waits"], at=clock.now)
+    clock.advance(100)
+    wait_until(
+        lambda: capture.snapshot().store_requests.get(("upload", "failed")), timeout_seconds=PATIENCE, what="a try"
+    )
+    assert _sealed_until(store) <= NOON + timedelta(seconds=1)
+    store.on = True
+    wait_until(
+        lambda: _sealed_until(store) > NOON + timedelta(seconds=90), timeout_seconds=PATIENCE, what="the watermark"
+    )
+    assert stored_ids(store) == ["waits"]
+    capture.close()
+
+
+def test_whatever_a_watermark_passes_is_in_the_store(tmp_path, store):
+    capture = started(spec_of(tmp_path), store)
+    names = iter(ids_of(100_000))
+    seen = []
+
+    def passed_two_seconds():
+        offer_all(capture, [next(names)])
+        seen.append((_sealed_until(store), len(stored_ids(store))))
+        return seen[-1][0] > seen[0][0] + timedelta(seconds=2)
+
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
+    wait_until(passed_two_seconds, timeout_seconds=PATIENCE, what="two more seconds")
+    capture.close()
+    times = [record["eventMetadata"]["inferenceTime"] for record in stored_records(store)]
+    assert [until for until, _ in seen] == sorted(until for until, _ in seen)
+    assert all(sum(time < _wire(until) for time in times) <= stored for until, stored in seen)
+
+
+def test_the_last_watermark_is_closed_and_tells_the_whole_truth(tmp_path, store):
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
+    offer_all(capture, ["last"], at=NOON - timedelta(seconds=5))
+    capture.close()
+    (watermark,) = watermarks(store)
+    assert (watermark.closed, watermark.sealed_until) == (True, NOON)
+
+
+def test_a_watermark_that_could_not_be_closed_stays_open(tmp_path, store):
+    capture = started(spec_of(tmp_path), store)
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="a watermark")
+    offer_all(capture, ["stranded"])
+    store.on = False
+    capture.close(timeout_seconds=0.5)
+    assert [watermark.closed for watermark in watermarks(store)] == [False]
+
+
+def _sealed_until(store: FolderStore):
+    return max((watermark.sealed_until for watermark in watermarks(store)), default=NOON - timedelta(days=1))
+
+
+def _wire(moment):
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,114 @@
+"""Requests that fit, and what they are sent to, for the tests of the control process."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from monitor_jobs.object_store.folder import FolderStore
+from service.adapters.database import SqlDatabase, connect
+from service.control.sagemaker.context import Context
+from service.control.sagemaker.operations import call
+from service.core.records import ExecutionOrigin, ExecutionRecord, Query
+from service.core.states import ExecutionStatus
+from service.settings import Settings
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ROLE = "arn:aws:iam::000000000000:role/sextant"
+EVERY_HOUR = {"ScheduleExpression": "cron(0 * ? * * *)"}
+NOW_ONCE = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"}
+CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": "s3://captures/signs",
+    "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+}
+EVERYTHING = Query()
+RESOURCES = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}}
+
+
+class Installation:
+    """A database and a store in one folder, at noon; `call` is an operation of its table."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = Settings(data=folder)
+        self.database: SqlDatabase = connect(self.settings.database)
+        self.store = FolderStore(folder)
+        self.now = NOON
+
+    def call(self, operation: str, **request: object) -> dict:
+        """The operation's answer."""
+        context = Context(self.database, self.store, self.now, self.settings.region, self.settings.account)
+        return call(operation, request, context)
+
+    def later(self, **duration: float) -> "Installation":
+        """The same installation after so much time."""
+        self.now += timedelta(**duration)
+        return self
+
+    def with_endpoint(self, name: str = "signs") -> "Installation":
+        """The same installation with a model, a config and an endpoint of that name."""
+        self.call("CreateModel", **model(name))
+        self.call("CreateEndpointConfig", **endpoint_config(name))
+        self.call("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
+        return self
+
+
+def model(name: str = "signs", url: str = "s3://models/signs/model.tar.gz") -> dict:
+    """CreateModel."""
+    return {"ModelName": name, "PrimaryContainer": {"ModelDataUrl": url}, "ExecutionRoleArn": ROLE}
+
+
+def endpoint_config(name: str = "signs", model_name: str | None = None, **members: object) -> dict:
+    """CreateEndpointConfig of one variant that captures everything."""
+    variant = {"VariantName": "AllTraffic", "ModelName": model_name or name}
+    return {"EndpointConfigName": name, "ProductionVariants": [variant], "DataCaptureConfig": CAPTURE, **members}
+
+
+def schedule(name: str = "hourly", times: dict | None = None, **definition: object) -> dict:
+    """CreateMonitoringSchedule of an endpoint `signs`."""
+    job = {
+        "MonitoringInputs": [{"EndpointInput": {"EndpointName": "signs", "LocalPath": "/opt/ml/processing/input"}}],
+        "MonitoringOutputConfig": {
+            "MonitoringOutputs": [
+                {"S3Output": {"S3Uri": "s3://reports/signs", "LocalPath": "/opt/ml/processing/output"}},
+            ]
+        },
+        "MonitoringResources": RESOURCES,
+        "MonitoringAppSpecification": {"ImageUri": "sextant/class-skew"},
+        "RoleArn": ROLE,
+        **definition,
+    }
+    config = {"ScheduleConfig": EVERY_HOUR if times is None else times, "MonitoringJobDefinition": job}
+    return {"MonitoringScheduleName": name, "MonitoringScheduleConfig": config}
+
+
+def processing_job(name: str = "baseline", **members: object) -> dict:
+    """CreateProcessingJob with one input and one output."""
+    source = {"S3Uri": "s3://captures/signs", "LocalPath": "/opt/ml/processing/input", "S3DataType": "S3Prefix"}
+    target = {"S3Uri": "s3://reports/base", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+    return {
+        "ProcessingJobName": name,
+        "ProcessingInputs": [{"InputName": "captures", "S3Input": source}],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "report", "S3Output": target}]},
+        "ProcessingResources": RESOURCES,
+        "AppSpecification": {"ImageUri": "sextant/class-skew"},
+        "RoleArn": ROLE,
+        **members,
+    }
+
+
+def execution(slot: int, status: ExecutionStatus = ExecutionStatus.COMPLETED, **members: object) -> ExecutionRecord:
+    """The execution of the schedule `hourly` that comes so many hours after noon and ended five minutes later."""
+    at = NOON + timedelta(hours=slot)
+    record = {
+        "id": f"execution-{slot}",
+        "schedule_name": "hourly",
+        "scheduled_at": at,
+        "origin": ExecutionOrigin.SLOT,
+        "window_start": at - timedelta(hours=1),
+        "window_end": at,
+        "status": status,
+        "created_at": at,
+        "modified_at": at + timedelta(minutes=5),
+        "endpoint_name": "signs",
+    }
+    return ExecutionRecord(**record | members)

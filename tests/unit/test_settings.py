@@ -1,0 +1,92 @@
+"""Settings from an environment: names, ranges, and what is said of those that do not fit."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor_jobs.contract.errors import BadInput
+from service.settings import Settings, load_settings, variable_of
+
+
+def test_an_empty_environment_gives_the_defaults():
+    assert load_settings({}) == Settings()
+    assert load_settings({"PATH": "/bin"}).host == "127.0.0.1"
+
+
+def test_every_setting_has_a_variable_and_says_what_it_is():
+    for name, field in Settings.model_fields.items():
+        value = "7" * 12 if name == "account" else "DEBUG" if name == "log_level" else "1048576"
+        value = (
+            "5"
+            if name in {"port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"}
+            else value
+        )
+        assert str(getattr(load_settings({variable_of(name): value}), name)).removesuffix(".0") == value
+        assert field.description
+
+
+def test_an_empty_variable_counts_as_unset():
+    assert load_settings({"SEXTANT_PORT": "", "SEXTANT_STORE_ENDPOINT_URL": "", "SEXTANT_DATA": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SEXTANT_PORT", "65536"),
+        ("SEXTANT_PORT", "-1"),
+        ("SEXTANT_PORT", "http"),
+        ("SEXTANT_ACCOUNT", "12345"),
+        ("SEXTANT_ACCOUNT", "123456789012\n"),
+        ("SEXTANT_ACCOUNT", "\u0661" * 12),
+        ("SEXTANT_FLUSH_INTERVAL_SECONDS", "0.5"),
+        ("SEXTANT_FLUSH_INTERVAL_SECONDS", "nan"),
+        ("SEXTANT_FLUSH_INTERVAL_SECONDS", "inf"),
+        ("SEXTANT_TICK_SECONDS", "0"),
+        ("SEXTANT_TICK_SECONDS", "nan"),
+        ("SEXTANT_SPOOL_BUDGET_BYTES", "1"),
+        ("SEXTANT_PARALLEL_JOBS", "0"),
+        ("SEXTANT_PARALLEL_JOBS", "1.5"),
+        ("SEXTANT_LOG_LEVEL", "debug"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named_with_its_variable(variable, value):
+    with pytest.raises(BadInput) as raised:
+        load_settings({variable: value})
+    assert str(raised.value).startswith(f"{variable}={value!r}: ")
+    assert str(raised.value).endswith("run `sextant settings` for names and ranges")
+
+
+def test_a_variable_that_is_misspelled_is_refused():
+    with pytest.raises(BadInput, match="SEXTANT_PROT='8080': Extra inputs are not permitted"):
+        load_settings({"SEXTANT_PROT": "8080"})
+
+
+def test_all_that_does_not_fit_is_told_at_once():
+    with pytest.raises(BadInput, match=r"SEXTANT_PORT='x'.*; SEXTANT_PARALLEL_JOBS='y'"):
+        load_settings({"SEXTANT_PORT": "x", "SEXTANT_PARALLEL_JOBS": "y"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SEXTANT_TEST_DATA",
+        "SEXTANT_DEBUG_HOOK",
+        "SEXTANT_MODEL_CARD",
+        "SEXTANT_JOB_ROOT",
+        "SEXTANT_URL",
+        "sextant_port",
+    ],
+)
+def test_variables_of_tests_models_and_jobs_are_no_settings(name):
+    assert load_settings({name: "x"}) == Settings()
+
+
+def test_the_database_lies_in_the_data_folder_unless_said():
+    assert load_settings({"SEXTANT_DATA": "/var/sextant"}).database == "sqlite:////var/sextant/sextant.db"
+    assert load_settings({"SEXTANT_DATA": "here"}).database == f"sqlite:///{Path('here').absolute()}/sextant.db"
+    assert load_settings({"SEXTANT_DATABASE_URL": "postgresql+psycopg://db/x"}).database == "postgresql+psycopg://db/x"
+
+
+def test_the_process_environment_is_read_where_none_is_given(monkeypatch):
+    monkeypatch.setenv("SEXTANT_PORT", "1234")
+    assert load_settings().port == 1234
