@@ -76,8 +76,10 @@ def _is_setting(name: str) -> bool:
 
 def _complaints(error: ValidationError, given: Mapping[str, Any]) -> str:
     parts = (_complaint(str(row["loc"][0]), row["msg"], given) for row in error.errors())
-    return "; ".join(parts) + ": run `sextant settings` for names and ranges"
+    return "; ".join(parts)
 
 
 def _complaint(name: str, message: str, given: Mapping[str, Any]) -> str:
+    if name not in Settings.model_fields:
+        return f"{variable_of(name)} is no setting: settings are {', '.join(map(variable_of, Settings.model_fields))}"
     return f"{variable_of(name)}={given.get(name)!r}: {message}"

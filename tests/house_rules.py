@@ -1,5 +1,9 @@
-"""The measured habits of this code base: `python -m tests.house_rules` prints them and fails where one is broken."""
+"""The measured habits of this code base: `python -m tests.house_rules` prints them and fails where one is broken.
 
+Everything here reads the tree below a root, and nothing of it is imported.
+"""
+
+import argparse
 import ast
 import statistics
 import sys
@@ -35,7 +39,9 @@ class Function:
 
 def main() -> int:
     """The exit code: 1 where a habit is broken."""
-    figures = measure()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("root", type=Path, nargs="?", default=ROOT, help="folder that holds the packages and tests")
+    figures = measure(parser.parse_args().root)
     for figure in figures:
         print(f"{'ok ' if figure.kept else 'NOT'}  {figure.name:<42} {figure.value:8.2f}   goal {figure.goal}")
         for offender in () if figure.kept else figure.offenders:
@@ -43,25 +49,31 @@ def main() -> int:
     return 0 if all(figure.kept for figure in figures) else 1
 
 
-def measure() -> list[Figure]:
+def measure(root: Path) -> list[Figure]:
     """Every habit, measured now."""
-    functions = [function for path in product_files() for function in functions_of(path)]
-    return [*function_figures(functions), *file_figures(), flag_figure(functions), name_figure(), ratio_figure()]
+    functions = [function for path in product_files(root) for function in functions_of(path, root)]
+    return [
+        *function_figures(functions),
+        *file_figures(root),
+        flag_figure(functions),
+        name_figure(root),
+        ratio_figure(root),
+    ]
 
 
-def product_files() -> list[Path]:
+def product_files(root: Path) -> list[Path]:
     """The product's own modules; migrations are generated."""
-    found = (path for package in PRODUCT for path in sorted((ROOT / package).rglob("*.py")))
+    found = (path for package in PRODUCT for path in sorted((root / package).rglob("*.py")))
     return [path for path in found if "versions" not in path.parts]
 
 
-def functions_of(path: Path) -> Iterator[Function]:
+def functions_of(path: Path, root: Path) -> Iterator[Function]:
     """Every function and method of a module."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             end = node.end_lineno or node.lineno
             arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
-            place = f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+            place = f"{path.relative_to(root)}:{node.lineno} {node.name}"
             yield Function(place, end - node.lineno + 1, arguments)
 
 
@@ -77,10 +89,10 @@ def function_figures(functions: list[Function]) -> list[Figure]:
     ]
 
 
-def file_figures() -> list[Figure]:
+def file_figures(root: Path) -> list[Figure]:
     """Lengths of files."""
-    lengths = {path: len(path.read_text().splitlines()) for path in product_files()}
-    long = [f"{path.relative_to(ROOT)}: {lines} lines" for path, lines in lengths.items() if lines > MAX_FILE_LINES]
+    lengths = {path: len(path.read_text().splitlines()) for path in product_files(root)}
+    long = [f"{path.relative_to(root)}: {lines} lines" for path, lines in lengths.items() if lines > MAX_FILE_LINES]
     share = 1 - len(long) / len(lengths)
     return [Figure("files of at most 300 lines, share", share, ">= 0.90", share >= 0.9, tuple(long))]
 
@@ -92,22 +104,30 @@ def flag_figure(functions: list[Function]) -> Figure:
         for function in functions
         if not function.place.startswith("service/cli/")
         for argument in function.arguments
-        if isinstance(argument.annotation, ast.Name) and argument.annotation.id == "bool"
+        if _is_flag(argument.annotation)
     ]
     return Figure("boolean flag parameters", len(flags), "0", not flags, tuple(flags))
 
 
-def name_figure() -> Figure:
+def name_figure(root: Path) -> Figure:
     """Modules that are named for nothing in particular."""
-    nameless = [str(path.relative_to(ROOT)) for path in product_files() if NAMELESS & {path.stem, *path.parts}]
+    modules = [path.relative_to(root) for path in product_files(root)]
+    nameless = [str(module) for module in modules if NAMELESS & {module.stem, *module.parts}]
     return Figure("modules without a name of their own", len(nameless), "0", not nameless, tuple(nameless))
 
 
-def ratio_figure() -> Figure:
+def ratio_figure(root: Path) -> Figure:
     """Lines of tests per line of code."""
-    tests = [path for path in (ROOT / "tests").rglob("*.py") if "benchmarks" not in path.parts]
-    ratio = _lines(tests) / _lines(product_files())
+    tests = [path for path in (root / "tests").rglob("*.py") if "benchmarks" not in path.parts]
+    ratio = _lines(tests) / _lines(product_files(root))
     return Figure("lines of tests per line of code", ratio, "1.0 to 1.5", 1.0 <= ratio <= 1.5)
+
+
+def _is_flag(annotation: ast.expr | None) -> bool:
+    # `bool`, `bool | None` and "bool" alike; list[bool] and Callable[[], bool] are data
+    if isinstance(annotation, ast.BinOp):
+        return _is_flag(annotation.left) or _is_flag(annotation.right)
+    return annotation is not None and ast.unparse(annotation).strip("'\"") in ("bool", "bool | None")
 
 
 def _lines(paths: list[Path]) -> int:

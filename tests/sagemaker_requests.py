@@ -7,8 +7,8 @@ from monitor_jobs.object_store.folder import FolderStore
 from service.adapters.database import SqlDatabase, connect
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import call
-from service.core.records import ExecutionOrigin, ExecutionRecord, Query
-from service.core.states import ExecutionStatus
+from service.core.records import ExecutionOrigin, ExecutionRecord, ProcessingJobRecord, Query
+from service.core.states import ExecutionStatus, ProcessingJobStatus
 from service.settings import Settings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -112,3 +112,8 @@ def execution(slot: int, status: ExecutionStatus = ExecutionStatus.COMPLETED, **
         "endpoint_name": "signs",
     }
     return ExecutionRecord(**record | members)
+
+
+def ended_job(name: str, **members: object) -> ProcessingJobRecord:
+    """A processing job of the schedule `hourly` that has completed."""
+    return ProcessingJobRecord(name, ProcessingJobStatus.COMPLETED, NOON, NOON, {}, "hourly", **members)

@@ -43,7 +43,7 @@ class ProcessHost:
         """True while the process lives; a child of ours that ended is reaped."""
         child = self._children.get(handle["pid"])
         if child is not None and child.poll() is not None:
-            del self._children[child.pid]
+            self._children.pop(child.pid, None)
         return child_process.lives(handle)
 
     def ready(self, handle: Handle) -> bool:
@@ -58,9 +58,7 @@ class ProcessHost:
     def stop(self, handle: Handle) -> None:
         """SIGTERM, 30 s to drain and flush, then SIGKILL; returns when the process and all that it forked are gone."""
         child_process.end_session(handle, patience_seconds=STOP_PATIENCE_SECONDS)
-        child = self._children.pop(handle["pid"], None)
-        if child is not None:
-            child.wait()
+        self.running(handle)  # reaps it
 
     def last_words(self, handle: Handle) -> str:
         """Why the model did not load, where the process said so; else the last lines of its log."""

@@ -71,9 +71,9 @@ class ProcessRunner:
     def end(self, handle: Handle) -> None:
         """End every process that a job has left, also where the one that was started is gone already."""
         child_process.end_session(handle, patience_seconds=STOP_PATIENCE_SECONDS)
-        child = self._children.pop(handle["pid"], None)
-        if child is not None:
-            child.wait()
+        child = self._children.get(handle["pid"])
+        if child is not None and child.poll() is not None:
+            self._children.pop(child.pid, None)
 
     def _module(self, image_uri: str) -> str:
         module = self._modules(image_uri)

@@ -141,7 +141,7 @@ def _written_url(data: Path) -> str | None:
 
     try:
         return str(json.loads(url_file(data).read_text())["url"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

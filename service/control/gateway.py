@@ -26,6 +26,8 @@ FORWARDED_HEADERS: Final = (
     "x-amzn-sagemaker-inference-id",
     "x-amzn-sagemaker-custom-attributes",
 )
+RETURNED_HEADERS: Final = ("content-type", "x-amzn-sagemaker-custom-attributes")
+VARIANT_HEADER: Final = "x-amzn-invoked-production-variant"
 MODEL_TIMEOUT = httpx.Timeout(connect=0.25, read=62.0, write=62.0, pool=62.0)
 
 
@@ -91,11 +93,9 @@ class Gateway:
                 OriginalMessage=_message(answer),
                 LogStreamArn=f"{self._log_group_arn}/{name}",
             )
-        headers = {"x-Amzn-Invoked-Production-Variant": variant}
-        custom = answer.headers.get("x-amzn-sagemaker-custom-attributes")
-        if custom is not None:
-            headers["X-Amzn-SageMaker-Custom-Attributes"] = custom
-        return Response(answer.content, answer.status_code, headers, answer.headers.get("content-type"))
+        # The type goes as a header: as a media type, Starlette would add a charset to the model's own text types.
+        kept = {name: answer.headers[name] for name in RETURNED_HEADERS if name in answer.headers}
+        return Response(answer.content, answer.status_code, {VARIANT_HEADER: variant, **kept})
 
 
 def _serving_variant(record: EndpointRecord) -> dict[str, str]:

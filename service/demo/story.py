@@ -4,6 +4,7 @@ What lives here: the order of events, told through the same commands that a pers
 and its data (digits, packaging), the attack itself (attack).
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -131,6 +132,7 @@ def _service(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         "SEXTANT_PORT": os.environ.get("SEXTANT_PORT", "0"),
         "SEXTANT_FLUSH_INTERVAL_SECONDS": "1",
         "SEXTANT_TICK_SECONDS": "0.2",
+        "SEXTANT_TORCH_THREADS": "1",
     }
     with (folder / "service.log").open("ab") as log:
         up = subprocess.Popen([sys.executable, "-m", "service", "up"], env=environment, stdout=log, stderr=log)
@@ -191,6 +193,7 @@ def _clean_images() -> npt.NDArray[np.float32]:
 
 
 def _attacked_images() -> npt.NDArray[np.float32]:
+    import torch
     from safetensors.torch import load_file
 
     from service.demo.attack import EPSILON, STEP_SIZE, STEPS, TARGET_CLASS, toward_class
@@ -198,11 +201,12 @@ def _attacked_images() -> npt.NDArray[np.float32]:
     from service.demo.package.code.digits_net import DigitsNet
     from service.demo.packaging import PACKAGE_FOLDER
 
+    torch.set_num_threads(1)  # so small a network only waits for more threads, long where others use the cores
     images = load_digits_split().test.images
     model = DigitsNet().eval()
     model.load_state_dict(load_file(PACKAGE_FOLDER / "model.safetensors"))
     moved = toward_class(model, images, TARGET_CLASS, epsilon=EPSILON, steps=STEPS, step_size=STEP_SIZE)
-    return moved.numpy()  # type: ignore[no-any-return]
+    return moved.numpy()
 
 
 def _next_second() -> datetime:
@@ -220,10 +224,24 @@ def _alert_lines(url: str) -> list[str]:
 def _fresh_folder(folder: Path) -> Path:
     if folder.exists() and not (folder / MARK).exists():
         raise SextantError(f"{folder.absolute()} exists and no demo made it: move it away, or run elsewhere")
+    if _is_in_use(folder):
+        raise SextantError(f"another demo is up in {folder.absolute()}: stop it with Ctrl-C, or run elsewhere")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / MARK).touch()
     return folder.absolute()
+
+
+def _is_in_use(folder: Path) -> bool:
+    # A running `sextant up` holds this lock; a dead one does not.
+    try:
+        with (folder / "up.lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _outcome(clean: Verdict, attacked: Verdict, alert: list[str], folder: Path, seconds: float) -> dict[str, Any]:

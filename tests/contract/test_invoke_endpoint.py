@@ -69,8 +69,9 @@ def folder(tmp_path_factory):
 def runtime(folder):
     keys = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
     config = Config(retries={"total_max_attempts": 1})
+    nowhere = f"http://127.0.0.1:{free_ports(1)[0]}"  # a proxy that would lose every request
     with (
-        control_process(folder) as url,
+        control_process(folder, HTTP_PROXY=nowhere, http_proxy=nowhere, NO_PROXY="", no_proxy="") as url,
         closing(boto3.client("sagemaker-runtime", endpoint_url=url, config=config, **keys)) as client,
     ):
         yield client

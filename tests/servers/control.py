@@ -19,12 +19,12 @@ START_SECONDS = 60
 
 
 @contextmanager
-def control_process(data: Path) -> Iterator[str]:
-    """The URL of a control process over a data folder; the process has ended when the block is left."""
+def control_process(data: Path, **variables: str) -> Iterator[str]:
+    """The URL of a control process over a data folder, with these variables; it has ended when the block is left."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
     with socket.create_server(("127.0.0.1", 0)) as listener, (data / "control.log").open("ab") as log:
         command = [sys.executable, "-m", "service", "control", "--fd", str(listener.fileno())]
-        environment = {**others, "SEXTANT_DATA": str(data)}
+        environment = {**others, "SEXTANT_DATA": str(data), **variables}
         child = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log, env=environment)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
