@@ -88,7 +88,7 @@ def added(left: Counts, right: Counts) -> Counts:
 
 
 def measure_pairs(paths: list[Path]) -> tuple[Pairs, Counts]:
-    """Both on each hour's file in turn, in processor time of this one process. Raises AssertionError where they differ."""
+    """Both on each hour's file in turn, in processor time. Raises AssertionError where they count differently."""
     ours: dict[int, Counts] = {}
     theirs: dict[int, Counts] = {}
     pairs = interleaved(

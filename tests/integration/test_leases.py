@@ -12,6 +12,8 @@ import psutil
 import pytest
 
 from monitor_jobs.contract.errors import Conflict
+from service.core.ports import JobSpec
+from service.core.records import ProcessingJobRecord
 from service.core.states import ExecutionStatus, ProcessingJobStatus
 from service.scheduler.leases import LEASE, claim, lapsed, renewing
 from tests.integration import job_program
@@ -36,8 +38,9 @@ def kill_scheduler_of(house):
     """Runs a scheduler until the execution's job has started, and kills it; the job's pid."""
 
     def kill(execution):
-        seconds = (house.clock() - NOON).total_seconds()
+        seconds, runs = (house.clock() - NOON).total_seconds(), house.runs
         with scheduler_process(house, seconds) as child:
+            wait_until(lambda: house.runs > runs, timeout_seconds=60, what="the job's start")
             root = wait_until(lambda: _started_root(house, execution), timeout_seconds=60, what="the job's program")
             child.kill()
         return int((root / job_program.STARTED).read_text())
@@ -281,16 +284,12 @@ def test_renewing_ends_with_its_row():
 
 
 def _job_spec(house):
-    from service.core.ports import JobSpec
-
     root = house.folder / "jobs/asked/root"
     root.mkdir(parents=True)
     return JobSpec("asked", job_program.IMAGE, ("sleep",), {}, root, root / "log", MINUTE)
 
 
 def _requested_job(house, *, action=("sleep",), **changes):
-    from service.core.records import ProcessingJobRecord
-
     request = {
         "ProcessingJobName": "asked",
         "ProcessingOutputConfig": {

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, UniqueConstraint
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from service.core.records import ExecutionOrigin
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
@@ -33,19 +33,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class PlainText(TypeDecorator[str]):
-    """Text that sorts by code point on every database, without NUL, which PostgreSQL cannot keep."""
+    """Text without NUL, which PostgreSQL cannot keep; its migrations make it sort by code point, as SQLite does."""
 
     impl = String
     cache_ok = True
-
-    def __init__(self, length: int | None = None) -> None:
-        super().__init__(length)
-        self.length = length
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
-        """A text column in the C collation, which is SQLite's only one."""
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(String(self.length, collation))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Put the replacement character where NUL was."""
@@ -55,7 +46,7 @@ class PlainText(TypeDecorator[str]):
 class Word(TypeDecorator[StrEnum]):
     """A member of a string enumeration, stored as its value."""
 
-    impl = PlainText(32)
+    impl = String(32)
     cache_ok = True
 
     def __init__(self, words: type[StrEnum]) -> None:

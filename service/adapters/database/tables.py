@@ -100,7 +100,7 @@ class RecordTable(Generic[Row]):
         value, key = query.after
         column = self._table.c[query.order_by]
         if query.order is SortOrder.ASCENDING:
-            return [or_(column > value, and_(column == value, self._key >= key))]
+            return [or_(column > value, and_(column == value, self._key > key))]
         return [or_(column < value, and_(column == value, self._key < key))]
 
     def _ordered(self, statement: Select[Any], query: Query) -> Select[Any]:

@@ -1,0 +1,153 @@
+"""Endpoints as real processes: found again, listened to, and ended with all that they forked."""
+
+import os
+import signal
+
+import httpx
+import psutil
+import pytest
+
+from monitor_jobs.object_store import S3Address
+from monitor_jobs.object_store.folder import FolderStore
+from service.adapters.process_host import ProcessHost
+from service.core.deployment import EndpointSpec
+from tests.integration import job_program
+from tests.integration.tiny_package import write_tiny_package
+from tests.wait import wait_until
+
+START_SECONDS = 60
+
+
+@pytest.fixture
+def host(tmp_path):
+    return ProcessHost(job_program.environment(SEXTANT_DATA=str(tmp_path)))
+
+
+@pytest.fixture
+def start(host, tmp_path):
+    """Starts an endpoint of the tiny package; all are ended with the test."""
+    FolderStore(tmp_path).upload(write_tiny_package(tmp_path), S3Address("bucket", "tiny.tar.gz"))
+    handles = []
+
+    def started(**environment):
+        spec = EndpointSpec(
+            endpoint="tiny",
+            variant="AllTraffic",
+            model_name="tiny",
+            model_data_url="s3://bucket/tiny.tar.gz",
+            environment=environment,
+            spool_folder=tmp_path / "spool",
+            spool_budget_bytes=1 << 20,
+            flush_interval_seconds=1,
+        )
+        handles.append(host.start(spec, folder=tmp_path / "endpoint"))
+        return handles[-1]
+
+    yield started
+    for handle in handles:
+        host.stop(handle)
+
+
+def lives(pid):
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def wait_ready(host, handle):
+    wait_until(lambda: host.ready(handle), timeout_seconds=START_SECONDS, what="the endpoint's first 200 on /ping")
+
+
+def wait_ended(host, handle):
+    wait_until(lambda: not host.running(handle), timeout_seconds=START_SECONDS, what="the endpoint's end")
+
+
+def test_a_started_endpoint_serves_at_its_address_on_loopback(host, start):
+    handle = start()
+    wait_ready(host, handle)
+    assert handle["address"].startswith("http://127.0.0.1:")
+    assert httpx.post(f"{handle['address']}/invocations", content=b"hello").content == b"hello"
+
+
+def test_an_endpoint_that_loads_is_running_and_not_ready(host, start):
+    handle = start(BEHAVIOUR="hang")
+    assert (host.running(handle), host.ready(handle)) == (True, False)
+
+
+def test_a_proxy_in_the_environment_does_not_stand_between_us(host, start, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    wait_ready(host, start())
+
+
+def test_a_model_that_does_not_load_ends_the_process_with_its_own_sentence(host, start):
+    handle = start(BEHAVIOUR="raise")
+    wait_ended(host, handle)
+    assert "the weights are those of another network" in host.last_words(handle)
+    assert "Traceback" not in host.last_words(handle)
+
+
+def test_a_very_long_sentence_is_still_found(host, start):
+    handle = start(BEHAVIOUR="raise at length")
+    wait_ended(host, handle)
+    assert "missing keys: layer.weight, layer.weight" in host.last_words(handle)[:200]
+
+
+def test_a_process_that_ended_without_a_word_has_none(host, start):
+    handle = start(BEHAVIOUR="exit")
+    wait_ended(host, handle)
+    assert "model_failed_to_load" not in host.last_words(handle)
+
+
+def test_another_service_finds_a_living_endpoint_and_ends_it(host, start):
+    handle = start()
+    wait_ready(host, handle)
+    other = ProcessHost({})
+    assert (other.running(handle), other.ready(handle)) == (True, True)
+    other.stop(handle)
+    assert not other.running(handle)
+
+
+def test_a_killed_endpoint_does_not_run(host, start):
+    handle = start()
+    os.kill(handle["pid"], signal.SIGKILL)
+    wait_ended(host, handle)
+    assert not ProcessHost({}).running(handle)
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    # A child that is forked off an endpoint has its handlers, and takes no notice of SIGTERM.
+    monkeypatch.setattr("service.adapters.process_host.STOP_PATIENCE_SECONDS", 0.5)
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_stopping_takes_forked_children_along(host, start, tmp_path):
+    child = tmp_path / "child"
+    handle = start(BEHAVIOUR="fork", CHILD=str(child))
+    wait_until(lambda: child.exists() and child.read_text(), timeout_seconds=START_SECONDS, what="the child")
+    host.stop(handle)
+    assert not lives(int(child.read_text()))
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_children_of_a_killed_endpoint_are_ended_too(host, start, tmp_path):
+    child = tmp_path / "child"
+    handle = start(BEHAVIOUR="fork", CHILD=str(child))
+    wait_until(lambda: child.exists() and child.read_text(), timeout_seconds=START_SECONDS, what="the child")
+    os.kill(handle["pid"], signal.SIGKILL)
+    wait_ended(host, handle)
+    host.stop(handle)
+    assert not lives(int(child.read_text()))
+
+
+def test_stopping_twice_is_stopping_once(host, start):
+    handle = start()
+    host.stop(handle)
+    host.stop(handle)
+    assert not host.running(handle)
+
+
+def test_a_pid_that_is_someone_elses_by_now_is_neither_running_nor_stopped(host, start):
+    handle = start(BEHAVIOUR="hang")
+    stale = {**handle, "started": handle["started"] - 1}
+    assert not host.running(stale)
+    host.stop(stale)
+    assert host.running(handle)
