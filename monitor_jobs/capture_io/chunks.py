@@ -88,16 +88,14 @@ class Gathering:
         """Take whole lines."""
         lines: list[Line] = []
         for raw in decode_lines(text, lines):
-            self._take(lines)
-            self.refuse(refusal_of(raw) if raw.strip(JSON_SPACE) else None)
-        self._take(lines)
+            records_before = len(self._metadata) + len(lines)
+            self._skip(records_before, refusal_of(raw) if raw.strip(JSON_SPACE) else None)
+        self._metadata.extend([line.event_metadata for line in lines])
+        self._rows.add([line.capture_data.endpoint_output for line in lines])
 
-    def refuse(self, refusal: Refusal | None) -> None:
-        """Pass over a line that holds no record, or nothing."""
-        self._skipped.append(len(self._metadata) + len(self._skipped))
-        if refusal:
-            self._refusals.append(refusal)
-            self._refused_at.append(len(self._metadata))
+    def refuse(self, refusal: Refusal) -> None:
+        """Pass over a line that holds no record."""
+        self._skip(len(self._metadata), refusal)
 
     def chunk(self) -> Chunk:
         """All that was gathered."""
@@ -112,7 +110,8 @@ class Gathering:
             refused_at=self._refused_at,
         )
 
-    def _take(self, lines: list[Line]) -> None:
-        self._metadata.extend([line.event_metadata for line in lines])
-        self._rows.add([line.capture_data.endpoint_output for line in lines])
-        lines.clear()
+    def _skip(self, records_before: int, refusal: Refusal | None) -> None:
+        self._skipped.append(records_before + len(self._skipped))
+        if refusal:
+            self._refusals.append(refusal)
+            self._refused_at.append(records_before)

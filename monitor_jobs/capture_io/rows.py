@@ -58,7 +58,8 @@ class ScoreRows:
 
 def _pack_rows(texts: list[str], columns: int, packed: list[bytes]) -> list[int]:
     """Appends the doubles of each `[[...]]` of that many numbers to `packed`; the positions of all other texts."""
-    rows, pack = map(_row_decoder(columns), texts), struct.Struct(f"{columns}d").pack
+    decode, pack = _row_codec(columns)
+    rows = map(decode, texts)
     unpackable: list[int] = []
     before = len(packed)
     while True:
@@ -72,7 +73,7 @@ def _pack_rows(texts: list[str], columns: int, packed: list[bytes]) -> list[int]
 
 
 @lru_cache(maxsize=32)
-def _row_decoder(columns: int) -> Callable[[str], tuple[Row]]:
+def _row_codec(columns: int) -> tuple[Callable[[str], tuple[Row]], Callable[..., bytes]]:
     row = types.GenericAlias(tuple, (float,) * columns)  # tuple[float, float, ...] of a length known only now
     decode: Callable[[str], tuple[Row]] = msgspec.json.Decoder(types.GenericAlias(tuple, (row,))).decode
-    return decode
+    return decode, struct.Struct(f"{columns}d").pack

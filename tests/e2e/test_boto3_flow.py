@@ -1,4 +1,4 @@
-"""The whole loop with unmodified boto3 clients, told only where the service is: deploy, invoke, schedule, read verdicts.
+"""The whole loop with unmodified boto3 clients, told only the address: deploy, invoke, schedule, read verdicts.
 
 The model is the second package: 64x64 colour signs as PNG and JPEG, answered by a transform_fn with a nested list of
 classes.

@@ -204,9 +204,7 @@ class House:
 
     def seal(self, until: datetime, *, producer="p", closed=False) -> None:
         """A producer's watermark."""
-        mark = Watermark(
-            producer=producer, sealed_until=until, flush_interval_seconds=FLUSH_SECONDS, closed=closed
-        )
+        mark = Watermark(producer=producer, sealed_until=until, flush_interval_seconds=FLUSH_SECONDS, closed=closed)
         side = "s3://bucket/captures/_sextant/digits/AllTraffic"
         self.store.put(S3Address.parse(watermark_address(side, producer)), mark.model_dump_json().encode())
 
@@ -264,9 +262,7 @@ def schedule_config(cron: str, action: tuple[str, ...], *, max_runtime=60, **def
                 {"EndpointInput": {"EndpointName": "digits", "LocalPath": "/opt/ml/processing/input/endpoint"}}
             ],
             "MonitoringOutputConfig": {
-                "MonitoringOutputs": [
-                    {"S3Output": {"S3Uri": "s3://bucket/reports", "LocalPath": job_program.OUTPUT}}
-                ]
+                "MonitoringOutputs": [{"S3Output": {"S3Uri": "s3://bucket/reports", "LocalPath": job_program.OUTPUT}}]
             },
             "MonitoringAppSpecification": {"ImageUri": job_program.IMAGE, "ContainerArguments": list(action)},
             "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime},

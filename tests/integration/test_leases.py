@@ -293,9 +293,7 @@ def _requested_job(house, *, action=("sleep",), **changes):
     request = {
         "ProcessingJobName": "asked",
         "ProcessingOutputConfig": {
-            "Outputs": [
-                {"OutputName": "o", "S3Output": {"S3Uri": "s3://bucket/out", "LocalPath": job_program.OUTPUT}}
-            ]
+            "Outputs": [{"OutputName": "o", "S3Output": {"S3Uri": "s3://bucket/out", "LocalPath": job_program.OUTPUT}}]
         },
         "AppSpecification": {"ImageUri": job_program.IMAGE, "ContainerArguments": action},
     }

@@ -123,8 +123,7 @@ def test_a_slot_becomes_one_execution_over_the_hour_before_it(house):
     ended = house.ended(process, row.id)
     assert ended.window_records == 1
     assert set(keys(house)) == {
-        f"reports/digits/skew/2026/11/20/13/{name}.json"
-        for name in ("constraint_violations", "report", "statistics")
+        f"reports/digits/skew/2026/11/20/13/{name}.json" for name in ("constraint_violations", "report", "statistics")
     }
 
 
@@ -385,9 +384,9 @@ def test_a_requested_job_that_was_stopped_before_it_started_never_starts(house):
 def test_a_requested_job_without_input_objects_says_so(house):
     source = {"S3Uri": "s3://bucket/nothing", "LocalPath": "/opt/ml/processing/input"}
     name = _request_job(house, "leave_report", "0", inputs=[{"InputName": "data", "S3Input": source}])
-    assert "No S3 objects found under S3 URL s3://bucket/nothing" in _ended_job(
-        house, house.start(), name
-    ).failure_reason
+    assert (
+        "No S3 objects found under S3 URL s3://bucket/nothing" in _ended_job(house, house.start(), name).failure_reason
+    )
 
 
 def test_an_endpoint_in_service_stays_so(house):

@@ -136,9 +136,7 @@ def test_two_windows_that_meet_hold_every_record_exactly_once(tmp_path_factory, 
 
 
 def source(uri, local_path="/opt/ml/processing/input"):
-    return ProcessingInput.model_validate(
-        {"InputName": "data", "S3Input": {"S3Uri": uri, "LocalPath": local_path}}
-    )
+    return ProcessingInput.model_validate({"InputName": "data", "S3Input": {"S3Uri": uri, "LocalPath": local_path}})
 
 
 def staged(paths):

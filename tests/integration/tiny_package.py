@@ -4,7 +4,7 @@ from pathlib import Path
 
 from monitor_jobs.model_archive import pack
 
-INFERENCE = '''
+INFERENCE = """
 import os
 import sys
 import time
@@ -30,7 +30,7 @@ def model_fn(model_dir):
 
 def transform_fn(model, body, content_type, accept):
     return body, accept
-'''
+"""
 
 
 def write_tiny_package(folder: Path) -> Path:
