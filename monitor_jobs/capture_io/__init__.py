@@ -5,6 +5,7 @@ not: the format itself (contract.capture), the spool (service.endpoint), countin
 """
 
 from monitor_jobs.capture_io.blocks import MAX_LINE_BYTES
+from monitor_jobs.capture_io.contents import Contents, event_id_of, read_contents, time_of_line
 from monitor_jobs.capture_io.predictions import PredictionColumns, read_predictions
 from monitor_jobs.capture_io.read import UnreadableLine, read_records
 from monitor_jobs.capture_io.staging import copy_lines_inside
@@ -13,10 +14,14 @@ from monitor_jobs.capture_io.write import CapturedBody, capture_line
 __all__ = [
     "MAX_LINE_BYTES",
     "CapturedBody",
+    "Contents",
     "PredictionColumns",
     "UnreadableLine",
     "capture_line",
     "copy_lines_inside",
+    "event_id_of",
+    "read_contents",
     "read_predictions",
     "read_records",
+    "time_of_line",
 ]

@@ -19,7 +19,8 @@ class Watermark(BaseModel):
     """How far one producer has come: every record of its with an earlier `inferenceTime` is in the store, or in a gap.
 
     Both `sealed_until` and what is compared with it are whole seconds. It never goes back. A closed producer has ended
-    and stored all it had: nobody need wait for it any more.
+    and stored all it had: nobody need wait for it any more. `last_sequence` is the highest number of a segment whose
+    manifest is in the store, 0 where there is none: without it the loss of the last ones would not show.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +28,7 @@ class Watermark(BaseModel):
     sealed_until: WireTime
     flush_interval_seconds: float = Field(gt=0)
     closed: bool = False
+    last_sequence: int = Field(0, ge=0)
 
 
 class Gap(BaseModel):

@@ -108,15 +108,17 @@ class Ledger:
             self._count_loss(reason, _Loss(ticket.moment, ticket.moment, 1))
 
     def adopt(self, name: SegmentName, records: int, size_bytes: int) -> None:
-        """A segment of so many whole records was found in the spool; one of our own may have lost or kept some."""
+        """A segment of so many whole records was found in the spool; one of our own may have lost or kept some.
+
+        An empty one waits for the store too, which is told of it.
+        """
         with self._settled:
             known = self._released(name) or _Holding(name.opened_at, name.opened_at, own=False)
             if records < known.records:
                 self._count_loss(DropReason.DISK_ERROR, _loss_of(known, known.records - records))
             self._captured[Source.ADOPTED] += max(0, records - known.records)
-            if records:
-                self._holdings[name] = replace(known, records=records, size_bytes=size_bytes)
-                self._held_bytes += size_bytes
+            self._holdings[name] = replace(known, records=records, size_bytes=size_bytes)
+            self._held_bytes += size_bytes
 
     def store(self, name: SegmentName) -> None:
         """A segment is in the object store."""

@@ -127,9 +127,7 @@ class Estate:
 
     def _mend_and_seal(self, entry: Entry) -> None:
         mended = mend(entry.path, self._spool.files)
-        if not mended.records:
-            self._spool.files.unlink(entry.path)
-        elif entry.state is State.OPEN:
+        if entry.state is State.OPEN:
             publish(entry.path, entry.path.with_name(entry.name.file(State.SEALED)), self._spool.files)
         self._spool.ledger.adopt(entry.name, mended.records, mended.size_bytes)
 

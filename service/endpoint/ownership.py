@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitor_jobs.contract.capture import capture_file_path, side_prefix, variant_prefix
+from monitor_jobs.contract.manifest import manifest_address, manifest_folder
 from monitor_jobs.contract.watermark import gap_address, watermark_address
 from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import SegmentName, State, take_flock
@@ -42,6 +43,14 @@ class Destination(BaseModel):
     def watermark_of(self, producer: str) -> S3Address:
         """The address of a producer's watermark."""
         return S3Address.parse(watermark_address(self._side, producer))
+
+    def manifest_of(self, producer: str, sequence: int) -> S3Address:
+        """The address of a segment's manifest."""
+        return S3Address.parse(manifest_address(self._side, producer, sequence))
+
+    def manifests_of(self, producer: str) -> S3Address:
+        """The prefix of a producer's manifests."""
+        return S3Address.parse(manifest_folder(self._side, producer))
 
     @property
     def _side(self) -> str:

@@ -104,13 +104,15 @@ class OpenSegment:
     """A file that is appended to under flock, one system call a record. Every method may raise OSError.
 
     After a failed append the file ends at the last whole record; where even that could not be had it is `torn`. Neither
-    a torn file nor one that failed to reach the disk is written again: seal it, and open another.
+    a torn file nor one that failed to reach the disk is written again: seal it, and open another. A sealed one that had
+    nothing in it is `discarded`: no file has its name any more.
     """
 
     def __init__(self, folder: Path, name: SegmentName, files: Files) -> None:
         self.name = name
         self.size_bytes = 0
         self.torn = False
+        self.discarded = False
         self._path = folder / name.file(State.OPEN)
         self._files = files
         self._unsynced = False
@@ -148,6 +150,7 @@ class OpenSegment:
                 return
             if not self.size_bytes:
                 self._files.unlink(self._path)
+                self.discarded = True
                 return
             try:
                 self._files.fsync(self._fd)

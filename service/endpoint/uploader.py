@@ -1,8 +1,8 @@
 """The thread that carries sealed segments to the object store, for its own producer and for those that died.
 
 What lives here: delivery, backoff, gaps, watermarks. What does not: how files come about (writer) or into our hands
-(adoption). A failing store never costs a record: a file leaves the spool once the store shows an object of its size
-under its address.
+(adoption), what a manifest says (manifests). A failing store never costs a record: a file leaves the spool once the
+store shows an object of its size under its address, and has its manifest.
 """
 
 import logging
@@ -14,9 +14,11 @@ from functools import partial
 from typing import TypeVar
 
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreUnavailable
+from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import Watermark, floor_second
-from monitor_jobs.object_store import ObjectStore
+from monitor_jobs.object_store import ObjectStore, S3Address
 from service.endpoint.adoption import Estate
+from service.endpoint.manifests import last_sequence_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
 from service.endpoint.recovery import Entry, is_readable, write_gap
 from service.endpoint.segment import SegmentName, State, held
@@ -45,6 +47,7 @@ class Uploader:
         self._estate = estate
         self._store = store
         self._generator = generator
+        self._last_sequence = 0
         self._finishing = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture-uploader", daemon=True)
@@ -135,15 +138,29 @@ class Uploader:
             raise
 
     def _move(self, entry: Entry, destination: Destination) -> None:
-        address, size_bytes = destination.address_of(entry.name, entry.state), entry.path.stat().st_size
+        address = destination.address_of(entry.name, entry.state)
+        manifest = manifest_of(entry, address)
+        if manifest is None or manifest.outcome is not Outcome.EMPTY:
+            self._upload(entry, address)
+        if manifest is not None:
+            self._put_manifest(manifest, destination)
+        self._spool.files.unlink(entry.path)
+        self._spool.ledger.store(entry.name)
+
+    def _upload(self, entry: Entry, address: S3Address) -> None:
+        size_bytes = entry.path.stat().st_size
         self._asked("upload", partial(self._store.upload, entry.path, address))
         stored_bytes = self._asked("size", partial(self._store.size, address))
         if stored_bytes != size_bytes:
             raise StoreUnavailable(
                 f"{address} holds {stored_bytes} bytes after an upload of {size_bytes}: see the store"
             )
-        self._spool.files.unlink(entry.path)
-        self._spool.ledger.store(entry.name)
+
+    def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
+        address = destination.manifest_of(manifest.producer, manifest.sequence)
+        self._asked("put", partial(self._store.put, address, manifest.to_json()))
+        if manifest.producer == self._spool.producer:
+            self._last_sequence = max(self._last_sequence, manifest.sequence)
 
     def _account_for_vanished(self, ownership: Ownership) -> None:
         for name in self._estate.vanished_of(ownership):
@@ -152,13 +169,14 @@ class Uploader:
                 self._asked("size", partial(self._store.size, ownership.destination.address_of(name, State.SEALED)))
                 self._spool.ledger.store(name)
             except NotFound:
+                self._put_manifest(lost(name, Outcome.VANISHED), ownership.destination)
                 self._spool.ledger.lose(name, DropReason.VANISHED)
 
     def _publish_watermark(self) -> None:
         self._spool.ticked.clear()
         try:
             until = self._spool.ledger.promise(self._spool.clock() - GRACE)
-            self._put_watermark(self._estate.own, self._watermark(self._spool.producer, until))
+            self._put_watermark(self._estate.own, self._watermark(self._estate.own, until))
         except SextantError:
             self._spool.ticked.set()
             raise
@@ -168,13 +186,17 @@ class Uploader:
         own = ownership is self._estate.own
         if self._estate.entries_of(ownership) or (own and not ledger.is_written_down):
             return
-        watermark = self._watermark(ownership.producer, ledger.promise(now) if own else now)
+        watermark = self._watermark(ownership, ledger.promise(now) if own else now)
         self._put_watermark(ownership, watermark.model_copy(update={"closed": True}))
         self._estate.end(ownership)
 
-    def _watermark(self, producer: str, until: datetime) -> Watermark:
+    def _watermark(self, ownership: Ownership, until: datetime) -> Watermark:
+        own = ownership is self._estate.own
         return Watermark(
-            producer=producer, sealed_until=until, flush_interval_seconds=self._spool.flush_interval_seconds
+            producer=ownership.producer,
+            sealed_until=until,
+            flush_interval_seconds=self._spool.flush_interval_seconds,
+            last_sequence=self._last_sequence if own else last_sequence_of(self._store, ownership),
         )
 
     def _put_watermark(self, ownership: Ownership, watermark: Watermark) -> None:

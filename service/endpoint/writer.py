@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from monitor_jobs.contract.manifest import FIRST_SEQUENCE
 from monitor_jobs.contract.window import floor_hour
 from service.core.deployment import Exchange
 from service.endpoint.accounting import Ticket
@@ -37,7 +38,7 @@ class Writer:
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._segment: OpenSegment | None = None
-        self._sequence = 0
+        self._sequence = FIRST_SEQUENCE
         self._synced_at = spool.clock()
         self._tick = spool.tick_at(self._synced_at)
         self._last_failure: DropReason | None = None
@@ -101,8 +102,8 @@ class Writer:
             self._seal()
         if self._segment is None:
             name = SegmentName.new(self._spool.producer, self._sequence, moment)
-            self._sequence += 1
             self._segment = OpenSegment(self._spool.folder, name, self._spool.files)
+            self._sequence += 1
         return self._segment
 
     def _keep_time(self) -> None:
@@ -139,6 +140,8 @@ class Writer:
             segment.seal()
         except OSError as error:
             log.warning("segment_not_sealed_cleanly", extra={"uuid": str(segment.name.uuid), "error": str(error)})
+        if segment.discarded:
+            self._sequence = segment.name.sequence  # given to the next one: the numbers have no hole
         self._spool.wake.set()
 
     def _tell(self, failure: DropReason | None) -> None:

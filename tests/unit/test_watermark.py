@@ -40,6 +40,7 @@ def test_a_watermark_is_written_in_whole_utc_seconds():
         "sealed_until": "2026-11-20T12:00:00Z",
         "flush_interval_seconds": 60.0,
         "closed": False,
+        "last_sequence": 0,
     }
 
 

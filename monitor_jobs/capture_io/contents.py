@@ -1,0 +1,72 @@
+"""What a capture file holds, as its manifest tells it: records, bytes, digest, first and last inference time.
+
+What lives here: measuring one file in one pass, a line at a time. What does not: whether that is as it should be
+(monitor_jobs.capture_proof).
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.window import parse_timestamp
+
+# Inside a captured body these would have their quotes escaped: only a record's own field reads like this.
+INFERENCE_TIME = b'"inferenceTime":"'
+EVENT_ID = b'"eventId":"'
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """One capture file; times are None where no line tells one."""
+
+    records: int
+    size_bytes: int
+    sha256: str
+    first: datetime | None
+    last: datetime | None
+
+
+def read_contents(path: Path, visit: Callable[[bytes], object] | None = None) -> Contents:
+    """What a file of lines as capture_line writes them holds; each line is shown to `visit`. Raises OSError."""
+    digest, size_bytes, records = hashlib.sha256(), 0, 0
+    times: set[bytes] = set()  # whole seconds: few, however many records
+    with path.open("rb") as lines:
+        for line in lines:
+            digest.update(line)
+            size_bytes += len(line)
+            records += 1
+            times.add(_field_of(line, INFERENCE_TIME))
+            if visit is not None:
+                visit(line)
+    moments = [moment for moment in map(_moment, times) if moment is not None]
+    return Contents(records, size_bytes, digest.hexdigest(), min(moments, default=None), max(moments, default=None))
+
+
+def event_id_of(line: bytes) -> bytes:
+    """A record's eventId; empty where the line has none."""
+    return _field_of(line, EVENT_ID)
+
+
+def time_of_line(line: bytes) -> datetime | None:
+    """A record's inferenceTime; None where the line has none."""
+    return _moment(_field_of(line, INFERENCE_TIME))
+
+
+def _field_of(line: bytes, name: bytes) -> bytes:
+    start = line.rfind(name)
+    if start < 0:
+        return b""
+    start += len(name)
+    return line[start : line.find(b'"', start)]
+
+
+@lru_cache(maxsize=64)
+def _moment(text: bytes) -> datetime | None:
+    try:
+        return parse_timestamp(text.decode("ascii"))
+    except (BadInput, UnicodeDecodeError):
+        return None
