@@ -155,6 +155,16 @@ def capture_file_path(opened_at: datetime, segment: uuid.UUID) -> str:
     return f"{hour_folder(opened_at)}/{opened_at:%M-%S}-{milliseconds:03d}-{segment}{CAPTURE_SUFFIX}"
 
 
+def opened_at_of(key: str) -> datetime | None:
+    """When the first record of a capture file was answered, as its key tells; None where the key is not of ours."""
+    parts = key.rpartition("/")[0].split("/")[-4:]
+    time = "/".join([*parts, key.rpartition("/")[2][:9]])
+    try:
+        return datetime.strptime(time + "+0000", "%Y/%m/%d/%H/%M-%S-%f%z")
+    except ValueError:
+        return None
+
+
 def side_prefix(destination: str, endpoint: str, variant: str) -> str:
     """The address below which Sextant keeps its own files about one variant's captures."""
     return f"{destination.rstrip('/')}/{SIDE_FOLDER}/{endpoint}/{variant}"

@@ -1,4 +1,4 @@
-"""`sextant capture`: what an endpoint has captured."""
+"""`sextant capture`: what an endpoint has captured, and whether all of it is there."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,11 +13,13 @@ from service.cli.output import AsJson, print_json, print_table
 from service.cli.schedule import utc
 
 if TYPE_CHECKING:
+    from monitor_jobs.contract.completeness import CaptureProof
     from monitor_jobs.contract.window import Window
     from monitor_jobs.object_store import S3Address
 
 app = typer.Typer(help="Look at captures.", no_args_is_help=True)
 SHOWN_CHARACTERS = 48
+FINDINGS_EXIT_CODE = 6  # as a window with violations
 
 
 @app.callback()
@@ -49,6 +51,32 @@ def ls(
     print_table(columns, rows, empty=f"No captures of {endpoint} in this window yet: they arrive once sealed")
 
 
+@app.command()
+def verify(
+    endpoint: Annotated[str, typer.Option(help="Endpoint whose captures are verified.")],
+    start: Annotated[datetime, typer.Option("--from", help="Start, UTC.")],
+    end: Annotated[datetime, typer.Option("--to", help="End, UTC; not in it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Prove that every sampled record of a window is in the store, or name what is missing; exit code 6 then.
+
+    Reads every capture file of the window. Example: sextant capture verify --endpoint digits
+    --from 2026-11-20T13:00:00 --to 2026-11-20T14:00:00
+    """
+    from monitor_jobs.contract.window import Window
+
+    destination, below = captures_of(connect(), endpoint)
+    proof = _proof(destination, below, Window(utc(start), utc(end)))
+    if as_json:
+        print_json(proof.model_dump(mode="json") | {"complete": proof.complete})
+    else:
+        rows = [{name.capitalize(): value for name, value in each.model_dump().items()} for each in proof.findings]
+        columns = ["Kind", "Reason", "Records", "Detail", "Producer", "Sequence", "Object_key"]
+        print_table(columns, rows, empty=f"{endpoint}: {proof.summary()}")
+    if not proof.complete:
+        raise typer.Exit(FINDINGS_EXIT_CODE)
+
+
 def captures_of(client: Client, endpoint: str) -> tuple[str, str]:
     """The address that an endpoint's captures go to, and the folder of its one variant below it."""
     name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
@@ -57,6 +85,16 @@ def captures_of(client: Client, endpoint: str) -> tuple[str, str]:
         raise BadInput(f"endpoint {endpoint} captures nothing: create it with a DataCaptureConfig")
     variant = config["ProductionVariants"][0]["VariantName"]
     return config["DataCaptureConfig"]["DestinationS3Uri"].rstrip("/"), f"{endpoint}/{variant}"
+
+
+def _proof(destination: str, below: str, window: "Window") -> "CaptureProof":
+    from monitor_jobs.capture_proof import findings_of, read_evidence, with_contents
+    from monitor_jobs.object_store import S3Address
+
+    endpoint, _, variant = below.partition("/")
+    objects = store()
+    evidence = read_evidence(objects, destination=destination, endpoint=endpoint, variant=variant, window=window)
+    return findings_of(with_contents(evidence, objects, S3Address.parse(destination).bucket))
 
 
 def _records(prefix: str, window: "Window") -> Iterator[dict[str, Any]]:

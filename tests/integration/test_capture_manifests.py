@@ -1,7 +1,6 @@
 """Manifests: one a segment, numbered without a hole, the same whoever writes them and however often."""
 
 import hashlib
-import os
 from datetime import timedelta
 
 import pytest
@@ -228,4 +227,4 @@ def test_a_file_that_never_took_a_record_gives_its_number_back(tmp_path, store):
     offer_all(capture, ["kept"], at=NOON)
     capture.close()
     assert [(each.sequence, each.records) for each in manifests(store)] == [(1, 1)]
-    assert os.listdir(spec_of(tmp_path).spool_folder) == []
+    assert list(spec_of(tmp_path).spool_folder.iterdir()) == []

@@ -1,0 +1,79 @@
+"""What is known to be missing from the captures of a window.
+
+What lives here: the findings, and the file that tells a monitor of them. What does not: how they are found
+(monitor_jobs.capture_proof), and what a report makes of them (monitor_jobs.job).
+"""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor_jobs.contract.capture import WireTime
+
+CHECK_TYPE = "capture_completeness_check"
+
+
+class FindingKind(StrEnum):
+    """In which way captures of a window are not what was sampled."""
+
+    GAP = "gap"  # dropped, counted and written down by the endpoint
+    HOLE = "hole"  # a segment's number is missing: nobody knows how many records it held
+    MISSING_OBJECT = "missing_object"  # a manifest tells of a capture file that is not there
+    CHANGED_OBJECT = "changed_object"  # a capture file is not what its manifest says
+    UNKNOWN_OBJECT = "unknown_object"  # a capture file that no manifest tells of
+    LOST_SEGMENT = "lost_segment"  # a segment was set aside or removed before it was stored
+    NOT_SEALED = "not_sealed"  # a producer has not said that all it has of the window is stored
+    DUPLICATE = "duplicate"  # one event is there more than once
+    UNREADABLE = "unreadable"  # a manifest, gap or watermark is not what it should be
+
+
+class Finding(BaseModel):
+    """One thing that is wrong; `records` is how many are known to be concerned, 0 where nobody can tell."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: FindingKind
+    detail: str
+    reason: str = ""
+    records: int = Field(0, ge=0)
+    producer: str | None = None
+    sequence: int | None = None
+    object_key: str | None = None
+
+
+class CaptureProof(BaseModel):
+    """All findings over one window; none where every sampled record is there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    endpoint: str
+    start: WireTime
+    end: WireTime
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """True where nothing is missing, nor in doubt."""
+        return not self.findings
+
+    @property
+    def missing_records(self) -> int:
+        """How many records are known to be missing; holes and what is not sealed may hide more."""
+        return sum(finding.records for finding in self.findings if finding.kind in _MISSING)
+
+    def summary(self) -> str:
+        """The findings in one sentence: kinds with counts, gaps and lost segments by reason."""
+        if self.complete:
+            return "Capture is complete."
+        counts: dict[str, tuple[int, int]] = {}
+        for finding in self.findings:
+            name = f"{finding.kind.replace('_', ' ')}{f' ({finding.reason})' if finding.reason else ''}"
+            findings, records = counts.get(name, (0, 0))
+            counts[name] = (findings + 1, records + finding.records)
+        parts = [f"{findings} {name}{_of(records)}" for name, (findings, records) in counts.items()]
+        return f"Capture is incomplete: {'; '.join(parts)}."
+
+
+_MISSING = frozenset({FindingKind.GAP, FindingKind.MISSING_OBJECT})
+
+
+def _of(records: int) -> str:
+    return f" of {records} {'record' if records == 1 else 'records'}" if records else ""
