@@ -29,9 +29,11 @@ from monitor_jobs.contract.report import (
 )
 from monitor_jobs.contract.window import Window
 from monitor_jobs.fleet import LocalFleet
+from monitor_jobs.job_completeness import with_completeness
 from monitor_jobs.job_files import (
     capture_files,
     read_baseline,
+    read_capture_proof,
     write_cloudwatch_metrics,
     write_message,
     write_outputs,
@@ -84,7 +86,7 @@ def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, envir
     if job.suggests_baseline:
         _leave_baseline(monitor.suggest_baseline(summary), job, paths, summary)
     else:
-        verdict = monitor.judge(summary, settings)
+        verdict = with_completeness(monitor.judge(summary, settings), read_capture_proof(job))
         _leave_verdict(verdict, _report(verdict, monitor.name, job, summary), job, paths)
 
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, SIDE_FOLDER
+from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths, clip_message
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.model_package import ModelCard
@@ -39,6 +40,11 @@ def read_baseline(settings: JobSettings) -> Baseline:
         statistics=_read(settings.baseline_statistics, Statistics),
         constraints=_read(settings.baseline_constraints, Constraints),
     )
+
+
+def read_capture_proof(settings: JobSettings) -> CaptureProof | None:
+    """What the platform knows to be missing of the captures, None where it says nothing of them. Raises BadInput."""
+    return _read(settings.capture_completeness, CaptureProof)
 
 
 def write_outputs(folder: Path, files: Mapping[str, str]) -> None:

@@ -31,6 +31,7 @@ class JobSettings:
     baseline_statistics: Path | None
     baseline_constraints: Path | None
     model_card: Path | None
+    capture_completeness: Path | None
     endpoint: str
     schedule: str
     publishes_metrics: bool
@@ -47,6 +48,7 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
         baseline_statistics=_optional_path(Variable.BASELINE_STATISTICS, environment, paths),
         baseline_constraints=_optional_path(Variable.BASELINE_CONSTRAINTS, environment, paths),
         model_card=_optional_path(Variable.MODEL_CARD, environment, paths),
+        capture_completeness=_optional_path(Variable.CAPTURE_COMPLETENESS, environment, paths),
         endpoint=environment.get(Variable.ENDPOINT_NAME, ""),
         schedule=environment.get(Variable.SCHEDULE_NAME, ""),
         publishes_metrics=environment.get(Variable.PUBLISH_CLOUDWATCH_METRICS) == "Enabled",

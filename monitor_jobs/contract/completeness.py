@@ -54,6 +54,11 @@ class CaptureProof(BaseModel):
         """True where nothing is missing, nor in doubt."""
         return not self.findings
 
+    def losses(self) -> "CaptureProof":
+        """Only what makes a verdict on the window doubtful; captures that others put there as well do not."""
+        doubtful = tuple(finding for finding in self.findings if finding.kind in _LOSSES)
+        return self.model_copy(update={"findings": doubtful})
+
     @property
     def missing_records(self) -> int:
         """How many records are known to be missing; holes and what is not sealed may hide more."""
@@ -72,6 +77,7 @@ class CaptureProof(BaseModel):
         return f"Capture is incomplete: {'; '.join(parts)}."
 
 
+_LOSSES = frozenset(FindingKind) - {FindingKind.UNKNOWN_OBJECT, FindingKind.DUPLICATE, FindingKind.UNREADABLE}
 _MISSING = frozenset({FindingKind.GAP, FindingKind.MISSING_OBJECT})
 
 

@@ -21,6 +21,7 @@ DEFAULT_MAX_RUNTIME = timedelta(hours=1)
 CONSTRAINTS_PATH = "/opt/ml/processing/baseline/constraints/constraints.json"
 STATISTICS_PATH = "/opt/ml/processing/baseline/stats/statistics.json"
 MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
+COMPLETENESS_PATH = "/opt/ml/processing/completeness/capture_completeness.json"
 
 
 class _Shape(BaseModel):
@@ -227,6 +228,7 @@ def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, 
         Variable.SCHEDULE_NAME: execution.schedule_name,
         Variable.CAPTURE_PREFIX: capture_uri,
         Variable.MODEL_CARD: MODEL_CARD_PATH,
+        Variable.CAPTURE_COMPLETENESS: COMPLETENESS_PATH,
     }
     return {name.value: value for name, value in variables.items()} | _baseline_variables(definition)
 

@@ -1,11 +1,17 @@
-"""Whether every capture of a window has reached the store: what the endpoint processes say of themselves."""
+"""Whether every capture of a window has reached the store: what the endpoint processes say of themselves.
+
+What lives here: waiting for them, and what is known to be missing once that is over. What does not: how that is found
+(monitor_jobs.capture_proof), what a monitor makes of it (monitor_jobs.job).
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from monitor_jobs.capture_proof import findings_of, read_evidence
 from monitor_jobs.contract.capture import side_prefix
+from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.watermark import Watermark, watermark_folder
 from monitor_jobs.contract.window import Window
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
@@ -34,6 +40,20 @@ def completeness(store: ObjectStore, spec: EndpointSpec, window: Window, now: da
     if behind and now < deadline:
         return Completeness(may_start=False)
     return Completeness(may_start=True, given_up=behind)
+
+
+def known_losses(store: ObjectStore, spec: EndpointSpec, window: Window) -> CaptureProof:
+    """What makes a verdict on the window doubtful, from listings and manifests: no capture file is read."""
+    if spec.data_capture is None:
+        return CaptureProof(endpoint=spec.endpoint, start=window.start, end=window.end)
+    evidence = read_evidence(
+        store,
+        destination=spec.data_capture.destination_s3_uri,
+        endpoint=spec.endpoint,
+        variant=spec.variant,
+        window=window,
+    )
+    return findings_of(evidence).losses()
 
 
 def _covers(mark: Watermark, window: Window) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
 from monitor_jobs.object_store import ObjectStore
@@ -17,10 +18,11 @@ from service.core.processing import ProcessingJobRequest
 from service.core.records import ProcessingJobRecord
 from service.core.states import ExecutionStatus, ProcessingJobStatus, advance, execution_status
 from service.logs import EventLog
+from service.scheduler.completeness import known_losses
 from service.scheduler.jobs import JobInterrupted, Jobs
 from service.scheduler.leases import HeldExecution, renewing
 from service.scheduler.publishing import count_violations
-from service.scheduler.staging import stage_captures, stage_input, stage_model_card
+from service.scheduler.staging import stage_captures, stage_completeness, stage_input, stage_model_card
 
 NO_VERDICT = "No verdict: 0 records"
 CAPTURE_INPUT = "endpoint_input_1"
@@ -48,7 +50,7 @@ class Executions:
         name = execution_job_name(held.record)
         with renewing(held.save):
             try:
-                self._judge(held, definition, spec, name=name, waited=_waited(given_up))
+                self._judge(held, definition, spec, name=name, given_up=given_up)
             except JobInterrupted:
                 held.save(status=ExecutionStatus.PENDING, attempt=held.record.attempt - 1, lease_owner=None)
             except Conflict as error:
@@ -80,21 +82,29 @@ class Executions:
             self._fail(held, f"{reason} ({MAX_ATTEMPTS} attempts)")
 
     def _judge(
-        self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, *, name: str, waited: str
+        self,
+        held: HeldExecution,
+        definition: MonitoringJobDefinition,
+        spec: EndpointSpec,
+        *,
+        name: str,
+        given_up: tuple[str, ...],
     ) -> None:
         paths = self._jobs.paths(name)
         local = paths.below_root(definition.endpoint_input.local_path)
         records = stage_captures(self._store, spec, window_of(held.record), local)
+        proof = known_losses(self._store, spec, window_of(held.record))
+        remarks = _remarks(proof, given_up)
         if records == 0:
-            message = NO_VERDICT + waited
-            held.save(status=ExecutionStatus.COMPLETED, exit_message=message, window_records=0, violations=0)
+            self._conclude_unseen(held, proof, remarks)
             return
         # First the name, then the row: a job whose name no execution knows would be nobody's to end.
         held.save(processing_job_name=name, window_records=records)
         job = self._add_job(held, definition, spec, name)
         self._stage_rest(job, spec, paths)
+        stage_completeness(proof, paths)
         ended = self._jobs.run(job, may_go_on=held.is_held)
-        self._conclude(held, ended, waited)
+        self._conclude(held, ended, remarks)
 
     def _add_job(
         self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, name: str
@@ -113,14 +123,24 @@ class Executions:
             if source.input_name != CAPTURE_INPUT:
                 stage_input(self._store, source, paths)
 
-    def _conclude(self, held: HeldExecution, job: ProcessingJobRecord, waited: str) -> None:
+    def _conclude_unseen(self, held: HeldExecution, proof: CaptureProof, remarks: str) -> None:
+        # No monitor ran that could say so: nothing to see is no violation, something that was lost is.
+        status = ExecutionStatus.COMPLETED if proof.complete else ExecutionStatus.COMPLETED_WITH_VIOLATIONS
+        held.save(
+            status=_reached(held.record.status, status),
+            exit_message=_told(NO_VERDICT, remarks),
+            window_records=0,
+            violations=int(not proof.complete),
+        )
+
+    def _conclude(self, held: HeldExecution, job: ProcessingJobRecord, remarks: str) -> None:
         output = ProcessingJobRequest.model_validate(job.request).outputs[0]
         violations = count_violations(output, self._jobs.paths(job.name))
         status = execution_status(job.status, job.exit_message, violations)
         held.save(
             status=_reached(held.record.status, status),
             violations=violations,
-            exit_message=(job.exit_message or "") + waited or None,
+            exit_message=_told(job.exit_message or "", remarks) or None,
             failure_reason=job.failure_reason,
         )
 
@@ -130,8 +150,14 @@ class Executions:
         held.save(status=ExecutionStatus.FAILED, failure_reason=reason[:1024])
 
 
-def _waited(given_up: tuple[str, ...]) -> str:
-    return f". Gave up waiting for captures of {', '.join(given_up)}." if given_up else ""
+def _remarks(proof: CaptureProof, given_up: tuple[str, ...]) -> str:
+    """What the platform knows of the captures' completeness, in sentences; "" where all is there."""
+    missing = "" if proof.complete else f" {proof.summary()}"
+    return missing + (f" Gave up waiting for captures of {', '.join(given_up)}." if given_up else "")
+
+
+def _told(message: str, remarks: str) -> str:
+    return f"{message.removesuffix('.')}.{remarks}" if remarks else message
 
 
 def _reached(current: ExecutionStatus, to: ExecutionStatus) -> ExecutionStatus:

@@ -13,13 +13,14 @@ from pathlib import Path, PurePosixPath
 
 from monitor_jobs.capture_io import copy_lines_inside
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, variant_prefix
+from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window, hours_of
 from monitor_jobs.model_archive import read_model_card_from_archive
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address, StoredObject
 from service.core.deployment import EndpointSpec
-from service.core.monitoring import MODEL_CARD_PATH
+from service.core.monitoring import COMPLETENESS_PATH, MODEL_CARD_PATH
 from service.core.processing import ProcessingInput
 
 COUNT_CHUNK_BYTES = 1 << 20
@@ -62,6 +63,13 @@ def stage_model_card(store: ObjectStore, model_data_url: str, *, cache: Path, pa
     target = paths.below_root(MODEL_CARD_PATH)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(card, target)
+
+
+def stage_completeness(proof: CaptureProof, paths: ContainerPaths) -> None:
+    """Put what is known to be missing of the captures where the container looks for it."""
+    target = paths.below_root(COMPLETENESS_PATH)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(proof.model_dump_json(), encoding="utf-8")
 
 
 def _stage_hour(store: ObjectStore, prefix: str, window: Window, hour: datetime, folder: Path) -> int:

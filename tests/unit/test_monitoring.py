@@ -87,6 +87,7 @@ def test_a_schedule_becomes_this_processing_job():
             "baseline_constraints": "/opt/ml/processing/baseline/constraints/constraints.json",
             "baseline_statistics": "/opt/ml/processing/baseline/stats/statistics.json",
             "SEXTANT_MODEL_CARD": "/opt/ml/processing/model/model_card.json",
+            "SEXTANT_CAPTURE_COMPLETENESS": "/opt/ml/processing/completeness/capture_completeness.json",
         },
         "RoleArn": requests.ROLE,
     }
