@@ -56,6 +56,7 @@ class Metric(StrEnum):
     BACKLOG_AGE = "sextant_capture_oldest_backlog_age_seconds"
     SPOOL_CAPACITY = "sextant_capture_spool_capacity_bytes"
     STORE_REQUESTS = "sextant_store_requests_total"
+    STORE_REFUSED = "sextant_capture_store_refused_state"
     ENDPOINT_IN_SERVICE = "sextant_endpoint_in_service_state"
     EXECUTION_STATE = "sextant_last_execution_state"
     EXECUTIONS = "sextant_executions_total"
@@ -114,6 +115,12 @@ METRICS: Final = (
         Kind.COUNTER,
         "Requests to the object store, by operation and outcome.",
         (*SERVING, "operation", "outcome"),
+    ),
+    MetricSpec(
+        Metric.STORE_REFUSED,
+        Kind.GAUGE,
+        "1 where the object store denies access or knows no such bucket, else 0.",
+        SERVING,
     ),
     MetricSpec(Metric.ENDPOINT_IN_SERVICE, Kind.GAUGE, "1 where the endpoint is InService, else 0.", ("endpoint",)),
     MetricSpec(

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.errors import BadInput
+from service.core.deployment import Durability, WhenSpoolIsFull
 
 PREFIX = "SEXTANT_"
 
@@ -30,6 +31,12 @@ class Settings(BaseModel):
     account: str = Field("000000000000", pattern=r"^[0-9]{12}$", description="account in ARNs")
     flush_interval_seconds: float = Field(60, ge=1, le=3600, description="longest time a capture waits to be sealed")
     spool_budget_bytes: int = Field(10 * 2**30, ge=2**20, description="bytes an endpoint may spool before it drops")
+    when_spool_is_full: WhenSpoolIsFull = Field(
+        WhenSpoolIsFull.DROP, description="drop: answer and count the lost capture; refuse: answer 503 instead"
+    )
+    durability: Durability = Field(
+        Durability.PROCESS, description="process: captures outlive kill -9; power: answers wait for the disk"
+    )
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
     parallel_jobs: int = Field(2, ge=1, le=64, description="processing jobs that run at the same time")
     torch_threads: int = Field(0, ge=0, le=1024, description="torch threads of an endpoint; 0 leaves it to torch")

@@ -127,6 +127,8 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
             flush_interval_seconds=settings.flush_interval_seconds,
             spool_budget_bytes=settings.spool_budget_bytes,
             torch_threads=settings.torch_threads,
+            when_spool_is_full=settings.when_spool_is_full,
+            durability=settings.durability,
         ),
         executor=stopping,
         clock=_now,

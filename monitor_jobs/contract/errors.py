@@ -6,6 +6,7 @@ SextantError
 ├── Conflict               the thing exists already, or is in a state that forbids this
 ├── ModelUnsuitable        a model package cannot be loaded or served
 └── StoreUnavailable       the object store did not do what was asked
+    └── StoreRefused       it answered that it will not: access denied, no such bucket
 """
 
 
@@ -31,3 +32,7 @@ class ModelUnsuitable(SextantError):
 
 class StoreUnavailable(SextantError):
     """The object store did not do what was asked; trying again later may help."""
+
+
+class StoreRefused(StoreUnavailable):
+    """The object store answered that it will not: access denied, no such bucket. Somebody must mend its settings."""

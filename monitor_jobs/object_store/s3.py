@@ -13,7 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from monitor_jobs.contract.errors import BadInput, StoreUnavailable
+from monitor_jobs.contract.errors import BadInput, StoreRefused, StoreUnavailable
 from monitor_jobs.object_store.port import ObjectMissing, S3Address, StoredObject
 from monitor_jobs.object_store.whole_file import whole_file
 
@@ -43,6 +43,7 @@ ADVICE_BY_STATUS: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "check that the endpoint is an S3 server",
     HTTPStatus.TOO_MANY_REQUESTS: "try again later",
 }
+REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 class S3Store:
@@ -145,12 +146,13 @@ class S3Store:
         try:
             yield
         except ClientError as error:
-            raise self._unavailable(operation, address, _refusal(error)) from error
+            kind = StoreRefused if _status(error) in REFUSALS else StoreUnavailable
+            raise kind(self._sentence(operation, address, _refusal(error))) from error
         except BotoCoreError as error:
-            raise self._unavailable(operation, address, _breakdown(error)) from error
+            raise StoreUnavailable(self._sentence(operation, address, _breakdown(error))) from error
 
-    def _unavailable(self, operation: str, address: S3Address, cause: str) -> StoreUnavailable:
-        return StoreUnavailable(f"cannot {operation} {address} at {self._client.meta.endpoint_url}: {cause}")
+    def _sentence(self, operation: str, address: S3Address, cause: str) -> str:
+        return f"cannot {operation} {address} at {self._client.meta.endpoint_url}: {cause}"
 
 
 def connect(
@@ -206,9 +208,14 @@ def _of_object(address: S3Address) -> S3Address:
 def _refusal(error: "ClientError") -> str:
     code = error.response["Error"].get("Code", "")
     message = error.response["Error"].get("Message") or "no reason given"
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    status = _status(error)
     advice = ADVICE_BY_CODE.get(code) or ADVICE_BY_STATUS.get(status, "see the server's log, and try again later")
     return f"it answered {status} {code} ({message}); {advice}"
+
+
+def _status(error: "ClientError") -> int:
+    status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return status
 
 
 def _breakdown(error: "BotoCoreError") -> str:

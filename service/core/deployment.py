@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from monitor_jobs.contract.capture import DataCaptureConfig
 
 MAX_BODY_BYTES = 6_291_456  # InvokeEndpoint's limit, both ways
+
+
+class WhenSpoolIsFull(StrEnum):
+    """What an endpoint does with requests whose captures would find no room."""
+
+    DROP = "drop"  # answers; the capture is dropped, counted, and a gap is written
+    REFUSE = "refuse"  # 503 with Retry-After, before the model runs
+
+
+class Durability(StrEnum):
+    """What a capture outlives whose request was answered."""
+
+    PROCESS = "process"  # kill -9 a few milliseconds later; a power failure 100 ms later
+    POWER = "power"  # a power failure: the answer waits for the disk
 
 
 class EndpointSpec(BaseModel):
@@ -24,13 +39,15 @@ class EndpointSpec(BaseModel):
     spool_folder: Path
     spool_budget_bytes: int = Field(gt=0)
     flush_interval_seconds: float = Field(gt=0)
+    when_spool_is_full: WhenSpoolIsFull = WhenSpoolIsFull.DROP
+    durability: Durability = Durability.PROCESS
     max_body_bytes: int = MAX_BODY_BYTES
     model_timeout_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that was answered 2xx, as capture takes it."""
+    """One request and its 2xx answer, as capture takes them; `answered_at` is when the model had answered."""
 
     request_body: bytes
     request_content_type: str

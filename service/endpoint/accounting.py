@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
 from service.endpoint.segment import SegmentName
-from service.endpoint.snapshot import DropReason, Snapshot, Source
+from service.endpoint.snapshot import OK, REFUSED, DropReason, Snapshot, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,14 @@ class Ledger:
         self._holdings: dict[SegmentName, _Holding] = {}
         self._held_bytes = 0  # of all holdings
         self._others_bytes = 0
+        self._largest_bytes = 0
         self._captured: Counter[Source] = Counter()
         self._stored = 0
         self._dropped: Counter[DropReason] = Counter()
         self._quarantined = 0
         self._losses: dict[DropReason, _Loss] = {}
         self._requests: Counter[tuple[str, ...]] = Counter()
+        self._store_refuses = False
 
     def admit(self, moment: datetime, size_bytes: int) -> Ticket | None:
         """Count one record, and take it into the queue, or drop it and return None.
@@ -78,6 +80,7 @@ class Ledger:
         with self._settled:
             ticket = Ticket(max(moment, self._promised), size_bytes)
             self._captured[Source.REQUEST] += 1
+            self._largest_bytes = max(self._largest_bytes, size_bytes)
             reason = self._refusal(size_bytes)
             if reason is not None:
                 self._count_loss(reason, _Loss(ticket.moment, ticket.moment, 1))
@@ -85,6 +88,17 @@ class Ledger:
             self._queued_moments[ticket.moment] += 1
             self._queued_bytes += size_bytes
             return ticket
+
+    @property
+    def has_room(self) -> bool:
+        """True while enough is free for what is being answered already.
+
+        That is half of the queue, and a tenth of the budget or twice the largest record. An empty spool has room.
+        """
+        with self._settled:
+            kept_free = min(self._budget_bytes / 2, max(self._budget_bytes / 10, 2 * self._largest_bytes))
+            free = self._budget_bytes - self._spent_bytes()
+            return free >= kept_free and self._queued_bytes <= self._queue_limit_bytes / 2
 
     def fits(self, ticket: Ticket, line_bytes: int) -> bool:
         """True where the budget holds the record's line in place of the queued record."""
@@ -130,7 +144,7 @@ class Ledger:
         """A segment can never reach the object store."""
         with self._settled:
             holding = self._released(name)
-            if holding:
+            if holding and holding.records:
                 self._count_loss(reason, _loss_of(holding, holding.records))
 
     def quarantine(self, name: SegmentName, records: int) -> None:
@@ -150,6 +164,8 @@ class Ledger:
         """One request to the object store has ended."""
         with self._settled:
             self._requests[operation, outcome] += 1
+            if outcome in (REFUSED, OK):
+                self._store_refuses = outcome == REFUSED
 
     def promise(self, limit: datetime) -> datetime:
         """The whole second before which each record of our own is stored, or in a gap that was taken; never goes back.
@@ -220,6 +236,7 @@ class Ledger:
                 backlog_bytes=self._queued_bytes + self._held_bytes,
                 oldest_backlog=min(moments, default=None),
                 store_requests=dict(self._requests),
+                store_refuses=self._store_refuses,
             )
 
     def _refusal(self, size_bytes: int) -> DropReason | None:

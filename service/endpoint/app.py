@@ -30,7 +30,7 @@ from service.endpoint.invocation import (
     send_error,
 )
 from service.endpoint.model_functions import ModelRequest
-from service.endpoint.ports import CaptureSink
+from service.endpoint.ports import CaptureRefused, CaptureSink
 from service.endpoint.predictions import read_predictions
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelBusy, ModelWorker
@@ -46,6 +46,7 @@ STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
     (NotAcceptable, HTTPStatus.NOT_ACCEPTABLE),
     (BadInput, HTTPStatus.BAD_REQUEST),
     (ModelBusy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (CaptureRefused, HTTPStatus.SERVICE_UNAVAILABLE),
     (ModelUnsuitable, HTTPStatus.FAILED_DEPENDENCY),
 )
 
@@ -60,8 +61,9 @@ def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics
     """The ASGI application of one endpoint process, open to this machine only.
 
     POST /invoke and /invocations answer with the model's answer, 4xx with a sentence for what the caller can mend
-    (413 over size), 424 for the model's own failure, 503 with Retry-After while the model cannot take more. GET /ping
-    is 200 while the model is ready, else 503. Checked in tests/integration/test_endpoint.py.
+    (413 over size), 424 for the model's own failure, 503 with Retry-After while the model cannot take more, or its
+    capture where that is asked to refuse. GET /ping is 200 while the model is ready, else 503. Checked in
+    tests/integration/test_endpoint.py.
     """
     pages = _pages(served, metrics)
     invocations = Invocations(served, capture, metrics, spec)
@@ -106,30 +108,32 @@ class Invocations:
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
+        self._capture.require_room()
         with self._worker.place() as served:
             body = await _in_time(read_body(scope, receive, limit=self._limit))
             request = ModelRequest(body, headers.content_type, headers.accept)
             answer = await self._worker.answer(served, request, hung_up=client_gone(receive))
         if len(answer.body) > self._limit:
             raise ModelUnsuitable(f"the model's answer has {len(answer.body)} bytes: an answer may have {self._limit}")
+        exchange = _exchange(headers, body, answer)
+        await self._capture.before_answer(exchange)
         await send_answer(send, answer.body, answer.content_type)
-        self._note(headers, body, answer)
-        self._metrics.predicted(read_predictions(answer, served.card))
-
-    def _note(self, headers: InvocationHeaders, body: bytes, answer: Answer) -> None:
-        """Capture and count an answer that has been sent."""
-        exchange = Exchange(
-            request_body=body,
-            request_content_type=headers.content_type,
-            response_body=answer.body,
-            response_content_type=answer.content_type,
-            answered_at=datetime.now(UTC),
-            inference_id=headers.inference_id,
-            custom_attributes=headers.custom_attributes,
-        )
         self._capture.offer(exchange)
         if answer.has_nan:
             self._metrics.held_nan()
+        self._metrics.predicted(read_predictions(answer, served.card))
+
+
+def _exchange(headers: InvocationHeaders, body: bytes, answer: Answer) -> Exchange:
+    return Exchange(
+        request_body=body,
+        request_content_type=headers.content_type,
+        response_body=answer.body,
+        response_content_type=answer.content_type,
+        answered_at=datetime.now(UTC),
+        inference_id=headers.inference_id,
+        custom_attributes=headers.custom_attributes,
+    )
 
 
 def _pages(worker: ModelWorker, metrics: ServingMetrics) -> ASGIApp:
@@ -158,7 +162,7 @@ async def _refuse(send: Send, error: SextantError) -> int:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     if isinstance(error, ModelUnsuitable):
         log.error("model_failed", cause=error.__cause__ or error, error=str(error))
-    elif isinstance(error, ModelBusy):
+    elif isinstance(error, ModelBusy | CaptureRefused):
         log.warning("invocation_refused", error=str(error))
     await send_error(send, status, str(error), type=type(error.__cause__ or error).__name__)
     return status

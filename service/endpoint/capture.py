@@ -4,11 +4,14 @@ What lives here: the door for the event loop. Behind it: `writer` (queue to segm
 `adoption` (what the dead left), `accounting` (where every record is). What does not: answering requests.
 
 A record is safe from the death of the process once its line is written, moments after `offer` returns;
-`wait_until_written` tells when. It is safe from a power failure 100 ms later, or when its segment is sealed.
+`wait_until_written` tells when. It is safe from a power failure 100 ms later, or when its segment is sealed. Where
+durability is `power`, an answer waits until its record is: `PowerSafeCapture`.
 """
 
+import asyncio
 import os
 import random
+from contextlib import suppress
 from datetime import UTC
 from functools import partial
 from pathlib import Path
@@ -16,20 +19,22 @@ from pathlib import Path
 from monitor_jobs.contract.capture import DataCaptureConfig
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.object_store import ObjectStore
-from service.core.deployment import EndpointSpec, Exchange
+from service.core.deployment import Durability, EndpointSpec, Exchange, WhenSpoolIsFull
 from service.core.sampling import is_sampled
 from service.endpoint.accounting import Ledger
 from service.endpoint.adoption import Estate
 from service.endpoint.capture_lines import line_of
 from service.endpoint.ownership import Destination, Ownership, become_producer
+from service.endpoint.ports import CaptureRefused
 from service.endpoint.segment import Files
-from service.endpoint.snapshot import Snapshot
+from service.endpoint.snapshot import Fate, Snapshot
 from service.endpoint.spool import Clock, Spool
 from service.endpoint.uploader import Uploader
-from service.endpoint.writer import Writer
+from service.endpoint.writer import Told, Writer
 
 QUEUE_BYTES = 64 * 2**20  # what a slow disk may cost in memory
 EXCHANGE_OVERHEAD_BYTES = 1024  # metadata and framing of one record
+DISK_SECONDS = 30.0  # an answer waits no longer for a disk that hangs
 CLOSE_SECONDS = 20.0  # an endpoint has 30 s between SIGTERM and SIGKILL
 
 
@@ -37,9 +42,16 @@ class Capture:
     """The port CaptureSink: `offer` from one event loop, `close` once after the last offer."""
 
     def __init__(
-        self, config: DataCaptureConfig, spool: Spool, uploader: Uploader, *, generator: random.Random
+        self,
+        config: DataCaptureConfig,
+        spool: Spool,
+        uploader: Uploader,
+        *,
+        generator: random.Random,
+        when_full: WhenSpoolIsFull,
     ) -> None:
         self._config = config
+        self._when_full = when_full
         self._spool = spool
         self._writer = Writer(spool, partial(line_of, config=config))
         self._uploader = uploader
@@ -47,14 +59,32 @@ class Capture:
         self._writer.start()
         self._uploader.start()
 
+    def require_room(self) -> None:
+        """Return; raise CaptureRefused where full spools are to refuse, and there is no room or the disk fails."""
+        if self._when_full is WhenSpoolIsFull.DROP or not self._config.enable_capture:
+            return
+        if not self._spool.ledger.has_room or self._writer.disk_fails:
+            raise CaptureRefused("captures find no room on the disk: wait, or see why the store does not take them")
+
+    async def before_answer(self, exchange: Exchange) -> None:
+        """Return at once: the answer does not wait."""
+
     def offer(self, exchange: Exchange) -> None:
         """Take a sampled exchange into the queue, or count it as dropped; returns at once and does no I/O."""
+        self._take(exchange, None)
+
+    def _take(self, exchange: Exchange, told: Told | None) -> None:
+        """Where `told` is given, it hears how that ended; of an exchange that is not sampled, that all is well."""
         if not self._config.enable_capture or not self._is_sampled():
+            if told is not None:
+                told(Fate.SAFE)
             return
         size_bytes = len(exchange.request_body) + len(exchange.response_body) + EXCHANGE_OVERHEAD_BYTES
         ticket = self._spool.ledger.admit(exchange.answered_at.astimezone(UTC), size_bytes)
         if ticket is not None:
-            self._writer.put(ticket, exchange)
+            self._writer.put(ticket, exchange, told)
+        elif told is not None:
+            told(Fate.AT_RISK)
 
     def wait_until_written(self, timeout_seconds: float) -> bool:
         """True once every exchange offered before is a line in the spool, or dropped: kill -9 cannot lose it."""
@@ -74,6 +104,41 @@ class Capture:
         return is_sampled(self._config.initial_sampling_percentage, self._generator.random())
 
 
+class PowerSafeCapture(Capture):
+    """Capture whose answers wait until their records are on the disk."""
+
+    async def before_answer(self, exchange: Exchange) -> None:
+        """Return once the record outlives a power failure.
+
+        Where it does not, it is answered nevertheless, unless captures are to refuse: CaptureRefused then.
+        """
+        loop = asyncio.get_running_loop()
+        fate: asyncio.Future[Fate] = loop.create_future()
+        self._take(exchange, partial(_tell, loop, fate))
+        if await _in_time(fate) is Fate.AT_RISK and self._when_full is WhenSpoolIsFull.REFUSE:
+            raise CaptureRefused("the capture of this request is not on the disk: send it again")
+
+    def offer(self, exchange: Exchange) -> None:
+        """Nothing: it was taken before its answer."""
+
+
+async def _in_time(fate: "asyncio.Future[Fate]") -> Fate:
+    try:
+        async with asyncio.timeout(DISK_SECONDS):
+            return await fate
+    except TimeoutError:
+        return Fate.AT_RISK
+
+
+def _tell(loop: asyncio.AbstractEventLoop, fate: "asyncio.Future[Fate]", outcome: Fate) -> None:
+    def settle() -> None:
+        if not fate.done():  # somebody may wait for it no more
+            fate.set_result(outcome)
+
+    with suppress(RuntimeError):  # the loop has ended, and its requests with it
+        loop.call_soon_threadsafe(settle)
+
+
 def start_capture(
     spec: EndpointSpec, store: ObjectStore, *, clock: Clock, generator: random.Random, files: Files = os
 ) -> Capture:
@@ -89,7 +154,9 @@ def start_capture(
     own = _become_producer_in(spec.spool_folder, destination)
     ledger = Ledger(budget_bytes=spec.spool_budget_bytes, queue_bytes=QUEUE_BYTES)
     spool = Spool(spec.spool_folder, own.producer, spec.flush_interval_seconds, ledger, clock, files)
-    return Capture(config, spool, Uploader(spool, Estate(spool, own), store, generator), generator=generator)
+    uploader = Uploader(spool, Estate(spool, own), store, generator)
+    kind = PowerSafeCapture if spec.durability is Durability.POWER else Capture
+    return kind(config, spool, uploader, generator=generator, when_full=spec.when_spool_is_full)
 
 
 def _become_producer_in(folder: Path, destination: Destination) -> Ownership:

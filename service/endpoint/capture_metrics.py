@@ -36,6 +36,7 @@ class CaptureCollector(Collector):
         yield self._counter(Metric.DROPPED, {(reason,): count for reason, count in now.dropped.items()})
         yield self._counter(Metric.QUARANTINED, {(): now.quarantined})
         yield self._counter(Metric.STORE_REQUESTS, now.store_requests)
+        yield self._gauge(Metric.STORE_REFUSED, float(now.store_refuses))
         yield self._gauge(Metric.BACKLOG_RECORDS, now.backlog_records)
         yield self._gauge(Metric.BACKLOG_BYTES, now.backlog_bytes)
         yield self._gauge(Metric.BACKLOG_AGE, self._age_seconds(now.oldest_backlog))

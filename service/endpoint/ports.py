@@ -2,14 +2,27 @@
 
 from typing import Protocol
 
+from monitor_jobs.contract.errors import SextantError
 from service.core.deployment import Exchange
+
+
+class CaptureRefused(SextantError):
+    """The capture of a request could not be kept, and the endpoint is to answer only what is captured."""
 
 
 class CaptureSink(Protocol):
     """Takes answered exchanges. Whether one is captured is decided behind this door."""
 
+    def require_room(self) -> None:
+        """Return where one more request may be answered; called before the model runs. Raises CaptureRefused."""
+        ...
+
+    async def before_answer(self, exchange: Exchange) -> None:
+        """Return once the answer may be sent. Raises CaptureRefused where it may not."""
+        ...
+
     def offer(self, exchange: Exchange) -> None:
-        """Take one exchange whose answer has been sent; returns at once and never raises."""
+        """Take the same exchange once its answer has been sent; returns at once and never raises."""
         ...
 
     def close(self, timeout_seconds: float) -> None:
@@ -19,6 +32,12 @@ class CaptureSink(Protocol):
 
 class NoCapture:
     """Captures nothing: the adapter of an endpoint without DataCaptureConfig."""
+
+    def require_room(self) -> None:
+        """Return at once: nothing needs room."""
+
+    async def before_answer(self, exchange: Exchange) -> None:
+        """Return at once: nothing is kept."""
 
     def offer(self, exchange: Exchange) -> None:
         """Forget the exchange."""

@@ -116,6 +116,7 @@ class OpenSegment:
         self._path = folder / name.file(State.OPEN)
         self._files = files
         self._unsynced = False
+        self._named = False  # on the disk; without its name a file's content is not to be found there
         self._fd = files.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,6 +139,9 @@ class OpenSegment:
         if self._unsynced:
             self._files.fdatasync(self._fd)
             self._unsynced = False
+        if not self._named:
+            sync_folder(self._path.parent, self._files)
+            self._named = True
 
     def seal(self) -> None:
         """Put the file on the disk under its sealed name and close it; an empty one is removed, a torn one closed.
@@ -176,11 +180,16 @@ def write_whole(descriptor: int, content: bytes, files: Files) -> None:
 def publish(path: Path, final: Path, files: Files) -> None:
     """Rename within one folder, and put the new name on the disk. Raises OSError."""
     files.rename(path, final)
-    folder = os.open(final.parent, os.O_RDONLY | os.O_DIRECTORY)
+    sync_folder(final.parent, files)
+
+
+def sync_folder(folder: Path, files: Files) -> None:
+    """Put the names of a folder on the disk. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        files.fsync(folder)
+        files.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 @contextmanager

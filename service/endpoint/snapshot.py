@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+OK, FAILED, REFUSED = "ok", "failed", "refused"  # outcomes of a request to the store
+
 
 class Source(StrEnum):
     """Where a captured record came from."""
@@ -25,6 +27,13 @@ class DropReason(StrEnum):
     CLOSED = "closed"  # it came after the end
 
 
+class Fate(StrEnum):
+    """What an answer that waits for its capture is told."""
+
+    SAFE = "safe"  # on the disk, or not sampled
+    AT_RISK = "at_risk"  # dropped, or the disk does not say that it has it
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All counts at one instant."""
@@ -37,6 +46,7 @@ class Snapshot:
     backlog_bytes: int
     oldest_backlog: datetime | None
     store_requests: Mapping[tuple[str, ...], int]  # by operation and outcome
+    store_refuses: bool  # the last answer of the store was that it will not have this, and trying again cannot help
 
     @property
     def balanced(self) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from monitor_jobs.contract.errors import NotFound, SextantError, StoreUnavailable
+from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import Watermark, floor_second
 from monitor_jobs.object_store import ObjectStore, S3Address
@@ -22,7 +22,7 @@ from service.endpoint.manifests import last_sequence_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
 from service.endpoint.recovery import Entry, is_readable, write_gap
 from service.endpoint.segment import SegmentName, State, held
-from service.endpoint.snapshot import DropReason
+from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
 from service.endpoint.spool import GRACE, Spool
 
 log = logging.getLogger(__name__)
@@ -206,8 +206,8 @@ class Uploader:
     def _asked(self, operation: str, request: Callable[[], T]) -> T:
         try:
             answer = request()
-        except Exception:
-            self._spool.ledger.note_request(operation, "failed")
+        except Exception as error:
+            self._spool.ledger.note_request(operation, REFUSED if isinstance(error, StoreRefused) else FAILED)
             raise
-        self._spool.ledger.note_request(operation, "ok")
+        self._spool.ledger.note_request(operation, OK)
         return answer

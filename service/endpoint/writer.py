@@ -6,7 +6,9 @@ What lives here: what happens to a record between the event loop and a sealed fi
 
 import errno
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,16 +18,18 @@ from monitor_jobs.contract.window import floor_hour
 from service.core.deployment import Exchange
 from service.endpoint.accounting import Ticket
 from service.endpoint.segment import OpenSegment, SegmentName
-from service.endpoint.snapshot import DropReason
+from service.endpoint.snapshot import DropReason, Fate
 from service.endpoint.spool import Spool
 
 log = logging.getLogger(__name__)
 
 SEGMENT_BYTES = 8 * 2**20
 SYNC_INTERVAL = timedelta(seconds=0.1)  # what a power failure may cost; a process that dies loses no written record
+PROBE_SECONDS = 1.0
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 Encode = Callable[[Exchange, datetime], bytes]
+Told = Callable[[Fate], None]
 
 
 class Writer:
@@ -34,7 +38,10 @@ class Writer:
     def __init__(self, spool: Spool, encode: Encode) -> None:
         self._spool = spool
         self._encode = encode
-        self._queue: deque[tuple[Ticket, Exchange]] = deque()
+        self._queue: deque[tuple[Ticket, Exchange, Told | None]] = deque()
+        self._waiting: list[Told] = []
+        self._distrusted = False
+        self._failed_at = -math.inf
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._segment: OpenSegment | None = None
@@ -48,10 +55,19 @@ class Writer:
         """Begin to write."""
         self._thread.start()
 
-    def put(self, ticket: Ticket, exchange: Exchange) -> None:
-        """Hand over an admitted exchange; returns at once."""
-        self._queue.append((ticket, exchange))
+    def put(self, ticket: Ticket, exchange: Exchange, told: Told | None = None) -> None:
+        """Hand over an admitted exchange; returns at once.
+
+        `told` hears SAFE once the record is on the disk, AT_RISK where it was dropped or the disk failed to sync. All
+        that wait share one sync, and whoever comes while that runs shares the next.
+        """
+        self._queue.append((ticket, exchange, told))
         self._wake.set()
+
+    @property
+    def disk_fails(self) -> bool:
+        """True for a second after the disk refused a record: then the next one may find out whether it has healed."""
+        return time.monotonic() - self._failed_at < PROBE_SECONDS
 
     def finish(self, timeout_seconds: float) -> None:
         """Write all that was admitted, seal, and end; or give up waiting for that. The ledger must be closed before."""
@@ -69,20 +85,33 @@ class Writer:
 
     def _drain(self) -> None:
         while self._queue:
-            self._take(*self._queue.popleft())
-            self._keep_time()
+            self._distrusted = False
+            for _ in range(len(self._queue)):
+                self._take(*self._queue.popleft())
+                self._keep_time()
+            self._settle()
 
-    def _take(self, ticket: Ticket, exchange: Exchange) -> None:
+    def _settle(self) -> None:
+        if self._waiting:
+            self._sync()
+        for told in self._waiting:
+            told(Fate.AT_RISK if self._distrusted else Fate.SAFE)
+        self._waiting = []
+
+    def _take(self, ticket: Ticket, exchange: Exchange, told: Told | None) -> None:
         try:
             failure = self._write(ticket, self._encode(exchange, ticket.moment))
         except OSError as error:
             failure = DropReason.DISK_FULL if error.errno in NO_ROOM else DropReason.DISK_ERROR
+            self._failed_at = time.monotonic()
             self._leave_bad_segment(failure)
         except Exception:
             log.exception("capture_record_not_encoded")
             failure = DropReason.UNENCODABLE
         if failure is not None:
             self._spool.ledger.drop(ticket, failure)
+        if told is not None:
+            told(Fate.AT_RISK) if failure else self._waiting.append(told)
         self._tell(failure)
 
     def _write(self, ticket: Ticket, line: bytes) -> DropReason | None:
@@ -125,6 +154,7 @@ class Writer:
             self._segment.sync()
         except OSError as error:
             # the kernel reports such a failure once and then forgets the pages: the file is not to be trusted with more
+            self._distrusted = True
             log.warning("segment_not_synced", extra={"uuid": str(self._segment.name.uuid), "error": str(error)})
             self._seal()
 
@@ -139,6 +169,7 @@ class Writer:
         try:
             segment.seal()
         except OSError as error:
+            self._distrusted = True
             log.warning("segment_not_sealed_cleanly", extra={"uuid": str(segment.name.uuid), "error": str(error)})
         if segment.discarded:
             self._sequence = segment.name.sequence  # given to the next one: the numbers have no hole

@@ -11,7 +11,7 @@ from typing import Any
 
 from monitor_jobs.contract.capture import DataCaptureConfig
 from monitor_jobs.contract.errors import BadInput, Conflict
-from service.core.deployment import EndpointSpec
+from service.core.deployment import Durability, EndpointSpec, WhenSpoolIsFull
 from service.core.ports import Database, EndpointHost
 from service.core.records import EndpointRecord, Query
 from service.core.states import EndpointStatus, advance
@@ -27,11 +27,13 @@ log = EventLog(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CaptureLimits:
-    """What every endpoint's spool is given, and how many threads torch may take (0 leaves it to torch)."""
+    """What every endpoint's capture is given, and how many threads torch may take (0 leaves it to torch)."""
 
     flush_interval_seconds: float
     spool_budget_bytes: int
     torch_threads: int
+    when_spool_is_full: WhenSpoolIsFull = WhenSpoolIsFull.DROP
+    durability: Durability = Durability.PROCESS
 
 
 class Endpoints:
@@ -160,6 +162,8 @@ class Endpoints:
             spool_folder=(self._folder / record.name / variant["VariantName"] / "spool").absolute(),
             spool_budget_bytes=self._limits.spool_budget_bytes,
             flush_interval_seconds=self._limits.flush_interval_seconds,
+            when_spool_is_full=self._limits.when_spool_is_full,
+            durability=self._limits.durability,
         )
 
     def _environment(self, container: dict[str, Any]) -> dict[str, str]:

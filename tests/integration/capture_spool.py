@@ -65,7 +65,12 @@ def config_of(*, percentage: int = 100, mode: str = "InputAndOutput") -> DataCap
 
 
 def spec_of(
-    folder: Path, *, config: DataCaptureConfig | None = None, budget_bytes: int = 2**30, flush_seconds: float = 1
+    folder: Path,
+    *,
+    config: DataCaptureConfig | None = None,
+    budget_bytes: int = 2**30,
+    flush_seconds: float = 1,
+    **policies: str,
 ) -> EndpointSpec:
     return EndpointSpec(
         endpoint="signs",
@@ -76,6 +81,7 @@ def spec_of(
         spool_folder=folder / "spool",
         spool_budget_bytes=budget_bytes,
         flush_interval_seconds=flush_seconds,
+        **policies,
     )
 
 

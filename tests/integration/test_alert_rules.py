@@ -30,7 +30,7 @@ def test_rules_use_metrics_that_exist():
 
 @pytest.mark.server("promtool")
 def test_the_rules_are_valid():
-    assert "SUCCESS: 3 rules found" in promtool("check", "rules", str(RULES))
+    assert "SUCCESS: 4 rules found" in promtool("check", "rules", str(RULES))
 
 
 @pytest.mark.server("promtool")

@@ -62,6 +62,12 @@ class FileCapture:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", buffering=1)
 
+    def require_room(self) -> None:
+        pass
+
+    async def before_answer(self, exchange: Exchange) -> None:
+        pass
+
     def offer(self, exchange: Exchange) -> None:
         self._file.write(exchange.response_body.decode() + "\n")
 
