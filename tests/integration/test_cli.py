@@ -281,3 +281,19 @@ def test_doctor_finds_a_running_service_well(sextant):
     rows = sextant.json("doctor")
     assert {row["Check"] for row in rows} >= {"data folder", "object store", "database", "torch", "service"}
     assert [row["Finding"] for row in rows if row["State"] != "ok"] == []
+
+
+def test_a_window_whose_captures_are_all_there_is_proved_complete(sextant, window, execution):
+    done = sextant.run("capture", "verify", "--endpoint", "cats", *window)
+    assert (done.returncode, done.stdout, "Capture is complete" in done.stderr) == (0, "", True)
+
+
+def test_a_capture_file_that_is_gone_is_named_and_exits_with_6(sextant, window, execution):
+    listed = sextant.json("capture", "ls", "--endpoint", "cats", *window)
+    path = sextant.folder / "store" / listed[0]["File"].removeprefix("s3://")
+    kept = path.read_bytes()
+    path.unlink()
+    done = sextant.run("capture", "verify", "--endpoint", "cats", *window, "--json")
+    path.write_bytes(kept)
+    (finding,) = json.loads(done.stdout)["findings"]
+    assert (done.returncode, finding["kind"], finding["object_key"] in str(path)) == (6, "missing_object", True)

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from monitor_jobs.contract.errors import BadInput, StoreUnavailable
+from monitor_jobs.contract.errors import BadInput, StoreRefused, StoreUnavailable
 from monitor_jobs.object_store import ObjectMissing, S3Address
 from monitor_jobs.object_store.s3 import S3Store, connect
 
@@ -221,3 +221,10 @@ def test_keys_that_are_nowhere_are_asked_for(monkeypatch: pytest.MonkeyPatch, tm
 def test_a_connection_that_cannot_be_is_refused_at_once(endpoint_url: str | None, region: str, secret_key: str | None):
     with pytest.raises(BadInput, match=r"cannot speak S3 to .* give both keys or none"):
         connect(endpoint_url, region, access_key="key", secret_key=secret_key)
+
+
+@pytest.mark.parametrize(("answer", "refused"), [((403, "AccessDenied"), True), ((500, "InternalError"), False)])
+def test_a_server_that_denies_access_is_told_from_one_that_fails(answer, refused):
+    with answering(Server([answer])) as url, pytest.raises(StoreUnavailable) as failure:
+        connected(url).put(ADDRESS, b"body")
+    assert isinstance(failure.value, StoreRefused) is refused
