@@ -30,7 +30,9 @@ def process_of_slow_work(number: int) -> int:
 
 
 def slow_at_first(number: int) -> int:
-    return process_of_slow_work(number) and number if number == 0 else number
+    if number == 0:
+        process_of_slow_work(number)
+    return number
 
 
 def refuse_three(number: int) -> int:
