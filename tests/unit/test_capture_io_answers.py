@@ -212,7 +212,7 @@ def test_pickled_npy_is_never_opened():
 
 def test_npy_must_hold_what_its_header_promises():
     body = npy_bytes(np.zeros((2, 2), "<f4")).replace(b"(2, 2)", b"(9, 9)")
-    with pytest.raises(BadInput, match="claims 324 bytes .* but 16 follow it"):
+    with pytest.raises(BadInput, match=r"claims 324 bytes .* but 16 follow it"):
         decode_npy(body)
 
 
