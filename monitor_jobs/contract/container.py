@@ -50,10 +50,10 @@ class ContainerPaths:
     root: Path = Path("/")
 
     def below_root(self, container_path: str | PurePosixPath) -> Path:
-        """Where an absolute container path lies on this file system. Raises BadInput for one that could leave the root."""
+        """Where an absolute container path lies on this file system; BadInput for one that could leave the root."""
         path = PurePosixPath(container_path)
         if not path.is_absolute() or ".." in path.parts:
-            raise BadInput(f"{container_path} is no absolute container path: write one such as /opt/ml/processing/input")
+            raise BadInput(f"{container_path} is no absolute container path: write one such as /opt/ml/output")
         return self.root / path.relative_to("/")
 
     @property
