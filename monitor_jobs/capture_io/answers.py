@@ -19,9 +19,10 @@ import numpy as np
 import pybase64
 
 from monitor_jobs.capture_io.lines import Output
-from monitor_jobs.capture_io.npy import parse_npy
 from monitor_jobs.capture_io.scores import Scores, best_of, binary_of
 from monitor_jobs.contract.capture import UnreadableReason, media_type
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.npy import decode_npy
 
 MAX_LABEL_CHARACTERS: Final = 256
 MAX_AXES: Final = 2
@@ -91,8 +92,8 @@ def _unbase64(data: str) -> bytes:
 
 def _from_npy(body: bytes) -> Answer:
     try:
-        array = parse_npy(body)
-    except ValueError as error:
+        array = decode_npy(body)
+    except BadInput as error:
         raise UnreadableAnswer(WRONG_SCHEMA) from error
     if array.size == 0 or array.ndim > MAX_AXES:
         raise UnreadableAnswer(WRONG_SCHEMA)

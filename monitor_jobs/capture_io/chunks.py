@@ -26,7 +26,7 @@ from monitor_jobs.capture_io.rows import ScoreRows
 from monitor_jobs.capture_io.scores import Scores
 from monitor_jobs.contract.capture import UnreadableReason
 
-CHUNK_BYTES: Final = 4 << 20
+CHUNK_BYTES: Final = 8 << 20  # arrays of five thousand rows or so, for what is done once a chunk
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtrc, gammaln
 
 Counts = npt.NDArray[np.float64]
 
@@ -101,11 +100,15 @@ def _upper_tail(x: float, t: float, n: float, m: float) -> float:
 
 
 def _log_choose(n: float, k: Counts | float) -> Counts:
+    from scipy.special import gammaln  # takes 0.2 s to load, which every worker would pay
+
     return np.asarray(gammaln(n + 1) - gammaln(np.asarray(k) + 1) - gammaln(n - np.asarray(k) + 1))
 
 
 def _all_classes(x: Counts, y: Counts) -> _Spread:
     """The total variation over well filled cells, what chance alone would make of it, and the chi-square p-value."""
+    from scipy.special import chdtrc
+
     x, y = _well_filled(x, y)
     if x.size < 2:
         return _Spread(0.0, 0.0, 1.0)

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_pascal
 
+from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import format_timestamp
 
 MESSAGE_MAX_BYTES = 1024
@@ -50,8 +51,11 @@ class ContainerPaths:
     root: Path = Path("/")
 
     def below_root(self, container_path: str | PurePosixPath) -> Path:
-        """Where an absolute container path lies on this file system."""
-        return self.root / PurePosixPath(container_path).relative_to("/")
+        """Where an absolute container path lies on this file system; BadInput for one that could leave the root."""
+        path = PurePosixPath(container_path)
+        if not path.is_absolute() or ".." in path.parts:
+            raise BadInput(f"{container_path} is no absolute container path: write one such as /opt/ml/output")
+        return self.root / path.relative_to("/")
 
     @property
     def job_config(self) -> Path:

@@ -107,7 +107,9 @@ def _stat(pid: int) -> _Stat | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text.rpartition(")")[2].split()  # the program's name, in brackets, may hold spaces and brackets
-    return _Stat(session=int(fields[3]), started_ticks=int(fields[19]), lives=fields[0] not in "ZX")
+    # A leader is a zombie as soon as its first thread has ended, and holds its files until the last one has.
+    alive = fields[0] not in "ZX" or int(fields[17]) > 1
+    return _Stat(session=int(fields[3]), started_ticks=int(fields[19]), lives=alive)
 
 
 @cache

@@ -18,8 +18,8 @@ import orjson
 
 from monitor_jobs.contract.capture import media_type
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
+from monitor_jobs.npy import Array, decode_npy
 from service.endpoint.images import decode_image
-from service.endpoint.npy import Array, decode_npy
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 
 BENCH_FOLDER = Path(__file__).parents[2] / ".bench"
-PACKAGES = ("msgspec", "numpy", "orjson", "polars", "pybase64", "scikit-learn", "scipy", "torch")
+PACKAGES = ("msgspec", "numpy", "orjson", "pybase64", "scikit-learn", "scipy", "torch")
 RESAMPLES = 10_000
 SEED = 20261120
 

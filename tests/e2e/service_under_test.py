@@ -1,4 +1,4 @@
-"""A whole `sextant up` in a folder of its own, spoken to over HTTP alone, that can be stopped, killed and started again."""
+"""A whole `sextant up` in a folder of its own, spoken to over HTTP, that can be stopped, killed and started again."""
 
 import contextlib
 import json

@@ -1,5 +1,6 @@
 """The main loop over HTTP alone: deploy, invoke, capture, judge, on request and on a cron, with two kinds of model."""
 
+import base64
 import io
 import json
 import re
@@ -10,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monitor_jobs.contract.window import Window, hours_of
+from monitor_jobs.contract.window import Window, format_timestamp, hours_of
 from monitor_jobs.object_store import S3Address
 from service.demo import packaging
 from service.demo.digits import load_digits_split
 from tests.e2e.packages import signs
-from tests.e2e.service_under_test import next_second
+from tests.e2e.service_under_test import ROLE, next_second
 from tests.wait import wait_until
 
 KEY = re.compile(r"captures/(\w+)/AllTraffic/\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl")
@@ -26,6 +27,8 @@ FILES = {
     "report.json",
 }
 MINUTE = timedelta(minutes=1)
+BASELINE = "s3://sextant/baselines/first"
+DATASET, OUTPUTS = "/opt/ml/processing/input/endpoint", "/opt/ml/processing/outputs"
 
 
 @pytest.fixture(scope="module")
@@ -102,29 +105,25 @@ def test_captures_lie_in_sagemakers_layout_and_no_other_file_beside_them(service
 
 
 @pytest.mark.parametrize(
-    ("name", "body", "content_type", "encoding"),
+    ("name", "content_type", "encoding"),
     [
-        ("digits", "[[0]]", "application/json", None),
-        ("digits", None, "application/json", "JSON"),
-        ("digits", None, "application/x-npy", "BASE64"),
-        ("signs", None, "image/jpeg", "BASE64"),
+        ("digits", "application/json", "JSON"),
+        ("digits", "application/x-npy", "BASE64"),
+        ("signs", "image/jpeg", "BASE64"),
     ],
 )
-def test_a_capture_holds_both_halves_as_they_went_over_the_wire(service, scans, name, body, content_type, encoding):
-    image = scans[0][:1]
+def test_a_capture_holds_both_halves_as_they_went_over_the_wire(service, scans, name, content_type, encoding):
     bodies = {
-        "application/json": json.dumps(image.tolist()).encode(),
-        "application/x-npy": npy(image),
+        "application/json": json.dumps(scans[0][:1].tolist()).encode(),
+        "application/x-npy": npy(scans[0][:1]),
         "image/jpeg": signs.draw_photographs(1, seed=5)[0].jpeg(),
     }
-    inference_id = f"halves-{content_type}"
-    if encoding is None:
-        assert service.post(name, body.encode(), content_type, **_named("refused")).status_code == 424
-        return
-    answer = service.invoke(name, bodies[content_type], content_type, **_named(inference_id))
+    body, inference_id = bodies[content_type], f"halves-{content_type}"
+    answer = service.invoke(name, body, content_type, **_named(inference_id))
     (record,) = captured(service, name, inference_id)
     sent, got = record.capture_data.endpoint_input, record.capture_data.endpoint_output
     assert (sent.encoding, sent.observed_content_type, got.encoding) == (encoding, content_type, "JSON")
+    assert sent.data == (body.decode() if encoding == "JSON" else base64.b64encode(body).decode())
     assert json.loads(got.data) == answer
 
 
@@ -201,7 +200,6 @@ def test_every_record_is_accounted_for(service, name):
     counts = wait_until(lambda: _settled(service, name), timeout_seconds=30, what="an empty spool")
     kept = sum(counts.get(f"sextant_capture_{part}", 0) for part in KEPT)
     assert counts["sextant_capture_captured_records_total"] == kept == len(service.captures(name))
-    assert _served(counts) == counts["sextant_capture_captured_records_total"]
 
 
 def test_no_record_is_stored_twice(service):
@@ -209,21 +207,12 @@ def test_no_record_is_stored_twice(service):
     assert [event for event, count in ids.items() if count > 1] == []
 
 
-KEPT = (
-    "stored_records_total",
-    "backlog_records",
-    "dropped_records_total",
-    "quarantined_records_total",
-)
+KEPT = ("stored_records_total", "backlog_records", "dropped_records_total", "quarantined_records_total")
 
 
 def _settled(service, name):
     counts = service.endpoint_metrics(name)
     return counts if counts["sextant_capture_backlog_records"] == 0 else None
-
-
-def _served(counts):
-    return counts["sextant_predictions_total"] if "sextant_predictions_total" in counts else -1
 
 
 def _named(inference_id):
@@ -236,42 +225,43 @@ def _slot_folder(slot, execution):
 
 
 def _baseline(service, start, end):
-    """The address of a baseline that a processing job makes from a window."""
-    hours = [f"digits/AllTraffic/{hour:%Y/%m/%d/%H}" for hour in hours_of(Window(start, end))]
-    dataset, target = "/opt/ml/processing/input/endpoint", "s3://sextant/baselines/first"
-    captured_now = sum(start <= record.event_metadata.inference_time < end for record in service.captures("digits"))
-    wait_until(
-        lambda: _stored(service, start, end) == 100, timeout_seconds=30, what=f"100 captures, not {captured_now}"
-    )
-    inputs = [
-        {"InputName": f"i{n}", "S3Input": {"S3Uri": f"s3://sextant/captures/{hour}", "LocalPath": f"{dataset}/{hour}"}}
-        for n, hour in enumerate(hours)
-    ]
-    output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/outputs", "S3UploadMode": "EndOfJob"}
-    service.call(
-        "CreateProcessingJob",
-        ProcessingJobName="baseline",
-        ProcessingInputs=inputs,
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": output}]},
-        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
-        AppSpecification={"ImageUri": "sextant/class-skew"},
-        Environment={
-            "SEXTANT_ANALYSIS": "suggest_baseline",
-            "dataset_source": dataset,
-            "output_path": "/opt/ml/processing/outputs",
-            "start_time": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "end_time": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "sagemaker_endpoint_name": "digits",
-        },
-        RoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
-    )
+    """The address of a baseline that a processing job makes from a window, once its captures are stored."""
+
+    def stored():
+        return sum(start <= record.event_metadata.inference_time < end for record in service.captures("digits")) == 100
+
+    wait_until(stored, timeout_seconds=30, what="the window's captures")
+    service.call("CreateProcessingJob", **_baseline_request(Window(start, end)))
     job = wait_until(lambda: _ended_job(service, "baseline"), timeout_seconds=60, what="the baseline")
     assert job["ProcessingJobStatus"] == "Completed", job
-    return target
+    return BASELINE
 
 
-def _stored(service, start, end):
-    return sum(start <= record.event_metadata.inference_time < end for record in service.captures("digits"))
+def _baseline_request(window):
+    folders = [f"digits/AllTraffic/{hour:%Y/%m/%d/%H}" for hour in hours_of(window)]
+    inputs = [
+        {"S3Uri": f"s3://sextant/captures/{folder}", "LocalPath": f"{DATASET}/{folder}", "S3DataType": "S3Prefix"}
+        for folder in folders
+    ]
+    output = {"S3Uri": BASELINE, "LocalPath": OUTPUTS, "S3UploadMode": "EndOfJob"}
+    return {
+        "ProcessingJobName": "baseline",
+        "ProcessingInputs": [{"InputName": f"hour-{n}", "S3Input": each} for n, each in enumerate(inputs)],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "baseline", "S3Output": output}]},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        },
+        "AppSpecification": {"ImageUri": "sextant/class-skew"},
+        "Environment": {
+            "SEXTANT_ANALYSIS": "suggest_baseline",
+            "dataset_source": DATASET,
+            "output_path": OUTPUTS,
+            "start_time": format_timestamp(window.start),
+            "end_time": format_timestamp(window.end),
+            "sagemaker_endpoint_name": "digits",
+        },
+        "RoleArn": ROLE,
+    }
 
 
 def _ended_job(service, name):

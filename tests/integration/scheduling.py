@@ -54,19 +54,19 @@ class Clock:
 class StillHost:
     """Endpoints that always run and are always ready; no process stands behind them."""
 
-    def start(self, spec, *, folder):
+    def start(self, _spec, *, folder):
         return {"address": "http://127.0.0.1:9", "log": str(folder / "log.jsonl")}
 
-    def running(self, handle):
+    def running(self, _handle):
         return True
 
-    def ready(self, handle):
+    def ready(self, _handle):
         return True
 
-    def stop(self, handle):
+    def stop(self, _handle):
         pass
 
-    def last_words(self, handle):
+    def last_words(self, _handle):
         return ""
 
 
@@ -158,7 +158,7 @@ class House:
         self.database.endpoints.add(record)
         return record
 
-    def upload_package(self, **files: str) -> None:
+    def upload_package(self) -> None:
         package = self.folder / "package"
         (package / "code").mkdir(parents=True, exist_ok=True)
         (package / "code/inference.py").write_text("")

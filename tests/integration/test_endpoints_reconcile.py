@@ -262,7 +262,7 @@ class _DeadHost(StillHost):
         self.starts += 1
         return super().start(spec, folder=folder)
 
-    def running(self, handle):
+    def running(self, _handle):
         return False
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from monitor_jobs.capture_io.answers import UnreadableAnswer, read_answer
 from monitor_jobs.capture_io.lines import Output
-from monitor_jobs.capture_io.npy import parse_npy
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.npy import decode_npy
 
 NPY = "application/x-npy"
 E = math.e
@@ -211,16 +212,16 @@ def test_pickled_npy_is_never_opened():
 
 def test_npy_must_hold_what_its_header_promises():
     body = npy_bytes(np.zeros((2, 2), "<f4")).replace(b"(2, 2)", b"(9, 9)")
-    with pytest.raises(ValueError, match="16 bytes for"):
-        parse_npy(body)
+    with pytest.raises(BadInput, match=r"claims 324 bytes .* but 16 follow it"):
+        decode_npy(body)
 
 
 @given(st.binary(max_size=80), st.integers(0, 80))
-def test_damaged_npy_raises_nothing_but_value_error(noise: bytes, place: int):
+def test_damaged_npy_raises_nothing_but_bad_input(noise: bytes, place: int):
     body = npy_bytes(np.array([[0.25, 0.75]]))
     try:
-        parse_npy(body[:place] + noise + body[place + len(noise) :])
-    except ValueError:
+        decode_npy(body[:place] + noise + body[place + len(noise) :])
+    except BadInput:
         return
 
 

@@ -1,7 +1,9 @@
 """Mapping over items, here and in worker processes."""
 
+import multiprocessing
 import os
 import signal
+import time
 from itertools import count, islice
 
 import pytest
@@ -20,14 +22,27 @@ def process_of(_: int) -> int:
     return os.getpid()
 
 
+def process_of_slow_work(number: int) -> int:
+    deadline = time.monotonic() + 0.05
+    while time.monotonic() < deadline:
+        pass
+    return process_of(number)
+
+
+def slow_at_first(number: int) -> int:
+    if number == 0:
+        process_of_slow_work(number)
+    return number
+
+
 def refuse_three(number: int) -> int:
     if number == 3:
         raise BadInput("three is refused: give another number")
     return number
 
 
-def die_at_two(number: int) -> int:
-    if number == 2:
+def die_elsewhere(number: int) -> int:
+    if multiprocessing.parent_process() is not None:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
@@ -66,10 +81,17 @@ def test_one_worker_is_this_process():
     assert list(LocalFleet(1).map(process_of, [0])) == [os.getpid()]
 
 
-def test_two_workers_are_other_processes():
-    assert os.getpid() not in set(LocalFleet(2).map(process_of, range(4)))
+def test_two_workers_are_this_process_and_another():
+    workers = set(LocalFleet(2).map(process_of_slow_work, range(60)))
+    assert (os.getpid() in workers, len(workers)) == (True, 2)
+
+
+def test_this_process_does_not_run_far_ahead_of_a_slow_item():
+    taken = []
+    results = LocalFleet(2).map(slow_at_first, (taken.append(item) or item for item in range(1000)))
+    assert (next(results), len(taken) < 20) == (0, True)
 
 
 def test_a_killed_worker_is_an_error_and_not_a_silence():
     with pytest.raises(SextantError, match="one of 2 workers was killed"):
-        list(LocalFleet(2).map(die_at_two, range(6)))
+        list(LocalFleet(2).map(die_elsewhere, range(6)))

@@ -1,0 +1,40 @@
+"""The short form of every benchmark runs, prints one JSON object, and invents nothing it did not measure.
+
+The demo's benchmark has no form of a few seconds; tests/e2e/test_demo.py runs its story.
+"""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from tests.benchmarks.all import BENCHMARKS, introduction, section
+
+SHORT = [name for name in BENCHMARKS if name != "demo"]
+
+
+@pytest.fixture(scope="module", params=SHORT)
+def result(request):
+    command = [sys.executable, "-m", f"tests.benchmarks.{request.param}", "--quick", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(done.stdout)
+
+
+def test_a_benchmark_says_what_it_measured_and_where(result):
+    assert set(result) == {"benchmark", "machine", "figures", "missing"}
+
+
+def test_every_figure_is_a_number_with_a_unit_and_a_goal(result):
+    figures = result["figures"].values()
+    assert all(math.isfinite(figure["value"]) and figure["unit"] and figure["goal"] for figure in figures)
+
+
+def test_no_figure_is_both_measured_and_missing(result):
+    assert not set(result["figures"]) & set(result["missing"])
+
+
+def test_a_result_becomes_a_section_of_the_page(result):
+    page = introduction([result]) + section(result)
+    assert all(f"| {figure} |" in page for figure in [*result["figures"], *result["missing"]])
