@@ -115,10 +115,8 @@ class Invocations:
             answer = await self._worker.answer(served, request, hung_up=client_gone(receive))
         if len(answer.body) > self._limit:
             raise ModelUnsuitable(f"the model's answer has {len(answer.body)} bytes: an answer may have {self._limit}")
-        exchange = _exchange(headers, body, answer)
-        await self._capture.before_answer(exchange)
+        await self._capture.before_answer(_exchange(headers, body, answer))
         await send_answer(send, answer.body, answer.content_type)
-        self._capture.offer(exchange)
         if answer.has_nan:
             self._metrics.held_nan()
         self._metrics.predicted(read_predictions(answer, served.card))

@@ -3,9 +3,9 @@
 What lives here: the door for the event loop. Behind it: `writer` (queue to segment), `uploader` (segment to store),
 `adoption` (what the dead left), `accounting` (where every record is). What does not: answering requests.
 
-A record is safe from the death of the process once its line is written, moments after `offer` returns;
-`wait_until_written` tells when. It is safe from a power failure 100 ms later, or when its segment is sealed. Where
-durability is `power`, an answer waits until its record is: `PowerSafeCapture`.
+A record is safe from the death of the process once its line is written, and its answer waits for that: whoever got a
+2xx has a capture that outlives kill -9. It is safe from a power failure 100 ms later, or when its segment is sealed;
+where durability is `power`, the answer waits for that too.
 """
 
 import asyncio
@@ -49,11 +49,12 @@ class Capture:
         *,
         generator: random.Random,
         when_full: WhenSpoolIsFull,
+        durability: Durability,
     ) -> None:
         self._config = config
         self._when_full = when_full
         self._spool = spool
-        self._writer = Writer(spool, partial(line_of, config=config))
+        self._writer = Writer(spool, partial(line_of, config=config), durability)
         self._uploader = uploader
         self._generator = generator
         self._writer.start()
@@ -67,10 +68,18 @@ class Capture:
             raise CaptureRefused("captures find no room on the disk: wait, or see why the store does not take them")
 
     async def before_answer(self, exchange: Exchange) -> None:
-        """Return at once: the answer does not wait."""
+        """Return once the record is as durable as was asked for: in its segment, or on the disk.
+
+        Where that fails it is answered nevertheless, unless captures are to refuse: CaptureRefused then.
+        """
+        loop = asyncio.get_running_loop()
+        fate: asyncio.Future[Fate] = loop.create_future()
+        self._take(exchange, partial(_tell, loop, fate))
+        if await _in_time(fate) is Fate.AT_RISK and self._when_full is WhenSpoolIsFull.REFUSE:
+            raise CaptureRefused("the capture of this request is not safe: send it again")
 
     def offer(self, exchange: Exchange) -> None:
-        """Take a sampled exchange into the queue, or count it as dropped; returns at once and does no I/O."""
+        """Take a sampled exchange into the queue, or count it as dropped, for callers who do not wait."""
         self._take(exchange, None)
 
     def _take(self, exchange: Exchange, told: Told | None) -> None:
@@ -102,24 +111,6 @@ class Capture:
 
     def _is_sampled(self) -> bool:
         return is_sampled(self._config.initial_sampling_percentage, self._generator.random())
-
-
-class PowerSafeCapture(Capture):
-    """Capture whose answers wait until their records are on the disk."""
-
-    async def before_answer(self, exchange: Exchange) -> None:
-        """Return once the record outlives a power failure.
-
-        Where it does not, it is answered nevertheless, unless captures are to refuse: CaptureRefused then.
-        """
-        loop = asyncio.get_running_loop()
-        fate: asyncio.Future[Fate] = loop.create_future()
-        self._take(exchange, partial(_tell, loop, fate))
-        if await _in_time(fate) is Fate.AT_RISK and self._when_full is WhenSpoolIsFull.REFUSE:
-            raise CaptureRefused("the capture of this request is not on the disk: send it again")
-
-    def offer(self, exchange: Exchange) -> None:
-        """Nothing: it was taken before its answer."""
 
 
 async def _in_time(fate: "asyncio.Future[Fate]") -> Fate:
@@ -155,8 +146,14 @@ def start_capture(
     ledger = Ledger(budget_bytes=spec.spool_budget_bytes, queue_bytes=QUEUE_BYTES)
     spool = Spool(spec.spool_folder, own.producer, spec.flush_interval_seconds, ledger, clock, files)
     uploader = Uploader(spool, Estate(spool, own), store, generator)
-    kind = PowerSafeCapture if spec.durability is Durability.POWER else Capture
-    return kind(config, spool, uploader, generator=generator, when_full=spec.when_spool_is_full)
+    return Capture(
+        config,
+        spool,
+        uploader,
+        generator=generator,
+        when_full=spec.when_spool_is_full,
+        durability=spec.durability,
+    )
 
 
 def _become_producer_in(folder: Path, destination: Destination) -> Ownership:

@@ -18,15 +18,11 @@ class CaptureSink(Protocol):
         ...
 
     async def before_answer(self, exchange: Exchange) -> None:
-        """Return once the answer may be sent. Raises CaptureRefused where it may not."""
-        ...
-
-    def offer(self, exchange: Exchange) -> None:
-        """Take the same exchange once its answer has been sent; returns at once and never raises."""
+        """Take the exchange; return once its answer may be sent. Raises CaptureRefused where it may not."""
         ...
 
     def close(self, timeout_seconds: float) -> None:
-        """Make durable what was taken, within the time; called once, after the last offer."""
+        """Make durable what was taken, within the time; called once, after the last answer."""
         ...
 
 
@@ -38,9 +34,6 @@ class NoCapture:
 
     async def before_answer(self, exchange: Exchange) -> None:
         """Return at once: nothing is kept."""
-
-    def offer(self, exchange: Exchange) -> None:
-        """Forget the exchange."""
 
     def close(self, timeout_seconds: float) -> None:
         """Return at once: nothing waits."""

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from monitor_jobs.contract.manifest import FIRST_SEQUENCE
 from monitor_jobs.contract.window import floor_hour
-from service.core.deployment import Exchange
+from service.core.deployment import Durability, Exchange
 from service.endpoint.accounting import Ticket
 from service.endpoint.segment import OpenSegment, SegmentName
 from service.endpoint.snapshot import DropReason, Fate
@@ -35,9 +35,10 @@ Told = Callable[[Fate], None]
 class Writer:
     """One thread with one open segment; `encode` makes the line of an exchange and its time."""
 
-    def __init__(self, spool: Spool, encode: Encode) -> None:
+    def __init__(self, spool: Spool, encode: Encode, durability: Durability) -> None:
         self._spool = spool
         self._encode = encode
+        self._durability = durability
         self._queue: deque[tuple[Ticket, Exchange, Told | None]] = deque()
         self._waiting: list[Told] = []
         self._distrusted = False
@@ -58,8 +59,8 @@ class Writer:
     def put(self, ticket: Ticket, exchange: Exchange, told: Told | None = None) -> None:
         """Hand over an admitted exchange; returns at once.
 
-        `told` hears SAFE once the record is on the disk, AT_RISK where it was dropped or the disk failed to sync. All
-        that wait share one sync, and whoever comes while that runs shares the next.
+        `told` hears SAFE once the record is written, or on the disk where durability is `power`; AT_RISK where it was
+        dropped or the disk failed to sync. All that wait share one sync, and whoever comes while that runs the next.
         """
         self._queue.append((ticket, exchange, told))
         self._wake.set()
@@ -92,7 +93,7 @@ class Writer:
             self._settle()
 
     def _settle(self) -> None:
-        if self._waiting:
+        if self._waiting and self._durability is Durability.POWER:
             self._sync()
         for told in self._waiting:
             told(Fate.AT_RISK if self._distrusted else Fate.SAFE)

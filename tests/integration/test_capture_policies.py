@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from monitor_jobs.contract.errors import StoreRefused
-from service.endpoint.capture import PowerSafeCapture
 from service.endpoint.ports import CaptureRefused
 from service.endpoint.snapshot import DropReason
 from tests.integration.capture_spool import (
@@ -162,21 +161,21 @@ def test_all_answers_that_wait_share_syncs(tmp_path, store):
     assert len(stored_ids(store)) == 51
 
 
-def test_capture_of_a_process_does_not_wait(tmp_path, store):
+def test_an_answer_of_a_process_waits_until_its_record_is_written_and_not_for_the_disk(tmp_path, store):
     files = Watched()
-    capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=files)
+    capture = started(spec_of(tmp_path, flush_seconds=3600), store, clock=Clock(NOON), files=files)
     asyncio.run(capture.before_answer(exchange_of("i", at=NOON)))
-    assert not isinstance(capture, PowerSafeCapture)
-    assert (capture.snapshot().backlog_records, files.syncs) == (0, 0)
+    [segment] = (tmp_path / "spool").glob("*.open")
+    assert (segment.read_bytes().count(b"\n"), files.syncs) == (1, 0)
+    files.let.release(100)
     capture.close()
 
 
-def test_power_safe_capture_takes_each_exchange_once(tmp_path, store):
+def test_each_answered_exchange_is_captured_once(tmp_path, store):
     files = Watched()
     files.let.release(100)
     capture = power_safe(tmp_path, store, files)
     asyncio.run(capture.before_answer(exchange_of("once", at=NOON)))
-    capture.offer(exchange_of("once", at=NOON))
     capture.close()
     assert stored_ids(store) == ["once"]
 

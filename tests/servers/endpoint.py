@@ -66,9 +66,6 @@ class FileCapture:
         pass
 
     async def before_answer(self, exchange: Exchange) -> None:
-        pass
-
-    def offer(self, exchange: Exchange) -> None:
         self._file.write(exchange.response_body.decode() + "\n")
 
     def close(self, timeout_seconds: float) -> None:
