@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor_jobs.contract.errors import BadInput, Conflict, SextantError
-from service.control.sagemaker.context import ResourceInUse, ResourceNotFound, ValidationException
+from service.control.sagemaker.context import ResourceInUse, ResourceNotFound
 from service.core.records import ExecutionOrigin, Query
 from service.core.states import ExecutionStatus, ScheduleStatus
 from tests import sagemaker_requests as requests
@@ -325,8 +325,3 @@ def test_executions_are_filtered_and_sorted(hourly, filters, slots):
         )
     found = executions(hourly, **{"SortBy": "ScheduledTime", "SortOrder": "Ascending"} | filters)
     assert [row["MonitoringExecutionId"] for row in found] == [f"execution-{slot}" for slot in slots]
-
-
-def test_a_window_that_is_not_over_is_refused(hourly):
-    with pytest.raises(ValidationException, match="is not over yet"):
-        run_now(hourly, (NOON - timedelta(hours=1)).timestamp(), (NOON + timedelta(seconds=1)).timestamp())
