@@ -6,7 +6,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test check unit bench clean
+.PHONY: demo test check unit bench faults clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
@@ -26,6 +26,10 @@ unit: .venv/installed-for-tests
 
 bench: .venv/installed-for-tests
 	$(BIN)/python -m tests.benchmarks.all --write docs/benchmarks.md
+
+# Minutes of kill -9 at the worst moments: what capture promises, counted.
+faults: .venv/installed-for-tests
+	$(BIN)/python -m tests.benchmarks.capture_faults
 
 # Real servers for the tests, by apt, only where asked for; elsewhere a test whose server is absent is skipped by name.
 .PHONY: servers
