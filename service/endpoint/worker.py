@@ -87,19 +87,17 @@ class ModelWorker:
         """
         future = self._submit(partial(self._timed, served, request))
         answering: asyncio.Future[Answer] = asyncio.wrap_future(future)
-        limit = asyncio.get_running_loop().call_later(self._timeout_seconds, answering.cancel)
         watching = asyncio.ensure_future(hung_up)
-        watching.add_done_callback(lambda _: answering.cancel())
         try:
-            return await answering
-        except asyncio.CancelledError:
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait((answering, watching), timeout=self._timeout_seconds, return_when=first)
+            if answering.done():
+                return answering.result()
             if watching.done():
-                raise CallerGone("the caller hung up before the answer") from None
-            if limit.when() <= asyncio.get_running_loop().time():
-                raise self._too_late(future) from None
-            raise
+                raise CallerGone("the caller hung up before the answer")
+            raise self._too_late(future)
         finally:
-            limit.cancel()
+            answering.cancel()
             watching.cancel()
 
     @property

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Coroutine
 
 import pytest
+import uvloop
 
 from monitor_jobs.contract.model_package import ModelCard
 from service.endpoint.codecs import Answer
@@ -101,6 +102,20 @@ def test_a_call_past_its_limit_is_given_up_and_the_model_is_not_ready_until_it_r
                 await asyncio.sleep(0)
 
     run(scenario)
+
+
+def test_a_call_past_its_limit_says_so_also_where_the_loops_timers_are_early() -> None:
+    async def scenario() -> None:
+        gate = threading.Event()
+        worker = await loaded(lambda *_: gate.wait(30), timeout_seconds=0.0034)
+        calls = (ask(worker) for _ in range(100))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        gate.set()
+        assert {type(outcome) for outcome in outcomes} <= {ModelTimedOut, ModelBusy}
+
+    for _ in range(5):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(scenario())
 
 
 def test_a_request_that_only_waited_is_refused_and_never_run() -> None:
