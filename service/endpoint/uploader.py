@@ -168,9 +168,18 @@ class Uploader:
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
         address = destination.manifest_of(manifest.producer, manifest.sequence)
+        if manifest.outcome is not Outcome.STORED and self._is_stored(address):
+            return  # a file that could not be opened after all has the number of the next; or it was not set aside
         self._asked("put", partial(self._store.put, address, manifest.to_json()))
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
+
+    def _is_stored(self, address: S3Address) -> bool:
+        try:
+            self._asked("size", partial(self._store.size, address))
+        except NotFound:
+            return False
+        return True
 
     def _account_for_vanished(self, ownership: Ownership) -> None:
         for name in self._estate.vanished_of(ownership):
