@@ -11,14 +11,19 @@ from pathlib import Path
 from service.endpoint.ownership import Ownership, inherit, locked_producers
 from service.endpoint.recovery import (
     Entry,
+    Mended,
     UnreadableSegment,
+    damaged_part_of,
     entries_in,
     foreign_files,
     mend,
+    parts_in,
+    quarantine,
+    salvage,
     seems_to_hold,
     set_aside,
 )
-from service.endpoint.segment import SegmentName, State, held, publish
+from service.endpoint.segment import SegmentName, State, held, publish, sync_folder
 from service.endpoint.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -59,13 +64,17 @@ class Estate:
 
     def sweep(self) -> None:
         """Inherit from those that died, mend and seal what nobody writes any more, set aside what nobody can read."""
+        folder = self._spool.folder
         try:
-            entries = entries_in(self._spool.folder)
-            self._inherit_from({entry.name.producer for entry in entries} | locked_producers(self._spool.folder))
-            foreign = foreign_files(self._spool.folder)
+            entries, parts, foreign = entries_in(folder), parts_in(folder), foreign_files(folder)
+            producers = {entry.name.producer for entry in entries} | set(parts.values()) | locked_producers(folder)
         except OSError:
             log.exception("spool_not_swept")
             return
+        self._inherit_from(producers)
+        for path, producer in parts.items():
+            if producer in self._owned:  # this thread writes them, and is not at it: whoever began it has died
+                self._discard(path)
         for entry in filter(self._is_orphan, entries):
             self._revive(entry)
         for path in foreign:
@@ -73,8 +82,11 @@ class Estate:
         self._spool.ledger.note_others(sum(map(_size_bytes, filter(self._is_of_others, entries))))
 
     def set_aside(self, entry: Entry) -> None:
-        """Quarantine a segment and count its records so."""
+        """Quarantine a segment and count its records so; a gap that nobody can read tells nothing any more."""
         try:
+            if entry.state is State.GAP:
+                quarantine(entry.path, self._spool.files)
+                return
             records = seems_to_hold(entry.path)
             set_aside(entry, records, self._spool.files)
             self._spool.ledger.quarantine(entry.name, records)
@@ -98,10 +110,20 @@ class Estate:
 
     def _inherit_from(self, producers: Iterable[str]) -> None:
         for producer in set(producers) - self._owned.keys():
-            ownership = inherit(self._spool.folder, producer, self.own.destination)
+            try:
+                ownership = inherit(self._spool.folder, producer, self.own.destination)
+            except OSError:
+                log.exception("producer_not_inherited", extra={"producer": producer})
+                continue
             if ownership is not None:
                 self._owned[producer] = ownership
                 log.info("producer_inherited", extra={"producer": producer})
+
+    def _discard(self, path: Path) -> None:
+        try:
+            self._spool.files.unlink(path)
+        except OSError:
+            log.exception("part_not_removed", extra={"file": path.name})
 
     def _is_orphan(self, entry: Entry) -> bool:
         if entry.state is State.GAP or entry.name.producer not in self._owned:
@@ -126,10 +148,21 @@ class Estate:
             log.exception("segment_not_mended", extra={"file": entry.path.name})
 
     def _mend_and_seal(self, entry: Entry) -> None:
-        mended = mend(entry.path, self._spool.files)
+        mended = self._mended(entry)
         if entry.state is State.OPEN:
             publish(entry.path, entry.path.with_name(entry.name.file(State.SEALED)), self._spool.files)
+        else:
+            sync_folder(entry.path.parent, self._spool.files)  # its producer may have died before it came to that
         self._spool.ledger.adopt(entry.name, mended.records, mended.size_bytes)
+
+    def _mended(self, entry: Entry) -> Mended:
+        try:
+            return mend(entry.path, self._spool.files)
+        except UnreadableSegment as error:
+            damaged = salvage(entry, self._spool.files)
+            log.warning("segment_damaged", extra={"file": entry.path.name, "lines": damaged, "error": str(error)})
+            self._spool.ledger.quarantine(damaged_part_of(entry.name), damaged)
+            return mend(entry.path, self._spool.files)
 
     def _set_foreign_aside(self, path: Path) -> None:
         log.warning("segment_unreadable", extra={"file": path.name, "error": "no name of a segment"})

@@ -4,9 +4,12 @@ What lives here: listing, mending, quarantine. What does not: whose files they a
 (uploader).
 """
 
+import errno
 import os
+import re
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,10 +17,13 @@ import orjson
 
 from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
-from service.endpoint.segment import Files, SegmentName, State, parse_file_name, publish, write_whole
+from service.endpoint.segment import Files, SegmentName, State, parse_file_name, publish, sync_folder, write_whole
 
 QUARANTINE = "quarantine"
 QUARANTINED = "quarantined"
+PART = ".part"  # the suffix of a file that is being written
+NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # such a failure to read says nothing about the file
+_PART_NAME = re.compile(rf"(?P<producer>[0-9a-f]{{32}})-.*{re.escape(PART)}")
 
 
 class UnreadableSegment(SextantError):
@@ -52,11 +58,17 @@ def foreign_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.endswith(suffixes) and not parse_file_name(path.name)]
 
 
+def parts_in(folder: Path) -> dict[Path, str]:
+    """Every file that was being written, or still is, and its producer."""
+    matches = ((path, _PART_NAME.fullmatch(path.name)) for path in folder.iterdir())
+    return {path: match["producer"] for path, match in matches if match}
+
+
 def mend(path: Path, files: Files) -> Mended:
-    """Cut what a crash left of an unfinished record, and count the others.
+    """Cut what a crash left of an unfinished record, put the others on the disk, and count them.
 
     Only the end may be torn: text after the last newline, and one last line that is no record. Raises UnreadableSegment
-    where any other line is none, or the file cannot be read.
+    where any other line is none, or the file cannot be read; OSError where that may pass.
     """
     content = _content(path)
     *lines, tail = content.split(b"\n")
@@ -65,8 +77,7 @@ def mend(path: Path, files: Files) -> Mended:
         whole_bytes -= len(lines.pop()) + 1
     if not all(map(_is_record, lines)):
         raise UnreadableSegment(f"{path.name} holds a line before its last that is no capture record")
-    if whole_bytes < len(content):
-        _cut(path, whole_bytes, files)
+    _keep(path, whole_bytes, files)
     return Mended(len(lines), whole_bytes)
 
 
@@ -79,40 +90,77 @@ def seems_to_hold(path: Path) -> int:
 
 
 def is_readable(path: Path) -> bool:
-    """True where every byte of the file can be read."""
+    """True where every byte of the file can be read, or nothing can be."""
     try:
         path.read_bytes()
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno in NOT_OF_THE_FILE
     return True
 
 
 def set_aside(entry: Entry, records: int, files: Files) -> None:
     """Move a segment to the quarantine and leave a gap, so that whoever reads its hour knows. Raises OSError."""
-    changed_at = datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
-    start = floor_second(entry.name.opened_at)
-    end = max(floor_second(changed_at), start) + SECOND
-    gap = Gap(start=start, end=end, dropped=max(records, 1), reason=QUARANTINED)
-    write_gap(entry.path.parent, entry.name, gap, files)
-    quarantine = entry.path.parent / QUARANTINE
-    quarantine.mkdir(exist_ok=True)
-    publish(entry.path, quarantine / entry.path.name, files)
+    write_gap(entry.path.parent, entry.name, _gap_over(entry, max(records, 1)), files)
+    quarantine(entry.path, files)
+
+
+def salvage(entry: Entry, files: Files) -> int:
+    """Move only what is no record to the quarantine, and leave a gap for that: how many lines it was. Raises OSError.
+
+    A power failure can tear a hole into what was not synced yet, with records after it. Raises UnreadableSegment where
+    there is nothing to keep.
+    """
+    lines = _content(entry.path).split(b"\n")
+    records: list[bytes] = []
+    damage: list[bytes] = []
+    for line in lines[:-1]:
+        (records if _is_record(line) else damage).append(line + b"\n")
+    if not records:
+        raise UnreadableSegment(f"{entry.path.name} holds no capture record")
+    write_gap(entry.path.parent, damaged_part_of(entry.name), _gap_over(entry, len(damage)), files)
+    put_file(_quarantine_beside(entry.path, files) / entry.path.name, b"".join(damage), files)
+    put_file(entry.path, b"".join(records), files)
+    return len(damage)
+
+
+def damaged_part_of(name: SegmentName) -> SegmentName:
+    """What the gap of a segment's damaged lines is named, always the same; the segment keeps its number."""
+    return replace(name, sequence=0, uuid=uuid.uuid5(name.uuid, "damaged"))
+
+
+def quarantine(path: Path, files: Files) -> None:
+    """Move a file to where nobody looks for captures. Raises OSError."""
+    publish(path, _quarantine_beside(path, files) / path.name, files)
 
 
 def write_gap(folder: Path, name: SegmentName, gap: Gap, files: Files) -> None:
     """Put a gap into the spool, where the uploader or an heir finds it. Raises OSError."""
-    path = folder / name.file(State.GAP)
-    beside = path.with_suffix(".part")
+    put_file(folder / name.file(State.GAP), gap.to_json(), files)
+
+
+def put_file(path: Path, content: bytes, files: Files) -> None:
+    """Put a file into the spool, whole or not at all; what a failure leaves of it ends in PART. Raises OSError."""
+    beside = path.with_suffix(PART)
     descriptor = files.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        write_whole(descriptor, gap.to_json(), files)
+        write_whole(descriptor, content, files)
         files.fsync(descriptor)
-    except OSError:
-        beside.unlink()
-        raise
     finally:
         os.close(descriptor)
     publish(beside, path, files)
+
+
+def _gap_over(entry: Entry, records: int) -> Gap:
+    changed_at = datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
+    start = floor_second(entry.name.opened_at)
+    return Gap(start=start, end=max(floor_second(changed_at), start) + SECOND, dropped=records, reason=QUARANTINED)
+
+
+def _quarantine_beside(path: Path, files: Files) -> Path:
+    folder = path.parent / QUARANTINE
+    folder.mkdir(exist_ok=True)
+    sync_folder(path.parent, files)
+    return folder
 
 
 def _entries(folder: Path) -> Iterator[Entry]:
@@ -128,14 +176,17 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
+        if is_readable(path):  # at a second look; set aside is for good
+            raise
         raise UnreadableSegment(f"{path.name} cannot be read: {error}") from error
 
 
-def _cut(path: Path, size_bytes: int, files: Files) -> None:
+def _keep(path: Path, size_bytes: int, files: Files) -> None:
     descriptor = files.open(path, os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
-        files.ftruncate(descriptor, size_bytes)
-        files.fsync(descriptor)
+        if os.fstat(descriptor).st_size > size_bytes:
+            files.ftruncate(descriptor, size_bytes)
+        files.fsync(descriptor)  # its producer may have died before it came to that
     finally:
         os.close(descriptor)
 

@@ -154,21 +154,36 @@ def test_an_upload_that_was_not_followed_by_an_unlink_is_repeated_under_the_same
 
 def test_an_unreadable_segment_is_set_aside_and_counted(tmp_path, store):
     spec = spec_of(tmp_path)
-    left_behind(spec, line("a") + b"\0" * 100 + b"\n" + line("b"))
+    left_behind(spec, b"\0" * 100 + b"\n" + b"damage\n" * 2)
     now = swept(spec, store)
     assert (now.quarantined, now.captured[Source.ADOPTED], now.balanced, stored_keys(store)) == (3, 3, True, [])
     assert len(list((spec.spool_folder / "quarantine").iterdir())) == 1
 
 
+def test_of_a_damaged_segment_every_whole_record_is_delivered(tmp_path, store):
+    spec = spec_of(tmp_path)
+    left_behind(spec, line("a") + b"\0" * 100 + b"\n" + line("b"))
+    now = delivered(spec, store, ["a", "b"])
+    assert (now.stored, now.quarantined, now.captured[Source.ADOPTED], now.balanced) == (2, 1, 3, True)
+
+
+def test_what_is_damaged_of_a_segment_is_kept_and_leaves_a_gap(tmp_path, store):
+    spec = spec_of(tmp_path)
+    left_behind(spec, line("a") + b"damage\n" + line("b"))
+    delivered(spec, store, ["a", "b"])
+    (gap,), (kept,) = gaps(store), (spec.spool_folder / "quarantine").iterdir()
+    assert (gap.start, gap.dropped, gap.reason, kept.read_bytes()) == (NOON, 1, "quarantined", b"damage\n")
+
+
 def test_an_unreadable_segment_leaves_a_gap_in_its_hour(tmp_path, store):
-    left_behind(spec_of(tmp_path), line("a") + b"damage\n" + line("b"))
+    left_behind(spec_of(tmp_path), b"damage\n" * 3)
     swept(spec_of(tmp_path), store)
     (gap,) = gaps(store)
     assert (gap.start, gap.dropped, gap.reason) == (NOON, 3, "quarantined")
 
 
 def test_an_unreadable_segment_does_not_stop_the_others(tmp_path, store):
-    left_behind(spec_of(tmp_path), b"damage\n" + line("a"), opened_at=NOON - timedelta(hours=1))
+    left_behind(spec_of(tmp_path), b"damage\n" * 2, opened_at=NOON - timedelta(hours=1))
     left_behind(spec_of(tmp_path), line("b"))
     assert delivered(spec_of(tmp_path), store, ["b"]).quarantined == 2
 
@@ -178,6 +193,33 @@ def test_a_file_that_only_looks_like_a_segment_is_set_aside(tmp_path, store):
     left_behind(spec, line("a")).rename(spec.spool_folder / "somebody.open")
     assert swept(spec, store).quarantined == 1
     assert (spec.spool_folder / "quarantine" / "somebody.open").exists()
+
+
+def test_what_a_process_was_writing_when_it_died_is_removed(tmp_path, store):
+    spec = spec_of(tmp_path)
+    part = left_behind(spec, b"half a gap", state=State.GAP).rename(spec.spool_folder / f"{'0' * 32}-1.part")
+    swept(spec, store)
+    assert not part.exists()
+
+
+def test_what_a_living_process_is_writing_is_left_to_it(tmp_path, store):
+    spec = spec_of(tmp_path)
+    spec.spool_folder.mkdir()
+    alive = become_producer(spec.spool_folder, HERE)
+    part = spec.spool_folder / f"{alive.producer}-1.part"
+    part.write_bytes(b"half a gap")
+    swept(spec, store)
+    assert part.exists()
+    alive.end()
+
+
+def test_a_gap_that_nobody_can_read_is_set_aside(tmp_path, store):
+    spec = spec_of(tmp_path)
+    path = left_behind(spec, b"", state=State.GAP)
+    path.unlink()
+    path.mkdir()  # which no user can read as a file
+    wait_until(lambda: swept(spec, store) and not path.exists(), timeout_seconds=PATIENCE, what="the quarantine")
+    assert (spec.spool_folder / "quarantine" / path.name).exists()
 
 
 def test_files_of_other_kinds_are_left_alone(tmp_path, store):
