@@ -114,11 +114,16 @@ class Story:
 
 
 def live(folder: Path, fault: Fault | None) -> None:
-    """The life of one process; it notes in `told` what each caller was told, and in `end` how it ended."""
+    """The life of one process that finds what others left."""
+    leave_behind(spec_in(folder).spool_folder)
+    live_on(folder, fault)
+
+
+def live_on(folder: Path, fault: Fault | None) -> None:
+    """The life itself; it notes in `told` what each caller was told, and in `end` how it ended."""
     writer.SEGMENT_BYTES = SMALL_SEGMENT_BYTES
     logs.configure((folder / "log").open("a", buffering=1))
     spec = spec_in(folder)
-    leave_behind(spec.spool_folder)
     disk, clock = FailingDisk(fault), Clock(STARTED_AT)
     disk.watch(spec.spool_folder)
     ending, healed = None, False

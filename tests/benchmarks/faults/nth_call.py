@@ -16,6 +16,7 @@ from tests.benchmarks.faults.alone import run_faults
 from tests.benchmarks.figures import Figure
 from tests.servers.failing_disk import CHANGING, CRASHES, Effect, Fault
 from tests.servers.spool_life import Live, Trial, calls_of, tried
+from tests.servers.strace import injections, strace_works, tried_under_strace
 from tests.servers.weak_spools import keeps_half_records, removes_before_upload
 
 WORKERS = 4
@@ -23,6 +24,7 @@ REHEARSALS = 3  # two threads make the calls: not every life makes as many
 MORE_CALLS = 2  # than the longest rehearsal
 QUICK_TRIALS = 36
 CONTROL_CRASHES = 6
+KERNEL_STRIDE = 2
 NAMED = 5  # of what is wrong, in a note
 ON_ANY = (Effect.EIO, Effect.CRASH_BEFORE)
 ON_CHANGES = (Effect.ENOSPC, Effect.DONE_BUT_EIO, Effect.CRASH_AFTER)
@@ -113,7 +115,7 @@ def measure(folder: Path, *, quick: bool) -> dict[str, Figure]:
     half = every_fault(folder / "half", [None], calls=0, life=keeps_half_records)
     crashes = [Fault("unlink", number, Effect.CRASH_AFTER) for number in range(1, CONTROL_CRASHES + 1)]
     early = every_fault(folder / "early", crashes, calls=0, life=removes_before_upload)
-    return {
+    figures = {
         "nth_call_faults_lost": Figure(campaign.lost, "records", "<= 0", str(campaign)),
         "nth_call_faults_wrong": Figure(len(campaign.wrong), "lives", "<= 0", campaign.worst()),
         "nth_call_control_half_records": Figure(
@@ -121,6 +123,18 @@ def measure(folder: Path, *, quick: bool) -> dict[str, Figure]:
         ),
         "nth_call_control_early_removal": Figure(early.lost, "records", ">= 1", "removal before the upload"),
     }
+    return figures if quick or not strace_works() else figures | by_the_kernel(folder / "kernel")
+
+
+def by_the_kernel(folder: Path) -> dict[str, Figure]:
+    """The same judged where the kernel refuses the call; the calls of Python and of the store are met as well."""
+    lives = list(injections(KERNEL_STRIDE))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        trials = list(pool.map(tried_under_strace, (folder / str(number) for number in range(len(lives))), lives))
+    lost = sum(len(trial.verdict.lost) for trial in trials)
+    wrong = [f"{life}: {trial.verdict}" for life, trial in zip(lives, trials, strict=True) if trial.verdict]
+    note = f"strace, {len(lives)} lives, {sum(trial.fired for trial in trials)} faults came; {'; '.join(wrong[:NAMED])}"
+    return {"nth_call_kernel_lost": Figure(lost, "records", "<= 0", note)}
 
 
 if __name__ == "__main__":
