@@ -5,6 +5,7 @@ What lives here: whose files are ours, and how those of the dead come into the l
 """
 
 import logging
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from service.endpoint.recovery import (
     damaged_part_of,
     entries_in,
     foreign_files,
+    is_readable,
     mend,
     parts_in,
     quarantine,
@@ -28,6 +30,8 @@ from service.endpoint.spool import Spool
 
 log = logging.getLogger(__name__)
 
+UNREADABLE_SECONDS = 30.0  # what is set aside is so for good
+
 
 class Estate:
     """All producers that are ours. Used by one thread; nothing here raises OSError, what failed is tried again."""
@@ -37,6 +41,7 @@ class Estate:
         self._spool = spool
         self._owned = {own.producer: own}
         self._writing = True
+        self._unreadable_since: dict[Path, float] = {}
 
     @property
     def finished(self) -> bool:
@@ -93,6 +98,14 @@ class Estate:
         except OSError:
             log.exception("segment_not_quarantined", extra={"file": entry.path.name})
 
+    def doubt(self, entry: Entry) -> None:
+        """Set aside what cannot be read for long; a disk that fails for a moment costs nothing."""
+        now = time.monotonic()
+        if is_readable(entry.path):
+            self._unreadable_since.pop(entry.path, None)
+        elif now - self._unreadable_since.setdefault(entry.path, now) >= UNREADABLE_SECONDS:
+            self.set_aside(entry)
+
     def end(self, ownership: Ownership) -> None:
         """Forget a producer that has nothing left."""
         del self._owned[ownership.producer]
@@ -146,6 +159,7 @@ class Estate:
             self.set_aside(entry)
         except OSError:
             log.exception("segment_not_mended", extra={"file": entry.path.name})
+            self.doubt(entry)
 
     def _mend_and_seal(self, entry: Entry) -> None:
         mended = self._mended(entry)

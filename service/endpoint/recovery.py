@@ -22,7 +22,7 @@ from service.endpoint.segment import Files, SegmentName, State, parse_file_name,
 QUARANTINE = "quarantine"
 QUARANTINED = "quarantined"
 PART = ".part"  # the suffix of a file that is being written
-NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # such a failure to read says nothing about the file
+NOT_OF_THE_FILE = (errno.ENOENT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # so why it is not read: gone, or our limits
 _PART_NAME = re.compile(rf"(?P<producer>[0-9a-f]{{32}})-.*{re.escape(PART)}")
 
 
@@ -90,7 +90,7 @@ def seems_to_hold(path: Path) -> int:
 
 
 def is_readable(path: Path) -> bool:
-    """True where every byte of the file can be read, or nothing can be."""
+    """True where every byte of the file can be read, or it is not the file that stands in the way."""
     try:
         path.read_bytes()
     except OSError as error:
@@ -173,11 +173,7 @@ def _entries(folder: Path) -> Iterator[Entry]:
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        if is_readable(path):  # at a second look; set aside is for good
-            raise
+    except IsADirectoryError as error:  # any other failure may pass
         raise UnreadableSegment(f"{path.name} cannot be read: {error}") from error
 
 

@@ -20,7 +20,7 @@ from monitor_jobs.object_store import ObjectStore, S3Address
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_sequence_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
-from service.endpoint.recovery import Entry, is_readable, write_gap
+from service.endpoint.recovery import Entry, write_gap
 from service.endpoint.segment import SegmentName, State, held
 from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
 from service.endpoint.spool import GRACE, Spool
@@ -143,8 +143,7 @@ class Uploader:
                 if mine:
                     self._move(entry, destination)
         except (SextantError, OSError):
-            if not is_readable(entry.path) and entry.path.exists():
-                self._estate.set_aside(entry)
+            self._estate.doubt(entry)
             raise
 
     def _move(self, entry: Entry, destination: Destination) -> None:

@@ -1,5 +1,6 @@
 """What processes that died leave in the spool: real children, real SIGKILL, real flocks."""
 
+import errno
 import os
 import random
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.object_store import S3Address
+from service.endpoint import adoption, uploader
 from service.endpoint.capture_lines import line_of
 from service.endpoint.ownership import Destination, become_producer
 from service.endpoint.segment import OpenSegment, SegmentName, State
@@ -188,6 +190,19 @@ def test_an_unreadable_segment_does_not_stop_the_others(tmp_path, store):
     assert delivered(spec_of(tmp_path), store, ["b"]).quarantined == 2
 
 
+def test_a_segment_that_cannot_be_read_for_a_moment_is_delivered(tmp_path, store, monkeypatch):
+    path, read, fails = left_behind(spec_of(tmp_path), line("a")), Path.read_bytes, [errno.EIO] * 2
+
+    def failing(each):
+        if each == path and fails:
+            raise OSError(fails.pop(), "unreadable for now")
+        return read(each)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    monkeypatch.setattr(uploader, "IDLE_SECONDS", 0.1)
+    assert delivered(spec_of(tmp_path), store, ["a"]).quarantined == 0
+
+
 def test_a_file_that_only_looks_like_a_segment_is_set_aside(tmp_path, store):
     spec = spec_of(tmp_path)
     left_behind(spec, line("a")).rename(spec.spool_folder / "somebody.open")
@@ -213,7 +228,8 @@ def test_what_a_living_process_is_writing_is_left_to_it(tmp_path, store):
     alive.end()
 
 
-def test_a_gap_that_nobody_can_read_is_set_aside(tmp_path, store):
+def test_a_gap_that_nobody_can_read_is_set_aside(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(adoption, "UNREADABLE_SECONDS", 0.0)
     spec = spec_of(tmp_path)
     path = left_behind(spec, b"", state=State.GAP)
     path.unlink()
