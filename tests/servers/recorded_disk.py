@@ -61,6 +61,7 @@ class RecordedDisk:
     def __init__(self, note: Callable[[Event], None]) -> None:
         self._note = note
         self._files: dict[int, int] = {}  # by inode
+        self._paths: dict[int, Path] = {}  # by file: another path is another file, which has got the inode of the first
         self._count = 0
         self._half_next = False
         self._lock = threading.RLock()
@@ -113,6 +114,7 @@ class RecordedDisk:
         with self._lock:
             file = self._known(source)
             os.rename(source, target)  # noqa: PTH104  the call that is recorded
+            self._paths[file] = target
             self._note(Named(file, target))
 
     def unlink(self, path: Path) -> None:
@@ -131,8 +133,9 @@ class RecordedDisk:
     def _known(self, path: Path) -> int:
         """The number of a file; what was done to it without this door is noted now, as not synced."""
         inode = path.stat().st_ino
-        if inode not in self._files:
+        if inode not in self._files or self._paths[self._files[inode]] != path:
             self._files[inode] = self._count
+            self._paths[self._count] = path
             self._count += 1
             self._note(Named(self._files[inode], path))
             if content := path.read_bytes():
