@@ -10,12 +10,14 @@ import os
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitor_jobs.contract.capture import capture_file_path, side_prefix, variant_prefix
 from monitor_jobs.contract.manifest import manifest_address, manifest_folder
+from monitor_jobs.contract.side_index import index_address
 from monitor_jobs.contract.watermark import gap_address, watermark_address
 from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import SegmentName, State, take_flock
@@ -51,6 +53,14 @@ class Destination(BaseModel):
     def manifests_of(self, producer: str) -> S3Address:
         """The prefix of a producer's manifests."""
         return S3Address.parse(manifest_folder(self._side, producer))
+
+    def object_key_of(self, name: SegmentName) -> str:
+        """A capture file's path below the destination."""
+        return f"{self.endpoint}/{self.variant}/{capture_file_path(name.opened_at, name.uuid)}"
+
+    def index_of(self, hour: datetime, part: uuid.UUID) -> S3Address:
+        """The address of a part of the side index."""
+        return S3Address.parse(index_address(self._side, hour, part))
 
     @property
     def _side(self) -> str:
