@@ -4,6 +4,8 @@ What lives here: making manifests, and the highest number that the store has of 
 written (uploader).
 """
 
+from collections.abc import Callable
+
 from pydantic import ValidationError
 
 from monitor_jobs.capture_io import read_contents
@@ -15,11 +17,14 @@ from service.endpoint.recovery import Entry
 from service.endpoint.segment import SegmentName, State
 
 
-def manifest_of(entry: Entry, address: S3Address) -> Manifest | None:
-    """What became of a file that is delivered to this address; None where that tells of no segment. Raises OSError."""
+def manifest_of(entry: Entry, address: S3Address, visit: Callable[[bytes], object]) -> Manifest | None:
+    """What became of a file that is delivered to this address; None where that tells of no segment.
+
+    Each line of a segment is shown to `visit`. Raises OSError.
+    """
     if entry.state is State.GAP:
         return lost(entry.name, Outcome.QUARANTINED) if entry.name.sequence else None
-    contents = read_contents(entry.path)
+    contents = read_contents(entry.path, visit)
     if not contents.records:
         return lost(entry.name, Outcome.EMPTY)
     return Manifest(
