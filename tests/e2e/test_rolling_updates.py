@@ -1,20 +1,16 @@
 """An endpoint that is replaced while clients call it and while its scheduler is killed: every request is answered."""
 
-import os
-import random
-import signal
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.benchmarks.faults.rolling_restart import (
     NAME,
-    in_service,
-    judged,
     kill,
     measure,
     process_ids,
     roll,
+    roll_and_kill_schedulers,
     tried,
 )
 from tests.e2e.service_under_test import next_second
@@ -33,14 +29,6 @@ def service(own_service):
     return own_service
 
 
-def update(service):
-    service.call("UpdateEndpoint", EndpointName=NAME, EndpointConfigName=NAME)
-
-
-def wait_updated(service):
-    wait_until(lambda: in_service(service), timeout_seconds=PATIENCE, what="the end of the update")
-
-
 def test_a_restart_under_load_fails_no_request_and_every_answer_is_captured_once(tmp_path):
     figures = measure(tmp_path, quick=True)
     assert {name: figure.value for name, figure in figures.items()} == {
@@ -56,32 +44,16 @@ def test_the_same_clients_do_see_a_process_that_is_killed(tmp_path):
     assert (outcome.lost, outcome.repeated) == (0, 0)
 
 
-@pytest.mark.parametrize("kills", [1, 3])
-def test_a_scheduler_killed_during_an_update_fails_no_request_and_leaves_one_process(service, kills):
-    with calling(service.url, NAME) as calls:
-        update(service)
-        for _ in range(kills):
-            kill_scheduler(service)
-        wait_updated(service)
-    assert calls.failed == []
-    wait_until(lambda: len(process_ids(service)) == 1, timeout_seconds=PATIENCE, what="one process")
-    service.stop()
-    outcome = judged(service, calls, 0.0)
-    assert (outcome.lost, outcome.repeated, service.processes()) == (0, 0, [])
+def test_a_scheduler_killed_during_an_update_fails_no_request_and_leaves_one_process(tmp_path):
+    outcome = tried(tmp_path / "killed", lambda service: roll_and_kill_schedulers(service, 1))
+    assert (outcome.failed, outcome.lost, outcome.repeated) == (0, 0, 0)
 
 
-def kill_scheduler(service):
-    (scheduler,) = wait_until(lambda: service.processes("scheduler"), timeout_seconds=PATIENCE, what="a scheduler")
-    moment = time.monotonic() + random.uniform(0, 2)
-    wait_until(lambda: time.monotonic() > moment, timeout_seconds=PATIENCE, what="some moment of the update")
-    os.kill(scheduler.pid, signal.SIGKILL)
-    wait_until(
-        lambda: not scheduler.is_running() or is_another(service, scheduler), timeout_seconds=PATIENCE, what="it"
-    )
-
-
-def is_another(service, scheduler):
-    return scheduler.pid not in {process.pid for process in service.processes("scheduler")}
+def test_a_request_that_is_being_answered_when_its_process_retires_is_answered(service):
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(service.invoke, NAME, b"[6]", "application/json")
+        roll(service, 1)
+        assert slow.result() == [6]
 
 
 def test_a_window_that_spans_an_update_is_judged_over_both_processes(service):

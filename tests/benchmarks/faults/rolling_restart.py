@@ -5,6 +5,7 @@ clients do see failures where a process is killed, and where an endpoint is dele
 """
 
 import os
+import random
 import signal
 import time
 from collections import Counter
@@ -19,7 +20,9 @@ from tests.wait import wait_until
 
 NAME = "rolled"
 RESTARTS_GOAL, QUICK_RESTARTS = 20, 1
+KILLS_GOAL = 10
 UPDATE_SECONDS = 120
+WHOLE_UPDATE_SECONDS = 3.5  # about; from the request to the end of the old process
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,14 @@ def measure(folder: Path, *, quick: bool) -> dict[str, Figure]:
     }
     if quick:
         return figures
+    orphaned = tried(folder / "orphaned", lambda service: roll_and_kill_schedulers(service, KILLS_GOAL))
     killed, recreated = tried(folder / "killed", kill), tried(folder / "recreated", recreate)
     return figures | {
         "rolling_restarts": Figure(restarts, "restarts", f">= {RESTARTS_GOAL}", str(rolled)),
+        "restart_scheduler_kills": Figure(KILLS_GOAL, "kills", f">= {KILLS_GOAL}", str(orphaned)),
+        "restart_scheduler_kills_failed_requests": Figure(orphaned.failed, "requests", "<= 0", str(orphaned)),
+        "restart_scheduler_kills_lost": Figure(orphaned.lost, "records", "<= 0", str(orphaned)),
+        "restart_scheduler_kills_repeated": Figure(orphaned.repeated, "records", "<= 0", str(orphaned)),
         "restart_control_killed": Figure(killed.failed, "requests", ">= 1", f"kill -9 instead, {killed}"),
         "restart_control_recreated": Figure(recreated.failed, "requests", ">= 1", f"stop, then start, {recreated}"),
     }
@@ -83,6 +91,25 @@ def roll(service: Service, restarts: int) -> None:
         service.call("UpdateEndpoint", EndpointName=NAME, EndpointConfigName=NAME)
         wait_until(lambda: in_service(service), timeout_seconds=UPDATE_SECONDS, what="the end of the update")
         assert process_ids(service).isdisjoint(before), "the process was not replaced"
+
+
+def roll_and_kill_schedulers(service: Service, restarts: int) -> None:
+    """The same with a scheduler that is killed at some moment of each update; the next one goes on."""
+    for _ in range(restarts):
+        before = process_ids(service)
+        service.call("UpdateEndpoint", EndpointName=NAME, EndpointConfigName=NAME)
+        time.sleep(random.uniform(0, WHOLE_UPDATE_SECONDS))
+        for scheduler in service.processes("scheduler"):
+            scheduler.kill()
+        wait_until(lambda: in_service(service), timeout_seconds=UPDATE_SECONDS, what="the end of the update")
+        (after,) = wait_until(lambda: alone(service), timeout_seconds=UPDATE_SECONDS, what="one process alone")
+        assert after not in before, "the process was not replaced"
+
+
+def alone(service: Service) -> set[int]:
+    """The endpoint's process where there is no other, as soon as nothing that nobody knows is left."""
+    found = process_ids(service)
+    return found if len(found) == 1 else set()
 
 
 def kill(service: Service) -> None:
