@@ -21,7 +21,8 @@ from service.adapters.process_runner import ProcessRunner
 from service.core.deployment import EndpointSpec
 from service.core.records import EndpointRecord, ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord
 from service.core.states import FINAL_EXECUTION_STATUSES, EndpointStatus, ExecutionStatus, ScheduleStatus
-from service.scheduler.endpoints import CaptureLimits, Endpoints
+from service.scheduler.endpoint_specs import CaptureLimits
+from service.scheduler.endpoints import Endpoints
 from service.scheduler.executions import Executions
 from service.scheduler.jobs import Jobs
 from service.scheduler.loop import Scheduler
@@ -68,6 +69,9 @@ class StillHost:
 
     def last_words(self, _handle):
         return ""
+
+    def strays(self, _folder):
+        return []
 
 
 @dataclass

@@ -90,6 +90,10 @@ endpoints = Table(
     _time("modified_at"),
     Column("failure_reason", PlainText()),
     Column("running", JSON, nullable=False),
+    Column("starting", JSON, nullable=False),
+    Column("retiring", JSON, nullable=False),
+    Column("pending_config_name", PlainText(128)),
+    Column("deployment_config", JSON(none_as_null=True)),
     _version(),
 )
 
