@@ -207,6 +207,10 @@ class House:
         self.store.put(address, content)
         return address
 
+    def reports(self, prefix="s3://bucket/reports") -> list[str]:
+        """Every key below the reports."""
+        return [entry.address.key for entry in self.store.list(S3Address.parse(prefix))]
+
     def seal(self, until: datetime, *, producer="p", closed=False) -> None:
         """A producer's watermark."""
         mark = Watermark(producer=producer, sealed_until=until, flush_interval_seconds=FLUSH_SECONDS, closed=closed)

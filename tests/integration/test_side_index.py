@@ -14,7 +14,7 @@ from service.core.records import CaptureSource
 from service.core.states import ExecutionStatus
 from tests.integration import job_program
 from tests.integration.capture_spool import Clock, exchange_of, offer_all, started
-from tests.integration.scheduling import NOON, House
+from tests.integration.scheduling import NOON
 from tests.wait import wait_until
 
 MONITOR = {"MonitoringAppSpecification": {"ImageUri": "sextant/class-skew"}}
@@ -36,14 +36,11 @@ class WithoutIndex(FolderStore):
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
+def house(house):
     house.runner = ProcessRunner(job_program.environment())
-    house.add_endpoint()
     house.add_schedule(action=(), **MONITOR)
     house.clock.now = NOON + 2 * HOUR
-    yield house
-    house.close()
+    return house
 
 
 def capturing(house, clock):

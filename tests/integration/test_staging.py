@@ -22,14 +22,6 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    house.add_endpoint()
-    yield house
-    house.close()
-
-
-@pytest.fixture
 def paths(tmp_path):
     return ContainerPaths(tmp_path / "root")
 
