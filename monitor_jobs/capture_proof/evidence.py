@@ -27,10 +27,10 @@ from monitor_jobs.contract.watermark import (
     open_watermark_folder,
     producer_of,
 )
-from monitor_jobs.contract.window import Window, floor_hour, hours_of
+from monitor_jobs.contract.window import HOUR, Window, floor_hour, hours_of
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 
-SLACK = timedelta(minutes=10)  # a clock that was set back puts neighbouring segments out of order by as much
+SLACK = timedelta(minutes=10)  # a clock that was set back puts neighbouring segments, or an end, out of order by that
 
 
 def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, variant: str, window: Window) -> Evidence:
@@ -116,7 +116,7 @@ def _watermark(store: ObjectStore, side: str, address: S3Address, unreadable: li
 def _lived_in(key: str, window: Window) -> bool:
     """False where the key alone tells that the producer had ended before the window, or was born after it."""
     born_at, closing_hour = born_at_of(producer_of(key)), closing_hour_of(key)
-    ended = closing_hour is not None and closing_hour < floor_hour(window.start)
+    ended = closing_hour is not None and closing_hour + HOUR <= floor_hour(window.start) - SLACK
     return not ended and (born_at is None or born_at - SLACK < window.end)
 
 
@@ -125,7 +125,7 @@ def _progress(mark: Watermark) -> tuple[object, ...]:
 
 
 def _ended_before(mark: Watermark, window: Window) -> bool:
-    return mark.closed and mark.sealed_until <= floor_hour(window.start)
+    return mark.closed and mark.sealed_until < floor_hour(window.start) - SLACK
 
 
 def _trail(store: ObjectStore, side: str, mark: Watermark, window: Window) -> Trail:

@@ -232,6 +232,14 @@ def test_a_producer_that_was_born_after_the_window_is_not_asked(captured, store)
     assert proof_of(store, Window(NOON - 5 * HOUR, NOON - 4 * HOUR)).producers == 0
 
 
+def test_a_producer_that_ended_in_the_first_second_of_the_window_is_asked(captured, store):
+    for address in below(captured, WATERMARKS):
+        mark = Watermark.from_json(captured[address]).model_copy(update={"sealed_until": NOON})
+        store.delete(address)
+        store.put(S3Address("bucket", f"{WATERMARKS.key}closed/2026/11/20/12/{mark.producer}.json"), mark.to_json())
+    assert (proof_of(store).findings, proof_of(store).producers) == ((), PRODUCERS)
+
+
 def test_a_producer_that_ended_before_the_window_is_not_asked(store):
     assert proof_of(store, Window(NOON + 5 * HOUR, NOON + 6 * HOUR)).producers == 0
 
