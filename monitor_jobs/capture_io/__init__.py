@@ -6,7 +6,7 @@ not: the format itself (contract.capture), the spool (service.endpoint), countin
 
 from monitor_jobs.capture_io.blocks import MAX_LINE_BYTES
 from monitor_jobs.capture_io.contents import Contents, event_id_of, read_contents, time_of_line
-from monitor_jobs.capture_io.predictions import PredictionColumns, read_predictions
+from monitor_jobs.capture_io.predictions import PredictionColumns, Rows, Texts, labels_of, read_predictions
 from monitor_jobs.capture_io.read import UnreadableLine, read_records
 from monitor_jobs.capture_io.staging import copy_lines_inside
 from monitor_jobs.capture_io.write import CapturedBody, capture_line
@@ -16,10 +16,13 @@ __all__ = [
     "CapturedBody",
     "Contents",
     "PredictionColumns",
+    "Rows",
+    "Texts",
     "UnreadableLine",
     "capture_line",
     "copy_lines_inside",
     "event_id_of",
+    "labels_of",
     "read_contents",
     "read_predictions",
     "read_records",

@@ -72,6 +72,13 @@ class ExecutionOrigin(StrEnum):
     RUN_NOW = "RunNow"
 
 
+class CaptureSource(StrEnum):
+    """What an execution reads: the side index where it stands for captures, or all of these themselves."""
+
+    SIDE_INDEX = "SideIndex"
+    RAW = "Raw"
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionRecord:
     """A MonitoringExecution: unique by (schedule_name, scheduled_at); leased to one scheduler while it runs."""
@@ -94,6 +101,7 @@ class ExecutionRecord:
     exit_message: str | None = None
     window_records: int | None = None
     violations: int | None = None
+    capture_source: CaptureSource = CaptureSource.SIDE_INDEX
     version: int = 0
 
 

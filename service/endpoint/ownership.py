@@ -8,6 +8,7 @@ belong, so that an heir of another variant delivers them there.
 import logging
 import os
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitor_jobs.contract.capture import capture_file_path, side_prefix, variant_prefix
 from monitor_jobs.contract.manifest import manifest_address, manifest_folder
+from monitor_jobs.contract.side_index import index_address
 from monitor_jobs.contract.watermark import (
     Watermark,
     closed_watermark_address,
@@ -66,6 +68,14 @@ class Destination(BaseModel):
     def gaps_of(self, producer: str) -> str:
         """The address below which a producer's gap markers lie."""
         return gap_folder(self._side, producer)
+
+    def object_key_of(self, name: SegmentName) -> str:
+        """A capture file's path below the destination."""
+        return f"{self.endpoint}/{self.variant}/{capture_file_path(name.opened_at, name.uuid)}"
+
+    def index_of(self, hour: datetime, part: uuid.UUID) -> S3Address:
+        """The address of a part of the side index."""
+        return S3Address.parse(index_address(self._side, hour, part))
 
     @property
     def _side(self) -> str:

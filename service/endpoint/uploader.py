@@ -22,6 +22,7 @@ from service.endpoint.manifests import last_numbers_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
 from service.endpoint.recovery import Entry, is_readable
 from service.endpoint.segment import State, held
+from service.endpoint.side_index import SideIndex
 from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
 from service.endpoint.spool import GRACE, Spool
 
@@ -47,6 +48,7 @@ class Uploader:
         self._estate = estate
         self._store = store
         self._generator = generator
+        self._index = SideIndex(lambda address, body: self._asked("put", partial(store.put, address, body)))
         self._last_sequence = 0
         self._finishing = threading.Event()
         self._giving_up = threading.Event()
@@ -143,6 +145,8 @@ class Uploader:
             self._upload(entry, address)
         if manifest is not None:
             self._put_manifest(manifest, destination)
+            if manifest.outcome is Outcome.STORED:
+                self._index.add(entry, destination)
         self._spool.files.unlink(entry.path)
         self._spool.ledger.store(entry.name)
 
@@ -176,6 +180,7 @@ class Uploader:
         self._spool.ticked.clear()
         try:
             until = self._spool.ledger.promise(self._spool.clock() - GRACE)
+            self._index.publish_before(until)
             watermark = self._watermark(self._estate.own, until)
             address = self._estate.own.destination.open_watermark_of(watermark.producer)
             self._asked("put", partial(self._store.put, address, watermark.to_json()))
@@ -188,6 +193,8 @@ class Uploader:
         own = ownership is self._estate.own
         if self._estate.entries_of(ownership) or (own and not ledger.is_written_down):
             return
+        if own:
+            self._index.publish()
         watermark = self._watermark(ownership, ledger.promise(now) if own else now)
         self._close(watermark.model_copy(update={"closed": True}), ownership.destination)
         self._estate.end(ownership)

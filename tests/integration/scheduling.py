@@ -173,7 +173,7 @@ class House:
             ScheduleRecord(name, ScheduleStatus.SCHEDULED, now, now, "digits", request, covered_until=now)
         )
 
-    def ask_for(self, *, schedule="skew", start=NOON - MINUTE, end=NOON, at=None) -> str:
+    def ask_for(self, *, schedule="skew", start=NOON - MINUTE, end=NOON, at=None, **members) -> str:
         """The id of an execution over one window, asked for now."""
         at = at or self.clock()
         record = ExecutionRecord(
@@ -187,6 +187,7 @@ class House:
             created_at=at,
             modified_at=at,
             endpoint_name="digits",
+            **members,
         )
         self.database.executions.add(record)
         return record.id

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 
-from service.core.records import ExecutionOrigin
+from service.core.records import CaptureSource, ExecutionOrigin
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
 
 NAMING = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
@@ -128,6 +128,7 @@ executions = Table(
     Column("exit_message", PlainText()),
     Column("window_records", Integer),
     Column("violations", Integer),
+    Column("capture_source", Word(CaptureSource), nullable=False, server_default=CaptureSource.SIDE_INDEX.value),
     _version(),
     UniqueConstraint("schedule_name", "scheduled_at"),
     Index("ix_executions_status", "status"),

@@ -6,6 +6,7 @@ from typing import Final
 from service.control.sagemaker import endpoints, models, processing_jobs, schedules
 from service.control.sagemaker.context import Context, Json, UnknownOperationException
 from service.control.sagemaker.shapes import Shape, sagemaker_model, validate
+from service.core.records import CaptureSource
 
 Handler = Callable[[Json, Context], Json]
 
@@ -48,8 +49,10 @@ EXTENSION_SHAPES: Final[Mapping[str, Shape]] = {
             "MonitoringScheduleName": {"shape": "MonitoringScheduleName"},
             "DataAnalysisStartTime": {"shape": "Timestamp"},
             "DataAnalysisEndTime": {"shape": "Timestamp"},
+            "CaptureSource": {"shape": "CaptureSource"},
         },
     },
+    "CaptureSource": {"type": "string", "enum": list(CaptureSource)},
     "DescribeMonitoringExecution": {
         "type": "structure",
         "required": ["MonitoringExecutionId"],
