@@ -5,7 +5,7 @@ the speed of the usual one (rows), where unreadable lines belong (placement).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -89,7 +89,14 @@ def read_predictions(
     of lines: TOO_LONG above MAX_LINE_BYTES, then as lines.refusal_of and answers.read_answer define them. Raises
     OSError.
     """
-    for share in _shares(path, Placement(window)):
+    return predictions_in(read_chunks(path), object_key=object_key, window=window, card=card)
+
+
+def predictions_in(
+    chunks: Iterable[Chunk], *, object_key: str, window: Window | None, card: ModelCard
+) -> Iterator[PredictionColumns]:
+    """The same of lines that were read already: all of one capture file's, in order."""
+    for share in _shares(chunks, Placement(window)):
         if share.kept.any() or share.refused:
             yield _columns(share, object_key, card)
 
@@ -99,10 +106,10 @@ def labels_of(answered: Sequence[int | str], card: ModelCard) -> tuple[str, ...]
     return tuple(each if isinstance(each, str) else card.class_name(each) for each in answered)
 
 
-def _shares(path: Path, placement: Placement) -> Iterator[_Share]:
+def _shares(chunks: Iterable[Chunk], placement: Placement) -> Iterator[_Share]:
     """Each chunk's share; refusals at the file's start wait until a line tells where they belong."""
     waiting: Reasons = Counter()
-    for chunk in read_chunks(path):
+    for chunk in chunks:
         share = _share(chunk, placement)
         if placement.opening == UNDECIDED:
             waiting += share.refused

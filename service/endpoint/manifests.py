@@ -4,6 +4,7 @@ What lives here: making manifests, and the highest numbers that the store has of
 are written (uploader).
 """
 
+from collections.abc import Callable
 from itertools import count
 
 from monitor_jobs.capture_io import read_contents
@@ -15,11 +16,14 @@ from service.endpoint.recovery import Entry
 from service.endpoint.segment import SegmentName, State
 
 
-def manifest_of(entry: Entry, address: S3Address) -> Manifest:
-    """What became of a segment that is delivered to this address, or was set aside. Raises OSError."""
+def manifest_of(entry: Entry, address: S3Address, visit: Callable[[bytes], object]) -> Manifest:
+    """What became of a segment that is delivered to this address, or was set aside.
+
+    Each line of a segment is shown to `visit`. Raises OSError.
+    """
     if entry.state is State.LOST:
         return _left_by(entry)
-    contents = read_contents(entry.path)
+    contents = read_contents(entry.path, visit)
     if not contents.records:
         return lost(entry.name, Outcome.EMPTY)
     return Manifest(

@@ -1,23 +1,19 @@
-"""The side index of what is delivered: each stored segment is read once more, and an hour's are put together.
+"""The side index of what is delivered: what was answered in each stored segment, an hour's put together.
 
 What lives here: when an hour's index is written. What does not: what is in it (monitor_jobs.side_index). It waits in
 memory until its hour is over, so that a day of captures makes a few objects: whoever kills the process loses the index
 of that hour, not its captures, and readers take those instead.
 """
 
-import logging
 import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.contract.window import HOUR, floor_hour
 from monitor_jobs.object_store import S3Address
-from monitor_jobs.side_index import CaptureIndex, index_capture, index_file
+from monitor_jobs.side_index import AnswerLines, CaptureIndex, index_file, index_lines
 from service.endpoint.ownership import Destination
-from service.endpoint.recovery import Entry
-
-log = logging.getLogger(__name__)
+from service.endpoint.segment import SegmentName
 
 PART_ROWS = 250_000  # about ten megabytes: what waits in memory, and how large a part becomes
 
@@ -29,16 +25,12 @@ class SideIndex:
         self._put = put
         self._waiting: dict[tuple[Destination, datetime], dict[str, CaptureIndex]] = {}  # by object key
 
-    def add(self, entry: Entry, destination: Destination) -> None:
-        """Index a segment that has just been stored. Its captures are safe, so nothing that fails here is raised."""
-        try:
-            index = index_capture(entry.path, destination.object_key_of(entry.name))
-        except (SextantError, OSError, ValueError) as error:
-            log.warning("capture_not_indexed", extra={"file": entry.path.name, "error": str(error)})
+    def add(self, name: SegmentName, lines: AnswerLines, size_bytes: int, destination: Destination) -> None:
+        """Index a segment that has just been stored; what cannot be indexed is read itself."""
+        index = index_lines(lines, destination.object_key_of(name), size_bytes)
+        if index is None or not index.table.num_rows:
             return
-        if index is None:
-            return
-        hour = floor_hour(entry.name.opened_at)
+        hour = floor_hour(name.opened_at)
         waiting = self._waiting.setdefault((destination, hour), {})
         waiting[index.capture.object_key] = index  # a segment may be delivered twice
         if sum(each.table.num_rows for each in waiting.values()) >= PART_ROWS:

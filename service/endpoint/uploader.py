@@ -17,6 +17,7 @@ from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, S
 from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import Watermark, floor_second
 from monitor_jobs.object_store import ObjectStore, S3Address
+from monitor_jobs.side_index import AnswerLines
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_numbers_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
@@ -140,13 +141,14 @@ class Uploader:
 
     def _move(self, entry: Entry, destination: Destination) -> None:
         address = destination.address_of(entry.name, entry.state)
-        manifest = None if entry.state is State.GAP else manifest_of(entry, address)
+        lines = AnswerLines()
+        manifest = None if entry.state is State.GAP else manifest_of(entry, address, lines.add)
         if manifest is None or manifest.outcome is Outcome.STORED:
             self._upload(entry, address)
         if manifest is not None:
             self._put_manifest(manifest, destination)
             if manifest.outcome is Outcome.STORED:
-                self._index.add(entry, destination)
+                self._index.add(entry.name, lines, manifest.size_bytes, destination)
         self._spool.files.unlink(entry.path)
         self._spool.ledger.store(entry.name)
 

@@ -13,13 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor_jobs import side_index
-from monitor_jobs.capture_io import PredictionColumns, read_predictions
+from monitor_jobs.capture_io import CapturedBody, PredictionColumns, capture_line, read_predictions
 from monitor_jobs.class_skew.summary import Summary, empty, merge, summarise
 from monitor_jobs.contract.capture import capture_file_path
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.model_package import ModelCard
-from monitor_jobs.side_index import index_capture, index_file, read_covered, read_index
+from monitor_jobs.side_index import index_capture, index_file, read_covered, read_index, reading
 from tests.unit.capture_io_files import CARD, NOON, line, written
 
 ANSWERS = st.sampled_from(
@@ -68,12 +67,25 @@ def test_an_index_gives_the_summary_that_its_captures_give(files, parts_of_files
         assert summary_of(read_index(folder, CARD)) == summary_of(raw)
 
 
+@given(st.text(max_size=50), st.sampled_from([None, '"endpointOutput":{"data":"9"}', '\\"endpointOutput\\":{']))
+@settings(deadline=None, max_examples=60)
+def test_what_a_request_and_its_caller_say_is_no_answer(text, trap):
+    request = CapturedBody((trap or text).encode(), "application/json", "JSON")
+    answer = CapturedBody(b"[[0.25, 0.75]]", "application/json", "JSON")
+    with tempfile.TemporaryDirectory() as name:
+        ids = {"event_id": str(uuid.uuid4()), "inference_id": text or None, "custom_attributes": trap}
+        path = written(Path(name), capture_line(inference_time=NOON, request=request, response=answer, **ids))
+        raw = list(read_predictions(path, object_key=key_of(0), window=None, card=CARD))
+        assert summary_of(read_index(indexed(Path(name), path), CARD)) == summary_of(raw)
+        assert summary_of(raw).predictions == 1
+
+
 def test_large_groups_are_read_apart_and_give_the_same(tmp_path, monkeypatch):
     path = capture_of(tmp_path, [("[[0.25, 0.75]]", minute, None) for minute in range(60)])
     for minute in range(3):
         (tmp_path / f"{minute}.parquet").write_bytes(index_file([index_capture(path, key_of(minute))]))
     together = list(read_index(tmp_path, CARD))
-    monkeypatch.setattr(side_index, "GROUP_BYTES", 1)
+    monkeypatch.setattr(reading, "GROUP_BYTES", 1)
     apart = list(read_index(tmp_path, CARD))
     assert (len(together), len(apart)) == (1, 3)
     assert summary_of(together) == summary_of(apart)
