@@ -24,7 +24,8 @@ from monitor_jobs.contract.watermark import (
 from monitor_jobs.contract.window import HOUR, Window
 from monitor_jobs.object_store import ObjectMissing, S3Address
 from monitor_jobs.object_store.port import StoredObject
-from tests.integration.capture_spool import NOON
+from service.scheduler.completeness import completeness
+from tests.integration.capture_spool import NOON, spec_of
 
 SIDE = "s3://bucket/capture/_sextant/signs/AllTraffic"
 MINUTE = timedelta(minutes=1)
@@ -111,6 +112,18 @@ def test_thousands_of_producers_that_ended_before_the_window_or_were_born_after_
     store = Ledger(bodies)
     assert proof_over(store, Window(NOON - 1000 * HOUR, NOON - 999 * HOUR)).producers == 1
     assert (store.requests["get"], store.requests["list"]) == (4, 5)  # two watermarks, no first segment, no first gap
+
+
+def test_a_scheduler_that_waits_looks_at_those_only_that_have_not_ended(tmp_path):
+    ended = Watermark(producer="ended", sealed_until=NOON - HOUR, flush_interval_seconds=1, closed=True)
+    alive = Watermark(producer="alive", sealed_until=NOON, flush_interval_seconds=1)
+    bodies = {
+        closed_watermark_address(SIDE, ended): ended.to_json,
+        open_watermark_address(SIDE, "alive"): alive.to_json,
+    }
+    store, window = Ledger(bodies), Window(NOON - HOUR, NOON)
+    assert completeness(store, spec_of(tmp_path), window, NOON).may_start
+    assert store.requests == {"list": 1, "get": 1}
 
 
 def counted(times, lost):
