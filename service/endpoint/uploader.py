@@ -51,6 +51,7 @@ class Uploader:
         self._generator = generator
         self._index = SideIndex(lambda address, body: self._asked("put", partial(store.put, address, body)))
         self._last_sequence = 0
+        self._due = False  # gaps and a watermark, since an interval has ended
         self._finishing = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture-uploader", daemon=True)
@@ -101,13 +102,15 @@ class Uploader:
     def _cycle(self) -> None:
         if self._finishing.is_set():
             self._estate.stop_writing()
-        due = self._spool.ticked.is_set()
+        if self._spool.ticked.is_set():
+            self._spool.ticked.clear()  # before anything else: the next interval may end while this cycle runs
+            self._due = True
         self._estate.sweep()
         self._account_for_vanished(self._estate.own)
-        if due or self._finishing.is_set():
+        if self._due or self._finishing.is_set():
             self._write_gaps()
         self._deliver_all(self._estate.own)
-        if due:
+        if self._due:
             self._publish_watermark()
         for ownership in self._estate.silent:
             self._account_for_vanished(ownership)
@@ -179,16 +182,12 @@ class Uploader:
                 self._spool.ledger.lose(name, DropReason.VANISHED)
 
     def _publish_watermark(self) -> None:
-        self._spool.ticked.clear()
-        try:
-            until = self._spool.ledger.promise(self._spool.clock() - GRACE)
-            self._index.publish_before(until)
-            watermark = self._watermark(self._estate.own, until)
-            address = self._estate.own.destination.open_watermark_of(watermark.producer)
-            self._asked("put", partial(self._store.put, address, watermark.to_json()))
-        except SextantError:
-            self._spool.ticked.set()
-            raise
+        until = self._spool.ledger.promise(self._spool.clock() - GRACE)
+        self._index.publish_before(until)
+        watermark = self._watermark(self._estate.own, until)
+        address = self._estate.own.destination.open_watermark_of(watermark.producer)
+        self._asked("put", partial(self._store.put, address, watermark.to_json()))
+        self._due = False
 
     def _end_if_empty(self, ownership: Ownership) -> None:
         ledger, now = self._spool.ledger, floor_second(self._spool.clock())
