@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload, capture_file_path
-from monitor_jobs.contract.watermark import Watermark, watermark_address
+from monitor_jobs.contract.watermark import Watermark, open_watermark_address
 from monitor_jobs.model_archive import pack
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
@@ -215,7 +215,7 @@ class House:
         """A producer's watermark."""
         mark = Watermark(producer=producer, sealed_until=until, flush_interval_seconds=FLUSH_SECONDS, closed=closed)
         side = "s3://bucket/captures/_sextant/digits/AllTraffic"
-        self.store.put(S3Address.parse(watermark_address(side, producer)), mark.model_dump_json().encode())
+        self.store.put(S3Address.parse(open_watermark_address(side, producer)), mark.to_json())
 
     def execution(self, execution_id: str) -> ExecutionRecord:
         found = self.database.executions.get(execution_id)

@@ -6,17 +6,19 @@ from datetime import timedelta
 import pytest
 
 from monitor_jobs.contract.errors import StoreUnavailable
-from monitor_jobs.contract.manifest import Manifest, Outcome, sequence_of
+from monitor_jobs.contract.manifest import Outcome, sequence_of
 from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import SegmentName, State
 from tests.integration.capture_spool import (
     CAPTURES,
+    MANIFESTS,
     NOON,
     Clock,
     FaultyFiles,
     Switched,
     exchange_of,
     gaps,
+    manifests,
     offer_all,
     spec_of,
     spooled,
@@ -28,16 +30,11 @@ from tests.integration.test_capture_recovery import child, killed_after, left_be
 from tests.wait import wait_until
 
 PATIENCE = 60
-MANIFESTS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/manifests/")
 
 
 @pytest.fixture
 def store(tmp_path):
     return Switched(tmp_path / "data")
-
-
-def manifests(store):
-    return [Manifest.model_validate_json(store.get(found.address)) for found in store.list(MANIFESTS)]
 
 
 def captured_by_the_second(spec, store, *, seconds=3, **seams):
