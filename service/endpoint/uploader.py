@@ -5,7 +5,6 @@ What lives here: delivery, backoff, gaps, watermarks. What does not: how files c
 store shows an object of its size under its address, and has its manifest.
 """
 
-import logging
 import random
 import threading
 from collections.abc import Callable
@@ -24,8 +23,9 @@ from service.endpoint.recovery import Entry, is_readable, write_gap
 from service.endpoint.segment import SegmentName, State, held
 from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
 from service.endpoint.spool import GRACE, Spool
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 IDLE_SECONDS = 5.0  # also how soon an heir notices that a producer died
 BACKOFF_FLOOR_SECONDS = 0.2
@@ -88,9 +88,9 @@ class Uploader:
         try:
             self._cycle()
         except SextantError as error:
-            log.warning("capture_not_uploaded", extra={"error": str(error)})
-        except Exception:
-            log.exception("capture_upload_failed")
+            log.warning("capture_not_uploaded", error=str(error))
+        except Exception as error:  # noqa: BLE001 -- logged with its traceback
+            log.error("capture_upload_failed", cause=error)
         else:
             return True
         return False
@@ -117,7 +117,7 @@ class Uploader:
             try:
                 write_gap(self._spool.folder, name, gap, self._spool.files)
             except OSError as error:
-                log.warning("capture_gap_not_written", extra={"error": str(error)})
+                log.warning("capture_gap_not_written", error=str(error))
                 self._spool.ledger.give_back([gap])
 
     def _deliver_all(self, ownership: Ownership) -> None:
@@ -164,7 +164,7 @@ class Uploader:
 
     def _account_for_vanished(self, ownership: Ownership) -> None:
         for name in self._estate.vanished_of(ownership):
-            log.warning("segment_vanished", extra={"uuid": str(name.uuid)})
+            log.warning("segment_vanished", uuid=str(name.uuid))
             try:
                 self._asked("size", partial(self._store.size, ownership.destination.address_of(name, State.SEALED)))
                 self._spool.ledger.store(name)
