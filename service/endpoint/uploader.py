@@ -1,8 +1,9 @@
 """The thread that carries sealed segments to the object store, for its own producer and for those that died.
 
 What lives here: delivery, backoff, gaps, watermarks. What does not: how files come about (writer) or into our hands
-(adoption), what a manifest says (manifests). A failing store never costs a record: a file leaves the spool once the
-store shows an object of its size under its address, and has its manifest.
+(adoption), what a manifest says (manifests). A failing store never costs a record, nor does one that says 200 too soon:
+a file leaves the spool once the store shows it, and its manifest, with the size that was sent and the ETag that was
+answered.
 """
 
 import random
@@ -15,7 +16,7 @@ from typing import TypeVar
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import Watermark, floor_second
-from monitor_jobs.object_store import ObjectStore, S3Address
+from monitor_jobs.object_store import Head, ObjectStore, S3Address
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_sequence_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
@@ -29,12 +30,12 @@ log = EventLog(__name__)
 
 IDLE_SECONDS = 5.0  # also how soon an heir notices that a producer died
 BACKOFF_FLOOR_SECONDS = 0.2
-BACKOFF_CEILING_SECONDS = 60.0
+BACKOFF_CEILING_SECONDS = 15.0  # with a request that hangs for 10 s first, 25 s from a store's healing to the next try
 T = TypeVar("T")
 
 
 def backoff_seconds(failures: int, draw: float) -> float:
-    """How long to wait after so many failures in a row, 1 or more: full jitter, 0.2 s to 60 s; draw from [0, 1)."""
+    """How long to wait after so many failures in a row, 1 or more: full jitter, 0.2 s to 15 s; draw from [0, 1)."""
     ceiling = min(BACKOFF_CEILING_SECONDS, BACKOFF_FLOOR_SECONDS * 2.0 ** min(failures, 16))
     return BACKOFF_FLOOR_SECONDS + draw * (ceiling - BACKOFF_FLOOR_SECONDS)
 
@@ -148,17 +149,18 @@ class Uploader:
         self._spool.ledger.store(entry.name)
 
     def _upload(self, entry: Entry, address: S3Address) -> None:
-        size_bytes = entry.path.stat().st_size
-        self._asked("upload", partial(self._store.upload, entry.path, address))
-        stored_bytes = self._asked("size", partial(self._store.size, address))
-        if stored_bytes != size_bytes:
-            raise StoreUnavailable(
-                f"{address} holds {stored_bytes} bytes after an upload of {size_bytes}: see the store"
-            )
+        etag = self._asked("upload", partial(self._store.upload, entry.path, address))
+        self._require(Head(entry.path.stat().st_size, etag), address)
+
+    def _put(self, body: bytes, address: S3Address) -> None:
+        etag = self._asked("put", partial(self._store.put, address, body))
+        self._require(Head(len(body), etag), address)
+
+    def _require(self, sent: Head, address: S3Address) -> None:
+        self._asked("head", partial(_require_shown, self._store, address, sent))
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
-        address = destination.manifest_of(manifest.producer, manifest.sequence)
-        self._asked("put", partial(self._store.put, address, manifest.to_json()))
+        self._put(manifest.to_json(), destination.manifest_of(manifest.producer, manifest.sequence))
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
 
@@ -166,7 +168,7 @@ class Uploader:
         for name in self._estate.vanished_of(ownership):
             log.warning("segment_vanished", uuid=str(name.uuid))
             try:
-                self._asked("size", partial(self._store.size, ownership.destination.address_of(name, State.SEALED)))
+                self._asked("head", partial(self._store.head, ownership.destination.address_of(name, State.SEALED)))
                 self._spool.ledger.store(name)
             except NotFound:
                 self._put_manifest(lost(name, Outcome.VANISHED), ownership.destination)
@@ -200,8 +202,7 @@ class Uploader:
         )
 
     def _put_watermark(self, ownership: Ownership, watermark: Watermark) -> None:
-        address = ownership.destination.watermark_of(ownership.producer)
-        self._asked("put", partial(self._store.put, address, watermark.model_dump_json().encode()))
+        self._put(watermark.model_dump_json().encode(), ownership.destination.watermark_of(ownership.producer))
 
     def _asked(self, operation: str, request: Callable[[], T]) -> T:
         try:
@@ -211,3 +212,12 @@ class Uploader:
             raise
         self._spool.ledger.note_request(operation, OK)
         return answer
+
+
+def _require_shown(store: ObjectStore, address: S3Address, sent: Head) -> None:
+    shown = store.head(address)
+    if not shown.agrees_with(sent):
+        raise StoreUnavailable(
+            f"{address} shows {shown} after the store had taken {sent}: it is sent again; should this go on, see the "
+            "store's log, and whether something between rewrites bodies or ETags"
+        )
