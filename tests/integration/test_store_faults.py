@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from monitor_jobs.contract.errors import StoreUnavailable
-from monitor_jobs.object_store import Head, S3Address
+from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.s3 import S3Store
 from service import logs
 from service.endpoint.uploader import backoff_seconds
@@ -25,7 +25,7 @@ from tests.integration.capture_spool import (
     stored_keys,
     watermarks,
 )
-from tests.servers.faulty_store import FaultyStore, Mode, faulty_store
+from tests.servers.faulty_store import FaultyStore, Mode, Trusting, faulty_store
 from tests.wait import wait_until
 
 PATIENCE = 60
@@ -164,26 +164,9 @@ def test_a_manifest_that_the_store_spoilt_is_put_again(tmp_path, faulty, store, 
     assert json.loads(store.get(found.address))["records"] == len(IDS)
 
 
-class Trusting(S3Store):
-    """A store that is believed: what it said that it took is what it shows."""
-
-    def __init__(self, client) -> None:
-        super().__init__(client)
-        self._taken: dict[S3Address, Head] = {}
-
-    def put(self, address, body):
-        self._taken[address] = Head(len(body), super().put(address, body))
-
-    def upload(self, path, address):
-        self._taken[address] = Head(path.stat().st_size, super().upload(path, address))
-
-    def head(self, address):
-        return self._taken[address]
-
-
 @A_LIE
 def test_whoever_trusts_every_200_loses_records(tmp_path, faulty, store, mode):
-    capture = started_well(tmp_path, Trusting(store._client), Clock(NOON))
+    capture = started_well(tmp_path, Trusting(store), Clock(NOON))
     faulty.switch(mode)
     offer_all(capture, IDS, at=NOON)
     capture.close()

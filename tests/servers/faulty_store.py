@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from monitor_jobs.object_store import Head, S3Address
 from monitor_jobs.object_store.s3 import S3Store, connect
 from tests.servers.s3_memory import Answer, Objects, Request, failure
 from tests.servers.s3_server import S3Server
@@ -70,6 +72,28 @@ def connected(server: S3Server, **timeouts: float) -> S3Store:
     """The product's own store on a server."""
     keys = {"access_key": server.access_key, "secret_key": server.secret_key}
     return connect(server.endpoint_url, server.region, **keys, **timeouts)
+
+
+class Trusting:
+    """A store whose word is taken: what it said that it took is what it shows. What the uploader must not do."""
+
+    def __init__(self, store: S3Store) -> None:
+        self._store = store
+        self._taken: dict[S3Address, Head] = {}
+
+    def put(self, address: S3Address, body: bytes) -> None:
+        self._store.put(address, body)
+        self._taken[address] = Head(len(body))
+
+    def upload(self, path: Path, address: S3Address) -> None:
+        self._store.upload(path, address)
+        self._taken[address] = Head(path.stat().st_size)
+
+    def head(self, address: S3Address) -> Head:
+        return self._taken[address]
+
+    def __getattr__(self, name: str):
+        return getattr(self._store, name)
 
 
 @contextmanager
@@ -153,9 +177,12 @@ class Connection(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A thread a connection; a crowd may come at once."""
+    """A thread a connection; a crowd may come at once, and go in the middle of a word."""
 
     request_queue_size = 128
+
+    def handle_error(self, *_: object) -> None:
+        """Stay silent."""
 
 
 class Door:
