@@ -36,7 +36,7 @@ from tests.servers.s3_server import S3Server
 from tests.wait import wait_until
 
 PATIENCE = 180
-BODY = json.dumps([0.5] * 2000).encode()
+BODY = json.dumps([0.5] * 800).encode()
 WARM_UP_PAIRS = 200
 BLOCK_PAIRS = 100  # noise comes in bursts: neighbours are drawn together
 RESAMPLES = 1000
@@ -59,7 +59,7 @@ class Size:
 # As the product is set where nobody sets anything, and in a hurry.
 FULL = Size(EVERY_FAULT, fault_seconds=90, slow_seconds=5, read_timeout_seconds=10, flush_seconds=60)
 QUICK = Size(SOME_FAULTS, fault_seconds=1.2, slow_seconds=0.2, read_timeout_seconds=0.5, flush_seconds=1)
-PAIRS = 30_000
+PAIRS = 60_000
 
 
 @dataclass(frozen=True)
