@@ -20,7 +20,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from monitor_jobs.contract.errors import BadInput, StoreUnavailable
-from monitor_jobs.object_store.port import ObjectMissing, S3Address, StoredObject
+from monitor_jobs.object_store.port import Head, ObjectMissing, S3Address, StoredObject
 from monitor_jobs.object_store.whole_file import whole_file
 
 CHUNK_BYTES = 1024 * 1024
@@ -60,10 +60,10 @@ class FolderStore:
         with whole_file(path) as file:
             file.writelines(self._chunks(address))
 
-    def size(self, address: S3Address) -> int:
-        """See ObjectStore."""
+    def head(self, address: S3Address) -> Head:
+        """See ObjectStore; a file has no ETag."""
         with self._reading(address) as path:
-            return path.stat().st_size
+            return Head(path.stat().st_size)
 
     def list(self, prefix: S3Address) -> Iterator[StoredObject]:
         """See ObjectStore; one folder at a time is held in memory."""

@@ -4,7 +4,6 @@ What lives here: whose files are ours, and how those of the dead come into the l
 (ownership), mending one file (recovery), delivery (uploader).
 """
 
-import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,8 +24,9 @@ from service.endpoint.recovery import (
 )
 from service.endpoint.segment import SegmentName, State, held, publish
 from service.endpoint.spool import Spool
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 
 class Estate:
@@ -70,8 +70,8 @@ class Estate:
             entries = entries_in(self._spool.folder)
             self._inherit_from({entry.name.producer for entry in entries} | locked_producers(self._spool.folder))
             foreign = foreign_files(self._spool.folder)
-        except OSError:
-            log.exception("spool_not_swept")
+        except OSError as error:
+            log.error("spool_not_swept", cause=error)
             return
         for entry in filter(self._is_orphan, entries):
             self._revive(entry)
@@ -88,8 +88,8 @@ class Estate:
             records = seems_to_hold(entry.path)
             set_aside(entry, records, self._spool.files)
             self._spool.ledger.quarantine(entry.name, records)
-        except OSError:
-            log.exception("segment_not_quarantined", extra={"file": entry.path.name})
+        except OSError as error:
+            log.error("segment_not_quarantined", cause=error, file=entry.path.name)
 
     def end(self, ownership: Ownership) -> None:
         """Forget a producer that has nothing left."""
@@ -111,7 +111,7 @@ class Estate:
             ownership = inherit(self._spool.folder, producer, self.own.destination)
             if ownership is not None:
                 self._owned[producer] = ownership
-                log.info("producer_inherited", extra={"producer": producer})
+                log.info("producer_inherited", producer=producer)
 
     def _is_orphan(self, entry: Entry) -> bool:
         if not entry.holds_records or entry.name.producer not in self._owned:
@@ -130,10 +130,10 @@ class Estate:
                 if mine:
                     self._mend_and_seal(entry)
         except UnreadableSegment as error:
-            log.warning("segment_unreadable", extra={"file": entry.path.name, "error": str(error)})
+            log.warning("segment_unreadable", file=entry.path.name, error=str(error))
             self.set_aside(entry)
-        except OSError:
-            log.exception("segment_not_mended", extra={"file": entry.path.name})
+        except OSError as error:
+            log.error("segment_not_mended", cause=error, file=entry.path.name)
 
     def _mend_and_seal(self, entry: Entry) -> None:
         mended = mend(entry.path, self._spool.files)
@@ -142,7 +142,7 @@ class Estate:
         self._spool.ledger.adopt(entry.name, mended.records, mended.size_bytes)
 
     def _set_foreign_aside(self, path: Path) -> None:
-        log.warning("segment_unreadable", extra={"file": path.name, "error": "no name of a segment"})
+        log.warning("segment_unreadable", file=path.name, error="no name of a segment")
         ledger, files = self._spool.ledger, self._spool.files
         start = max(floor_second(self._spool.clock()), ledger.promised)
         try:
@@ -150,8 +150,8 @@ class Estate:
             self.gaps.write(Gap(start=start, end=start + SECOND, dropped=records, reason=Outcome.QUARANTINED))
             quarantine(path, files)
             ledger.quarantine(SegmentName.new(self.own.producer, 0, start), records)
-        except OSError:
-            log.exception("segment_not_quarantined", extra={"file": path.name})
+        except OSError as error:
+            log.error("segment_not_quarantined", cause=error, file=path.name)
 
     def _note_others(self, entries: Iterable[Entry]) -> None:
         """What the budget must leave to others, and to what was set aside, which only a person can judge."""
@@ -159,8 +159,7 @@ class Estate:
         set_aside_bytes = sum(map(_size_bytes, folder.glob("*")))
         if set_aside_bytes > self._set_aside_bytes:
             advice = "look at them, then remove them: they take room from the spool budget"
-            told = {"folder": str(folder), "size_bytes": set_aside_bytes, "advice": advice}
-            log.warning("segments_in_quarantine", extra=told)
+            log.warning("segments_in_quarantine", folder=str(folder), size_bytes=set_aside_bytes, advice=advice)
         self._set_aside_bytes = set_aside_bytes
         self._spool.ledger.note_others(set_aside_bytes + sum(_size_bytes(entry.path) for entry in entries))
 

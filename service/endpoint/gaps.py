@@ -3,14 +3,13 @@
 What lives here: the numbers and the files. What does not: which records were dropped (accounting), delivery (uploader).
 """
 
-import logging
-
 from monitor_jobs.contract.watermark import Gap, GapMarker
 from service.endpoint.recovery import put_file
 from service.endpoint.segment import SegmentName, State
 from service.endpoint.spool import Spool
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 
 class Gaps:
@@ -36,5 +35,5 @@ class Gaps:
         except OSError as error:
             if not path.exists():
                 raise
-            log.warning("capture_gap_not_synced", extra={"error": str(error)})
+            log.warning("capture_gap_not_synced", error=str(error))
         self.last = number

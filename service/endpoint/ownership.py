@@ -5,7 +5,6 @@ taker owns what they left. No process id is ever looked at. The lock file also t
 belong, so that an heir of another variant delivers them there.
 """
 
-import logging
 import os
 import re
 import uuid
@@ -28,8 +27,9 @@ from monitor_jobs.contract.watermark import (
 )
 from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import SegmentName, State, take_flock
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 _LOCK_NAME = re.compile(r"producer-(?P<producer>[0-9a-f]{32})\.lock")
 
@@ -112,7 +112,7 @@ def become_producer(folder: Path, destination: Destination, born_at: datetime) -
     try:
         ownership.path.write_text(destination.model_dump_json())
     except OSError as error:  # a full disk; an heir of this variant knows the destination anyway
-        log.warning("producer_destination_not_written", extra={"producer": producer, "error": str(error)})
+        log.warning("producer_destination_not_written", producer=producer, error=str(error))
     return ownership
 
 

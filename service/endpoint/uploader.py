@@ -1,11 +1,11 @@
 """The thread that carries sealed segments to the object store, for its own producer and for those that died.
 
 What lives here: delivery, backoff, gaps, watermarks. What does not: how files come about (writer) or into our hands
-(adoption), what a manifest says (manifests). A failing store never costs a record: a file leaves the spool once the
-store shows an object of its size under its address, and has its manifest.
+(adoption), what a manifest says (manifests). A failing store never costs a record, nor does one that says 200 too soon:
+a file leaves the spool once the store shows it, and its manifest, with the size that was sent and the ETag that was
+answered.
 """
 
-import logging
 import random
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from typing import TypeVar
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import Watermark, floor_second
-from monitor_jobs.object_store import ObjectStore, S3Address
+from monitor_jobs.object_store import Head, ObjectStore, S3Address
 from monitor_jobs.side_index import AnswerLines
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_numbers_of, lost, manifest_of
@@ -26,17 +26,18 @@ from service.endpoint.segment import State, held
 from service.endpoint.side_index import SideIndex
 from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
 from service.endpoint.spool import GRACE, Spool
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 IDLE_SECONDS = 5.0  # also how soon an heir notices that a producer died
 BACKOFF_FLOOR_SECONDS = 0.2
-BACKOFF_CEILING_SECONDS = 60.0
+BACKOFF_CEILING_SECONDS = 15.0  # with a request that hangs for 10 s first, 25 s from a store's healing to the next try
 T = TypeVar("T")
 
 
 def backoff_seconds(failures: int, draw: float) -> float:
-    """How long to wait after so many failures in a row, 1 or more: full jitter, 0.2 s to 60 s; draw from [0, 1)."""
+    """How long to wait after so many failures in a row, 1 or more: full jitter, 0.2 s to 15 s; draw from [0, 1)."""
     ceiling = min(BACKOFF_CEILING_SECONDS, BACKOFF_FLOOR_SECONDS * 2.0 ** min(failures, 16))
     return BACKOFF_FLOOR_SECONDS + draw * (ceiling - BACKOFF_FLOOR_SECONDS)
 
@@ -49,7 +50,7 @@ class Uploader:
         self._estate = estate
         self._store = store
         self._generator = generator
-        self._index = SideIndex(lambda address, body: self._asked("put", partial(store.put, address, body)))
+        self._index = SideIndex(self._put)
         self._last_sequence = 0
         self._due = False  # gaps and a watermark, since an interval has ended
         self._finishing = threading.Event()
@@ -92,9 +93,9 @@ class Uploader:
         try:
             self._cycle()
         except SextantError as error:
-            log.warning("capture_not_uploaded", extra={"error": str(error)})
-        except Exception:
-            log.exception("capture_upload_failed")
+            log.warning("capture_not_uploaded", error=str(error))
+        except Exception as error:  # noqa: BLE001 -- logged with its traceback
+            log.error("capture_upload_failed", cause=error)
         else:
             return True
         return False
@@ -122,7 +123,7 @@ class Uploader:
             try:
                 self._estate.gaps.write(gap)
             except OSError as error:
-                log.warning("capture_gap_not_written", extra={"error": str(error)})
+                log.warning("capture_gap_not_written", error=str(error))
                 self._spool.ledger.give_back([gap])
 
     def _deliver_all(self, ownership: Ownership) -> None:
@@ -156,25 +157,26 @@ class Uploader:
         self._spool.ledger.store(entry.name)
 
     def _upload(self, entry: Entry, address: S3Address) -> None:
-        size_bytes = entry.path.stat().st_size
-        self._asked("upload", partial(self._store.upload, entry.path, address))
-        stored_bytes = self._asked("size", partial(self._store.size, address))
-        if stored_bytes != size_bytes:
-            raise StoreUnavailable(
-                f"{address} holds {stored_bytes} bytes after an upload of {size_bytes}: see the store"
-            )
+        etag = self._asked("upload", partial(self._store.upload, entry.path, address))
+        self._require(Head(entry.path.stat().st_size, etag), address)
+
+    def _put(self, body: bytes, address: S3Address) -> None:
+        etag = self._asked("put", partial(self._store.put, address, body))
+        self._require(Head(len(body), etag), address)
+
+    def _require(self, sent: Head, address: S3Address) -> None:
+        self._asked("head", partial(_require_shown, self._store, address, sent))
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
-        address = destination.manifest_of(manifest.producer, manifest.sequence)
-        self._asked("put", partial(self._store.put, address, manifest.to_json()))
+        self._put(manifest.to_json(), destination.manifest_of(manifest.producer, manifest.sequence))
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
 
     def _account_for_vanished(self, ownership: Ownership) -> None:
         for name in self._estate.vanished_of(ownership):
-            log.warning("segment_vanished", extra={"uuid": str(name.uuid)})
+            log.warning("segment_vanished", uuid=str(name.uuid))
             try:
-                self._asked("size", partial(self._store.size, ownership.destination.address_of(name, State.SEALED)))
+                self._asked("head", partial(self._store.head, ownership.destination.address_of(name, State.SEALED)))
                 self._spool.ledger.store(name)
             except NotFound:
                 records = self._spool.ledger.records_of(name)
@@ -186,7 +188,7 @@ class Uploader:
         self._index.publish_before(until)
         watermark = self._watermark(self._estate.own, until)
         address = self._estate.own.destination.open_watermark_of(watermark.producer)
-        self._asked("put", partial(self._store.put, address, watermark.to_json()))
+        self._put(watermark.to_json(), address)
         self._due = False
 
     def _end_if_empty(self, ownership: Ownership) -> None:
@@ -203,11 +205,11 @@ class Uploader:
     def _close(self, watermark: Watermark, destination: Destination) -> None:
         """Move a watermark from those that are waited for to those of its hour."""
         body, opened = watermark.to_json(), destination.open_watermark_of(watermark.producer)
-        self._asked("put", partial(self._store.put, destination.closed_watermark_of(watermark), body))
+        self._put(body, destination.closed_watermark_of(watermark))
         try:
             self._asked("delete", partial(self._store.delete, opened))
         except StoreRefused:  # whoever may not delete says in both places that it has ended
-            self._asked("put", partial(self._store.put, opened, body))
+            self._put(body, opened)
 
     def _watermark(self, ownership: Ownership, until: datetime) -> Watermark:
         own = ownership is self._estate.own
@@ -239,3 +241,12 @@ class Uploader:
             raise
         self._spool.ledger.note_request(operation, OK)
         return answer
+
+
+def _require_shown(store: ObjectStore, address: S3Address, sent: Head) -> None:
+    shown = store.head(address)
+    if not shown.agrees_with(sent):
+        raise StoreUnavailable(
+            f"{address} shows {shown} after the store had taken {sent}: it is sent again; should this go on, see the "
+            "store's log, and whether something between rewrites bodies or ETags"
+        )

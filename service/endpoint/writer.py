@@ -5,7 +5,6 @@ What lives here: what happens to a record between the event loop and a sealed fi
 """
 
 import errno
-import logging
 import math
 import threading
 import time
@@ -20,8 +19,9 @@ from service.endpoint.accounting import Ticket
 from service.endpoint.segment import OpenSegment, SegmentName
 from service.endpoint.snapshot import DropReason, Fate
 from service.endpoint.spool import Spool
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 SEGMENT_BYTES = 8 * 2**20
 SYNC_INTERVAL = timedelta(seconds=0.1)  # what a power failure may cost; a process that dies loses no written record
@@ -106,8 +106,8 @@ class Writer:
             failure = DropReason.DISK_FULL if error.errno in NO_ROOM else DropReason.DISK_ERROR
             self._failed_at = time.monotonic()
             self._leave_bad_segment(failure)
-        except Exception:
-            log.exception("capture_record_not_encoded")
+        except Exception as error:  # noqa: BLE001 -- logged with its traceback
+            log.error("capture_record_not_encoded", cause=error)
             failure = DropReason.UNENCODABLE
         if failure is not None:
             self._spool.ledger.drop(ticket, failure)
@@ -156,7 +156,7 @@ class Writer:
         except OSError as error:
             # the kernel reports such a failure once and then forgets the pages: the file is not to be trusted with more
             self._distrusted = True
-            log.warning("segment_not_synced", extra={"uuid": str(self._segment.name.uuid), "error": str(error)})
+            log.warning("segment_not_synced", uuid=str(self._segment.name.uuid), error=str(error))
             self._seal()
 
     def _leave_bad_segment(self, failure: DropReason) -> None:
@@ -171,7 +171,7 @@ class Writer:
             segment.seal()
         except OSError as error:
             self._distrusted = True
-            log.warning("segment_not_sealed_cleanly", extra={"uuid": str(segment.name.uuid), "error": str(error)})
+            log.warning("segment_not_sealed_cleanly", uuid=str(segment.name.uuid), error=str(error))
         if segment.discarded:
             self._sequence = segment.name.sequence  # given to the next one: the numbers have no hole
         elif not segment.size_bytes:
@@ -182,4 +182,4 @@ class Writer:
         # once a streak: a full disk must not fill the log as well
         if failure is not self._last_failure:
             self._last_failure = failure
-            log.warning("capture_records_dropped" if failure else "capture_resumed", extra={"reason": failure})
+            log.warning("capture_records_dropped" if failure else "capture_resumed", reason=failure)

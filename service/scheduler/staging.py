@@ -180,7 +180,7 @@ def _download(store: ObjectStore, address: S3Address, path: Path) -> None:
 
 def _cached_card(store: ObjectStore, address: S3Address, cache: Path) -> Path:
     try:
-        identity = f"{address} {store.size(address)}"
+        identity = f"{address} {store.head(address).size_bytes}"
     except ObjectMissing as error:
         raise BadInput(f"model package {address} is gone from the store: upload it again") from error
     card = cache / f"{hashlib.sha256(identity.encode()).hexdigest()}.json"

@@ -116,7 +116,7 @@ def test_a_key_that_cannot_be_a_file_is_refused_with_the_reason(store: FolderSto
         lambda: store.upload(Path(__file__), address),
         lambda: store.get(address),
         lambda: store.download(address, root.parent / "copy"),
-        lambda: store.size(address),
+        lambda: store.head(address),
         lambda: store.delete(address),
     ]
     for deed in deeds:
@@ -142,7 +142,7 @@ def test_no_link_is_followed(store: FolderStore, root: Path, tmp_path: Path, lin
     target = outside / Path(link).relative_to("bucket")
     (root / "store" / link).parent.mkdir(parents=True)
     (root / "store" / link).symlink_to(target)
-    for deed in (store.get, store.size, store.delete, lambda address: store.put(address, b"planted")):
+    for deed in (store.get, store.head, store.delete, lambda address: store.put(address, b"planted")):
         with pytest.raises(BadInput, match="symbolic link"):
             deed(address)
     assert keys(store) == []
