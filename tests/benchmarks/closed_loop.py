@@ -1,0 +1,119 @@
+"""Callers who each wait for an answer before they ask again, and what they see of two endpoints in turn.
+
+What lives here: load in windows, and the pairs that two endpoints make. What does not: endpoints, and what a pair is to
+show. The callers are protocols on one uvloop: they share the machine with the endpoint and must cost little.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import uvloop
+
+CALLERS = 4
+SETTLE_SECONDS = 0.1
+STATUS_OK, END_OF_HEAD, LENGTH = b"HTTP/1.1 200 ", b"\r\n\r\n", b"content-length: "
+
+
+@dataclass
+class Window:
+    """What callers saw of one endpoint between two moments: the seconds that each answer took."""
+
+    ends_at: float
+    seconds: list[float] = field(default_factory=list)
+    took_seconds: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        return len(self.seconds) / self.took_seconds
+
+    @property
+    def p99_seconds(self) -> float:
+        return float(np.quantile(self.seconds, 0.99))
+
+
+class Caller(asyncio.Protocol):
+    """One kept connection: asks anew as soon as an answer is whole, until its window has ended."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._answer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def call_until_it_ends(self, window: Window) -> "asyncio.Future[None]":
+        """Done once the last answer was read; raises AssertionError for one that is not 200."""
+        self._window = window
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ask()
+        return self._ended
+
+    def data_received(self, data: bytes) -> None:
+        self._answer += data
+        if not self._answer.startswith(STATUS_OK):
+            self._ended.set_exception(AssertionError(self._answer))
+        elif is_whole(self._answer):
+            now, self._answer = time.perf_counter(), b""
+            self._window.seconds.append(now - self._asked_at)
+            self._ask() if now < self._window.ends_at else self._ended.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(exc or ConnectionResetError("the endpoint hung up"))
+
+    def _ask(self) -> None:
+        self._asked_at = time.perf_counter()
+        self.transport.write(self._request)
+
+
+def is_whole(answer: bytes) -> bool:
+    head, _, body = answer.partition(END_OF_HEAD)
+    length = head[head.index(LENGTH) + len(LENGTH) :].partition(b"\r\n")[0]
+    return len(body) == int(length)
+
+
+def request_of(body: bytes) -> bytes:
+    head = f"POST /invoke HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-npy\r\ncontent-length: {len(body)}"
+    return head.encode() + END_OF_HEAD + body
+
+
+def in_turn(ports: Sequence[int], body: bytes, *, pairs: int, window_seconds: float) -> list[tuple[Window, ...]]:
+    """Windows of load on two endpoints, of which only one is loaded at a time; who goes first changes."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_in_turn(ports, request_of(body), pairs, window_seconds))
+
+
+async def _in_turn(ports: Sequence[int], request: bytes, pairs: int, window_seconds: float) -> list[tuple[Window, ...]]:
+    async with AsyncExitStack() as stack:
+        callers = {port: await _connected(port, request, stack) for port in ports}
+        for port in ports:
+            await _window(callers[port], window_seconds)  # warms up
+        taken = []
+        for pair in range(pairs):
+            order = ports if pair % 2 else ports[::-1]
+            windows = {port: await _window(callers[port], window_seconds) for port in order}
+            taken.append(tuple(windows[port] for port in ports))
+        return taken
+
+
+async def _connected(port: int, request: bytes, stack: AsyncExitStack) -> list[Caller]:
+    loop, callers = asyncio.get_running_loop(), []
+    for _ in range(CALLERS):
+        transport, caller = await loop.create_connection(partial(Caller, request), "127.0.0.1", port)
+        stack.callback(transport.close)
+        callers.append(caller)
+    return callers
+
+
+async def _window(callers: list[Caller], seconds: float) -> Window:
+    started = time.perf_counter()
+    window = Window(started + seconds)
+    await asyncio.gather(*(caller.call_until_it_ends(window) for caller in callers))
+    window.took_seconds = time.perf_counter() - started
+    await asyncio.sleep(SETTLE_SECONDS)  # what one endpoint still has to do must not slow the other
+    return window
