@@ -17,6 +17,7 @@ from monitor_jobs.contract.window import parse_timestamp
 # Inside a captured body these would have their quotes escaped: only a record's own field reads like this.
 INFERENCE_TIME = b'"inferenceTime":"'
 EVENT_ID = b'"eventId":"'
+BUFFER_BYTES = 2**20  # with the default, reading a line that holds an image costs as much as its digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def read_contents(path: Path, visit: Callable[[bytes], object] | None = None) ->
     """What a file of lines as capture_line writes them holds; each line is shown to `visit`. Raises OSError."""
     digest, size_bytes, records = hashlib.sha256(), 0, 0
     times: set[bytes] = set()  # whole seconds: few, however many records
-    with path.open("rb") as lines:
+    with path.open("rb", buffering=BUFFER_BYTES) as lines:
         for line in lines:
             digest.update(line)
             size_bytes += len(line)

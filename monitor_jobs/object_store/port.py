@@ -77,6 +77,13 @@ class ObjectStore(Protocol):
         """Store a whole file as an object, without holding it in memory."""
         ...
 
+    def take(self, path: Path, address: S3Address) -> None:
+        """Store a whole file that is on the disk and never changes again: the object may be that same file.
+
+        Whoever gives it may remove it, and nothing else.
+        """
+        ...
+
     def get(self, address: S3Address) -> bytes:
         """The object's bytes. Raises ObjectMissing."""
         ...

@@ -103,15 +103,17 @@ def parse_file_name(file_name: str) -> tuple[SegmentName, State] | None:
 class OpenSegment:
     """A file that is appended to under flock, one system call a record. Every method may raise OSError.
 
-    After a failed append the file ends at the last whole record; where even that could not be had it is `torn`. Neither
-    a torn file nor one that failed to reach the disk is written again: seal it, and open another. A sealed one that had
-    nothing in it is `discarded`: no file has its name any more.
+    After a failed append the file ends at the last whole record; where even that could not be had it is `torn`. One
+    that failed to reach the disk is `doubtful`: the kernel reports that once, and then forgets the pages. Neither is
+    written again: seal it, and open another. A sealed one that had nothing in it is `discarded`: no file has its name
+    any more. One thread may sync while another appends.
     """
 
     def __init__(self, folder: Path, name: SegmentName, files: Files) -> None:
         self.name = name
         self.size_bytes = 0
         self.torn = False
+        self.doubtful = False
         self.discarded = False
         self._path = folder / name.file(State.OPEN)
         self._files = files
@@ -136,12 +138,13 @@ class OpenSegment:
 
     def sync(self) -> None:
         """Put what was appended so far on the disk."""
-        if self._unsynced:
-            self._files.fdatasync(self._fd)
-            self._unsynced = False
-        if not self._named:
-            sync_folder(self._path.parent, self._files)
-            self._named = True
+        with self._doubted():
+            if self._unsynced:
+                self._unsynced = False  # first: what is appended meanwhile waits for the next time
+                self._files.fdatasync(self._fd)
+            if not self._named:
+                sync_folder(self._path.parent, self._files)
+                self._named = True
 
     def seal(self) -> None:
         """Put the file on the disk under its sealed name and close it; an empty one is removed, a torn one closed.
@@ -157,11 +160,20 @@ class OpenSegment:
                 self.discarded = True
                 return
             try:
-                self._files.fsync(self._fd)
+                with self._doubted():
+                    self._files.fsync(self._fd)
             finally:
                 publish(self._path, self._path.with_name(self.name.file(State.SEALED)), self._files)
         finally:
             os.close(self._fd)
+
+    @contextmanager
+    def _doubted(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.doubtful = True
+            raise
 
     def _roll_back(self) -> None:
         try:

@@ -149,7 +149,8 @@ class Uploader:
 
     def _upload(self, entry: Entry, address: S3Address) -> None:
         size_bytes = entry.path.stat().st_size
-        self._asked("upload", partial(self._store.upload, entry.path, address))
+        store = self._store.take if self._spool.ledger.is_finished(entry.name) else self._store.upload
+        self._asked("upload", partial(store, entry.path, address))
         stored_bytes = self._asked("size", partial(self._store.size, address))
         if stored_bytes != size_bytes:
             raise StoreUnavailable(

@@ -280,3 +280,21 @@ def test_an_unbalanced_snapshot_is_recognised():
     ledger = ledger_of()
     ledger._stored = 1
     assert not ledger.snapshot().balanced
+
+
+def test_a_segment_is_finished_until_somebody_had_to_mend_it():
+    ledger, name = ledger_of(), segment_of()
+    ledger.write(ledger.admit(NOON, 1), name, 1)
+    told = [ledger.is_finished(name)]
+    ledger.finish(name)
+    told.append(ledger.is_finished(name))
+    ledger.adopt(name, 1, 1)
+    assert [*told, ledger.is_finished(name)] == [False, True, False]
+
+
+def test_a_segment_that_is_stored_already_is_not_finished_again():
+    ledger, name = ledger_of(), segment_of()
+    ledger.write(ledger.admit(NOON, 1), name, 1)
+    ledger.store(name)
+    ledger.finish(name)
+    assert not ledger.is_finished(name)

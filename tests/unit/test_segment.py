@@ -201,6 +201,33 @@ def test_nothing_is_synced_twice_without_a_record_between(tmp_path):
     assert files.left == 1
 
 
+@pytest.mark.parametrize(("call", "act"), [("fdatasync", OpenSegment.sync), ("fsync", OpenSegment.seal)])
+def test_a_segment_that_did_not_reach_the_disk_stays_doubtful(tmp_path, call, act):
+    files = FaultyFiles(call, errno.EIO)
+    segment = opened(tmp_path, files)
+    segment.append(RECORD)
+    files.fail(1)
+    with pytest.raises(OSError, match="Input/output"):
+        act(segment)
+    assert segment.doubtful
+
+
+def test_what_is_appended_while_a_sync_runs_is_synced_the_next_time(tmp_path):
+    class Busy(FaultyFiles):
+        def fdatasync(self, descriptor):
+            self.left += 1
+            if self.left == 1:
+                segment.append(RECORD)
+            os.fdatasync(descriptor)
+
+    files = Busy("nothing", errno.EIO)
+    segment = opened(tmp_path, files)
+    segment.append(RECORD)
+    for _ in range(3):
+        segment.sync()
+    assert files.left == 2
+
+
 def test_a_segment_is_not_opened_where_somebody_else_was_faster(tmp_path):
     name = SegmentName.new(PRODUCER, 0, NOON)
     (tmp_path / name.file(State.OPEN)).touch()
