@@ -6,7 +6,7 @@ show. The callers are protocols on one uvloop: they share the machine with the e
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,8 +14,11 @@ from functools import partial
 import numpy as np
 import uvloop
 
+from tests.benchmarks.figures import SEED
+
 CALLERS = 4
-SETTLE_SECONDS = 0.1
+WARM_UP_SECONDS = 2.0
+RESAMPLES = 1000
 STATUS_OK, END_OF_HEAD, LENGTH = b"HTTP/1.1 200 ", b"\r\n\r\n", b"content-length: "
 
 
@@ -27,13 +30,37 @@ class Window:
     seconds: list[float] = field(default_factory=list)
     took_seconds: float = 0.0
 
+
+@dataclass(frozen=True)
+class Arm:
+    """All windows of one of two endpoints."""
+
+    windows: Sequence[Window]
+
     @property
     def per_second(self) -> float:
-        return len(self.seconds) / self.took_seconds
+        return sum(len(window.seconds) for window in self.windows) / sum(window.took_seconds for window in self.windows)
 
     @property
     def p99_seconds(self) -> float:
-        return float(np.quantile(self.seconds, 0.99))
+        return float(np.quantile(np.concatenate([window.seconds for window in self.windows]), 0.99))
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Windows of two endpoints in turn: the n-th of one and the n-th of the other shared their neighbours' noise."""
+
+    first: Sequence[Window]
+    second: Sequence[Window]
+
+    def compared(self, how: Callable[[Arm, Arm], float]) -> float:
+        return how(Arm(self.first), Arm(self.second))
+
+    def at_most(self, how: Callable[[Arm, Arm], float]) -> float:
+        """The upper end of the 95 % bootstrap interval of a comparison, pairs of windows drawn together."""
+        draws = np.random.default_rng(SEED).integers(0, len(self.first), (RESAMPLES, len(self.first)))
+        drawn = (Turns([self.first[each] for each in draw], [self.second[each] for each in draw]) for draw in draws)
+        return float(np.quantile([each.compared(how) for each in drawn], 0.975))
 
 
 class Caller(asyncio.Protocol):
@@ -82,23 +109,22 @@ def request_of(body: bytes) -> bytes:
     return head.encode() + END_OF_HEAD + body
 
 
-def in_turn(ports: Sequence[int], body: bytes, *, pairs: int, window_seconds: float) -> list[tuple[Window, ...]]:
+def in_turn(ports: tuple[int, int], body: bytes, *, pairs: int, window_seconds: float) -> Turns:
     """Windows of load on two endpoints, of which only one is loaded at a time; who goes first changes."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_in_turn(ports, request_of(body), pairs, window_seconds))
 
 
-async def _in_turn(ports: Sequence[int], request: bytes, pairs: int, window_seconds: float) -> list[tuple[Window, ...]]:
+async def _in_turn(ports: tuple[int, int], request: bytes, pairs: int, window_seconds: float) -> Turns:
     async with AsyncExitStack() as stack:
         callers = {port: await _connected(port, request, stack) for port in ports}
         for port in ports:
-            await _window(callers[port], window_seconds)  # warms up
-        taken = []
+            await _window(callers[port], WARM_UP_SECONDS)
+        windows: dict[int, list[Window]] = {port: [] for port in ports}
         for pair in range(pairs):
-            order = ports if pair % 2 else ports[::-1]
-            windows = {port: await _window(callers[port], window_seconds) for port in order}
-            taken.append(tuple(windows[port] for port in ports))
-        return taken
+            for port in ports if pair % 2 else ports[::-1]:
+                windows[port].append(await _window(callers[port], window_seconds))
+        return Turns(*windows.values())
 
 
 async def _connected(port: int, request: bytes, stack: AsyncExitStack) -> list[Caller]:
@@ -115,5 +141,4 @@ async def _window(callers: list[Caller], seconds: float) -> Window:
     window = Window(started + seconds)
     await asyncio.gather(*(caller.call_until_it_ends(window) for caller in callers))
     window.took_seconds = time.perf_counter() - started
-    await asyncio.sleep(SETTLE_SECONDS)  # what one endpoint still has to do must not slow the other
     return window
