@@ -5,7 +5,7 @@ not: the format itself (contract.capture), the spool (service.endpoint), countin
 """
 
 from monitor_jobs.capture_io.blocks import MAX_LINE_BYTES
-from monitor_jobs.capture_io.contents import Contents, event_id_of, read_contents, time_of_line
+from monitor_jobs.capture_io.contents import Contents, Tally, event_id_of, read_contents, time_of_line
 from monitor_jobs.capture_io.predictions import PredictionColumns, read_predictions
 from monitor_jobs.capture_io.read import UnreadableLine, read_records
 from monitor_jobs.capture_io.staging import copy_lines_inside
@@ -16,6 +16,7 @@ __all__ = [
     "CapturedBody",
     "Contents",
     "PredictionColumns",
+    "Tally",
     "UnreadableLine",
     "capture_line",
     "copy_lines_inside",

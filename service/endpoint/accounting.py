@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from monitor_jobs.capture_io import Contents
 from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
 from service.endpoint.segment import SegmentName
 from service.endpoint.snapshot import OK, REFUSED, DropReason, Snapshot, Source
@@ -34,7 +35,7 @@ class _Holding:
     own: bool
     records: int = 0
     size_bytes: int = 0
-    finished: bool = False
+    contents: Contents | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +117,16 @@ class Ledger:
             holding.size_bytes += line_bytes
             self._held_bytes += line_bytes
 
-    def finish(self, name: SegmentName) -> None:
-        """A segment of our own is sealed, and the disk never refused any of it: its file does not change again."""
+    def finish(self, name: SegmentName, contents: Contents) -> None:
+        """A segment of our own is sealed with these contents, and the disk refused none of it: it changes no more."""
         with self._settled:
             if name in self._holdings:  # else it is stored already
-                self._holdings[name].finished = True
+                self._holdings[name].contents = contents
 
-    def is_finished(self, name: SegmentName) -> bool:
-        """True where that was said of a segment, and nobody else had to mend it since."""
+    def contents_of(self, name: SegmentName) -> Contents | None:
+        """What was said of a segment when it was finished; None where it never was, or somebody had to mend it."""
         with self._settled:
-            return name in self._holdings and self._holdings[name].finished
+            return self._holdings[name].contents if name in self._holdings else None
 
     def drop(self, ticket: Ticket, reason: DropReason) -> None:
         """A queued record was given up."""
@@ -143,7 +144,7 @@ class Ledger:
             if records < known.records:
                 self._count_loss(DropReason.DISK_ERROR, _loss_of(known, known.records - records))
             self._captured[Source.ADOPTED] += max(0, records - known.records)
-            self._holdings[name] = replace(known, records=records, size_bytes=size_bytes, finished=False)
+            self._holdings[name] = replace(known, records=records, size_bytes=size_bytes, contents=None)
             self._held_bytes += size_bytes
 
     def store(self, name: SegmentName) -> None:

@@ -1,4 +1,4 @@
-"""The manifest of each file that the uploader carries: made from the file alone, so that a repeated one is the same.
+"""The manifest of each file that the uploader carries: made of its lines alone, so that a repeated one is the same.
 
 What lives here: making manifests, and the highest number that the store has of a producer. What does not: when they are
 written (uploader).
@@ -6,7 +6,7 @@ written (uploader).
 
 from pydantic import ValidationError
 
-from monitor_jobs.capture_io import read_contents
+from monitor_jobs.capture_io import Contents, read_contents
 from monitor_jobs.contract.manifest import Manifest, Outcome, sequence_of, unstored
 from monitor_jobs.contract.watermark import Watermark
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
@@ -15,11 +15,15 @@ from service.endpoint.recovery import Entry
 from service.endpoint.segment import SegmentName, State
 
 
-def manifest_of(entry: Entry, address: S3Address) -> Manifest | None:
-    """What became of a file that is delivered to this address; None where that tells of no segment. Raises OSError."""
+def manifest_of(entry: Entry, address: S3Address, known: Contents | None = None) -> Manifest | None:
+    """What became of a file that is delivered to this address; None where that tells of no segment. Raises OSError.
+
+    `known` is what was written to it, where this process knows: what the disk made of that since is for the reader to
+    find out.
+    """
     if entry.state is State.GAP:
         return lost(entry.name, Outcome.QUARANTINED) if entry.name.sequence else None
-    contents = read_contents(entry.path)
+    contents = known or read_contents(entry.path)
     if not contents.records:
         return lost(entry.name, Outcome.EMPTY)
     return Manifest(

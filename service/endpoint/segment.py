@@ -17,6 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
+from monitor_jobs.capture_io import Contents, Tally
+
 _NAME = re.compile(
     r"(?P<producer>[0-9a-f]{32})-(?P<sequence>\d{8})-(?P<second>\d{8}T\d{6})(?P<milliseconds>\d{3})Z"
     r"-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<state>open|sealed|gap)"
@@ -117,6 +119,8 @@ class OpenSegment:
         self.discarded = False
         self._path = folder / name.file(State.OPEN)
         self._files = files
+        self._tally = Tally()
+        self._uncounted: list[bytes] = []
         self._unsynced = False
         self._named = False  # on the disk; without its name a file's content is not to be found there
         self._fd = files.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -135,6 +139,18 @@ class OpenSegment:
             raise
         self.size_bytes += len(line)
         self._unsynced = True
+        self._uncounted.append(line)
+
+    def count(self) -> None:
+        """Take the digest of what was appended, while it is still in the processor's cache and nobody waits for it."""
+        for line in self._uncounted:
+            self._tally.add(line)
+        self._uncounted.clear()
+
+    def contents(self) -> Contents:
+        """What was appended to a segment that is written no more."""
+        self.count()
+        return self._tally.contents()
 
     def sync(self) -> None:
         """Put what was appended so far on the disk."""

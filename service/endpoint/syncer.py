@@ -69,7 +69,7 @@ def seal(segment: OpenSegment, spool: Spool) -> None:
     try:
         segment.seal()
         if not segment.doubtful and not segment.torn and not segment.discarded:
-            spool.ledger.finish(segment.name)
+            spool.ledger.finish(segment.name, segment.contents())
     except OSError as error:
         log.warning("segment_not_sealed_cleanly", extra={"uuid": str(segment.name.uuid), "error": str(error)})
     spool.wake.set()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
@@ -139,18 +140,18 @@ class Uploader:
 
     def _move(self, entry: Entry, destination: Destination) -> None:
         address = destination.address_of(entry.name, entry.state)
-        manifest = manifest_of(entry, address)
+        known = self._spool.ledger.contents_of(entry.name)
+        manifest = manifest_of(entry, address, known)
         if manifest is None or manifest.outcome is not Outcome.EMPTY:
-            self._upload(entry, address)
+            self._upload(entry, address, self._store.upload if known is None else self._store.take)
         if manifest is not None:
             self._put_manifest(manifest, destination)
         self._spool.files.unlink(entry.path)
         self._spool.ledger.store(entry.name)
 
-    def _upload(self, entry: Entry, address: S3Address) -> None:
+    def _upload(self, entry: Entry, address: S3Address, send: Callable[[Path, S3Address], None]) -> None:
         size_bytes = entry.path.stat().st_size
-        store = self._store.take if self._spool.ledger.is_finished(entry.name) else self._store.upload
-        self._asked("upload", partial(store, entry.path, address))
+        self._asked("upload", partial(send, entry.path, address))
         stored_bytes = self._asked("size", partial(self._store.size, address))
         if stored_bytes != size_bytes:
             raise StoreUnavailable(

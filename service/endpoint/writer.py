@@ -131,6 +131,8 @@ class Writer:
             self._spool.ledger.drop(ticket, failure)
         if told is not None:
             self._tell(told, failure)
+        if self._segment is not None:
+            self._segment.count()
         self._log(failure)
 
     def _tell(self, told: Told, failure: DropReason | None) -> None:

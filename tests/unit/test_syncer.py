@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from monitor_jobs.capture_io import read_contents
 from service.endpoint.accounting import Ledger
 from service.endpoint.segment import OpenSegment, SegmentName
 from service.endpoint.spool import Spool
@@ -63,12 +64,13 @@ def test_a_tick_comes_after_what_was_to_be_sealed_before_it(tmp_path, started):
     syncer.finish()
 
 
-def test_a_sealed_segment_is_finished(tmp_path, started):
+def test_of_a_sealed_segment_is_known_what_its_file_holds(tmp_path, started):
     spool = spool_in(tmp_path)
     segment, syncer = written(spool), started(spool)
     syncer.seal(segment)
     syncer.finish()
-    assert spool.ledger.is_finished(segment.name)
+    (sealed,) = tmp_path.iterdir()
+    assert spool.ledger.contents_of(segment.name) == read_contents(sealed)
 
 
 @pytest.mark.parametrize("call", ["fdatasync", "fsync", "rename"])
@@ -81,7 +83,7 @@ def test_a_segment_that_the_disk_refused_is_not_finished_and_the_next_one_is(tmp
         syncer.sync(segment)
         syncer.seal(segment)
     syncer.finish()
-    assert [spool.ledger.is_finished(segment.name) for segment in segments] == [False, True]
+    assert [spool.ledger.contents_of(segment.name) is not None for segment in segments] == [False, True]
 
 
 class Held(FaultyFiles):
