@@ -6,7 +6,7 @@ not: the format itself (contract.capture), the spool (service.endpoint), countin
 
 from monitor_jobs.capture_io.blocks import MAX_LINE_BYTES
 from monitor_jobs.capture_io.chunks import Gathering
-from monitor_jobs.capture_io.contents import Contents, event_id_of, read_contents, time_of_line
+from monitor_jobs.capture_io.contents import Contents, Tally, event_id_of, read_contents, time_of_line
 from monitor_jobs.capture_io.lines import without_request
 from monitor_jobs.capture_io.predictions import (
     PredictionColumns,
@@ -27,6 +27,7 @@ __all__ = [
     "Gathering",
     "PredictionColumns",
     "Rows",
+    "Tally",
     "Texts",
     "UnreadableLine",
     "capture_line",

@@ -99,6 +99,13 @@ class ObjectStore(Protocol):
         """Store a whole file as an object, without holding it in memory; its ETag, as `put` tells it."""
         ...
 
+    def take(self, path: Path, address: S3Address) -> str | None:
+        """Store a whole file that is on the disk and never changes again: the object may be that file. As `upload`.
+
+        Whoever gives it may remove it, and nothing else.
+        """
+        ...
+
     def get(self, address: S3Address) -> bytes:
         """The object's bytes. Raises ObjectMissing."""
         ...

@@ -21,7 +21,6 @@ from monitor_jobs.capture_io import (
     PredictionColumns,
     Texts,
     predictions_in,
-    read_contents,
     without_request,
 )
 from monitor_jobs.contract.capture import opened_at_of
@@ -42,6 +41,7 @@ from monitor_jobs.side_index.schema import (
 )
 
 BLOCK_BYTES: Final = 1 << 16
+BUFFER_BYTES: Final = 1 << 20  # lines may hold images
 NO_CARD: Final = ModelCard()
 
 
@@ -79,18 +79,16 @@ class AnswerLines:
 
 
 def index_capture(path: Path, object_key: str) -> CaptureIndex | None:
-    """The index of a capture file of ours, as `index_lines` makes it. Raises OSError."""
-    lines = AnswerLines()
-    contents = read_contents(path, lines.add)
-    return index_lines(lines, object_key, contents.size_bytes)
-
-
-def index_lines(lines: AnswerLines, object_key: str, size_bytes: int) -> CaptureIndex | None:
     """The index of one capture file; None where it is none of ours: event ids that are no UUIDs, times of other hours.
 
     Columns: line int32, inference_time timestamp[ms], event_id 16 bytes, inference_id text or null, class int64 where a
-    number was answered, label text where a name was, confidence float32 (NaN where none came).
+    number was answered, label text where a name was, confidence float32 (NaN where none came). Raises OSError.
     """
+    lines = AnswerLines()
+    with path.open("rb", buffering=BUFFER_BYTES) as file:
+        for line in file:
+            lines.add(line)
+        size_bytes = file.tell()
     parts: list[pa.Table] = []
     totals: list[Totals] = []
     for columns in lines.predictions(object_key):

@@ -1,13 +1,12 @@
-"""The manifest of each file that the uploader carries: made from the file alone, so that a repeated one is the same.
+"""The manifest of each file that the uploader carries: made of its lines alone, so that a repeated one is the same.
 
 What lives here: making manifests, and the highest numbers that the store has of a producer. What does not: when they
 are written (uploader).
 """
 
-from collections.abc import Callable
 from itertools import count
 
-from monitor_jobs.capture_io import read_contents
+from monitor_jobs.capture_io import Contents, read_contents
 from monitor_jobs.contract.manifest import BLOCK, Manifest, Outcome, block_of, sequence_of, unstored
 from monitor_jobs.contract.watermark import Watermark
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
@@ -16,14 +15,15 @@ from service.endpoint.recovery import Entry
 from service.endpoint.segment import SegmentName, State
 
 
-def manifest_of(entry: Entry, address: S3Address, visit: Callable[[bytes], object]) -> Manifest:
-    """What became of a segment that is delivered to this address, or was set aside.
+def manifest_of(entry: Entry, address: S3Address, known: Contents | None = None) -> Manifest:
+    """What became of a segment that is delivered to this address, or was set aside. Raises OSError.
 
-    Each line of a segment is shown to `visit`. Raises OSError.
+    `known` is what was written to it, where this process knows: what the disk made of that since is for the reader to
+    find out.
     """
     if entry.state is State.LOST:
         return _left_by(entry)
-    contents = read_contents(entry.path, visit)
+    contents = known or read_contents(entry.path)
     if not contents.records:
         return lost(entry.name, Outcome.EMPTY)
     return Manifest(

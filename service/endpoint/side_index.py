@@ -11,9 +11,9 @@ from datetime import datetime
 
 from monitor_jobs.contract.window import HOUR, floor_hour
 from monitor_jobs.object_store import S3Address
-from monitor_jobs.side_index import AnswerLines, CaptureIndex, index_file, index_lines
+from monitor_jobs.side_index import CaptureIndex, index_capture, index_file
 from service.endpoint.ownership import Destination
-from service.endpoint.segment import SegmentName
+from service.endpoint.recovery import Entry
 
 PART_ROWS = 250_000  # about ten megabytes: what waits in memory, and how large a part becomes
 
@@ -25,12 +25,12 @@ class SideIndex:
         self._put = put
         self._waiting: dict[tuple[Destination, datetime], dict[str, CaptureIndex]] = {}  # by object key
 
-    def add(self, name: SegmentName, lines: AnswerLines, size_bytes: int, destination: Destination) -> None:
-        """Index a segment that has just been stored; what cannot be indexed is read itself."""
-        index = index_lines(lines, destination.object_key_of(name), size_bytes)
+    def add(self, entry: Entry, destination: Destination) -> None:
+        """Index a segment that has just been stored; what cannot be indexed is read itself. Raises OSError."""
+        index = index_capture(entry.path, destination.object_key_of(entry.name))
         if index is None or not index.table.num_rows:
             return
-        hour = floor_hour(name.opened_at)
+        hour = floor_hour(entry.name.opened_at)
         waiting = self._waiting.setdefault((destination, hour), {})
         waiting[index.capture.object_key] = index  # a segment may be delivered twice
         if sum(each.table.num_rows for each in waiting.values()) >= PART_ROWS:

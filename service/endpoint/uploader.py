@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import Watermark, floor_second
 from monitor_jobs.object_store import Head, ObjectStore, S3Address
-from monitor_jobs.side_index import AnswerLines
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_numbers_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
@@ -145,19 +145,19 @@ class Uploader:
 
     def _move(self, entry: Entry, destination: Destination) -> None:
         address = destination.address_of(entry.name, entry.state)
-        lines = AnswerLines()
-        manifest = None if entry.state is State.GAP else manifest_of(entry, address, lines.add)
+        known = self._spool.ledger.contents_of(entry.name)
+        manifest = None if entry.state is State.GAP else manifest_of(entry, address, known)
         if manifest is None or manifest.outcome is Outcome.STORED:
-            self._upload(entry, address)
+            self._upload(entry, address, self._store.upload if known is None else self._store.take)
         if manifest is not None:
             self._put_manifest(manifest, destination)
             if manifest.outcome is Outcome.STORED:
-                self._index.add(entry.name, lines, manifest.size_bytes, destination)
+                self._index.add(entry, destination)
         self._spool.files.unlink(entry.path)
         self._spool.ledger.store(entry.name)
 
-    def _upload(self, entry: Entry, address: S3Address) -> None:
-        etag = self._asked("upload", partial(self._store.upload, entry.path, address))
+    def _upload(self, entry: Entry, address: S3Address, send: Callable[[Path, S3Address], str | None]) -> None:
+        etag = self._asked("upload", partial(send, entry.path, address))
         self._require(Head(entry.path.stat().st_size, etag), address)
 
     def _put(self, body: bytes, address: S3Address) -> None:

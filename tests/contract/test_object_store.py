@@ -152,6 +152,7 @@ def test_a_bucket_is_no_object(store: ObjectStore, bucket: S3Address, tmp_path: 
     deeds: list[Callable[[], object]] = [
         lambda: store.put(bucket, b"body"),
         lambda: store.upload(tmp_path / "body", bucket),
+        lambda: store.take(tmp_path / "body", bucket),
         lambda: store.get(bucket),
         lambda: store.download(bucket, tmp_path / "copy"),
         lambda: store.head(bucket),
@@ -224,6 +225,33 @@ def test_an_uploaded_file_comes_down_the_same(store: ObjectStore, bucket: S3Addr
 
 
 @EVERY_STORE
+def test_a_file_that_was_taken_outlives_its_source(store: ObjectStore, bucket: S3Address, tmp_path: Path):
+    (tmp_path / "given").write_bytes(b"given")
+    store.take(tmp_path / "given", bucket.joined("file"))
+    (tmp_path / "given").unlink()
+    assert (store.get(bucket.joined("file")), keys_below(store, bucket)) == (b"given", ["file"])
+
+
+@EVERY_STORE
+def test_a_file_may_be_taken_twice_and_replaces_what_was_there(store: ObjectStore, bucket: S3Address, tmp_path: Path):
+    (tmp_path / "given").write_bytes(b"given")
+    store.put(bucket.joined("file"), b"before")
+    store.take(tmp_path / "given", bucket.joined("file"))
+    store.take(tmp_path / "given", bucket.joined("file"))
+    assert store.get(bucket.joined("file")) == (tmp_path / "given").read_bytes() == b"given"
+
+
+@EVERY_STORE
+def test_a_put_over_a_file_that_was_taken_leaves_its_source_alone(
+    store: ObjectStore, bucket: S3Address, tmp_path: Path
+):
+    (tmp_path / "given").write_bytes(b"given")
+    store.take(tmp_path / "given", bucket.joined("file"))
+    store.put(bucket.joined("file"), b"after")
+    assert (tmp_path / "given").read_bytes() == b"given"
+
+
+@EVERY_STORE
 def test_a_download_replaces_the_file_that_was_there(store: ObjectStore, bucket: S3Address, tmp_path: Path):
     (tmp_path / "file").write_bytes(b"old and longer")
     store.put(bucket.joined("new"), b"new")
@@ -250,6 +278,8 @@ def test_a_download_needs_its_folder(store: ObjectStore, bucket: S3Address, tmp_
 def test_an_upload_of_no_file_stores_nothing(store: ObjectStore, bucket: S3Address, tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         store.upload(tmp_path / "no file", bucket.joined("key"))
+    with pytest.raises(FileNotFoundError):
+        store.take(tmp_path / "no file", bucket.joined("key"))
     assert keys_below(store, bucket) == []
 
 

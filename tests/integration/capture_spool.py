@@ -50,6 +50,10 @@ class Switched(FolderStore):
         self._require()
         super().upload(path, address)
 
+    def take(self, path: Path, address: S3Address) -> None:
+        self._require()
+        super().take(path, address)
+
     def _require(self) -> None:
         if not self.on:
             raise StoreUnavailable("the store is switched off")
