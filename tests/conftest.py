@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ceph import ceph_gateway
+from tests.servers.faulty_store import faulty_store
 from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.programs import absence
 from tests.servers.rclone import rclone_s3
@@ -29,6 +30,13 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """rclone's S3 door on a folder; needs `@pytest.mark.server("rclone")`."""
     with rclone_s3(tmp_path_factory.mktemp("rclone")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def memory() -> Iterator[S3Server]:
+    """An S3 server in memory, which behaves."""
+    with faulty_store() as store:
+        yield store.server
 
 
 @pytest.fixture(scope="session")

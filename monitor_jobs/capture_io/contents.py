@@ -1,7 +1,7 @@
 """What a capture file holds, as its manifest tells it: records, bytes, digest, first and last inference time.
 
-What lives here: measuring one file in one pass, a line at a time. What does not: whether that is as it should be
-(monitor_jobs.capture_proof).
+What lives here: measuring one file a line at a time, as it is read or as it is written. What does not: whether that is
+as it should be (monitor_jobs.capture_proof).
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from monitor_jobs.contract.window import parse_timestamp
 # Inside a captured body these would have their quotes escaped: only a record's own field reads like this.
 INFERENCE_TIME = b'"inferenceTime":"'
 EVENT_ID = b'"eventId":"'
+BUFFER_BYTES = 2**20  # with the default, reading a line that holds an image costs as much as its digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,37 @@ class Contents:
     last: datetime | None
 
 
+class Tally:
+    """What the lines that were added so far come to, as lines that capture_line writes."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._size_bytes = self._records = 0
+        self._times: set[bytes] = set()  # whole seconds: few, however many records
+
+    def add(self, line: bytes) -> None:
+        """Count one more line."""
+        self._digest.update(line)
+        self._size_bytes += len(line)
+        self._records += 1
+        self._times.add(_field_of(line, INFERENCE_TIME))
+
+    def contents(self) -> Contents:
+        """What a file of these lines holds."""
+        moments = [moment for moment in map(_moment, self._times) if moment is not None]
+        first, last = min(moments, default=None), max(moments, default=None)
+        return Contents(self._records, self._size_bytes, self._digest.hexdigest(), first, last)
+
+
 def read_contents(path: Path, visit: Callable[[bytes], object] | None = None) -> Contents:
     """What a file of lines as capture_line writes them holds; each line is shown to `visit`. Raises OSError."""
-    digest, size_bytes, records = hashlib.sha256(), 0, 0
-    times: set[bytes] = set()  # whole seconds: few, however many records
-    with path.open("rb") as lines:
+    tally = Tally()
+    with path.open("rb", buffering=BUFFER_BYTES) as lines:
         for line in lines:
-            digest.update(line)
-            size_bytes += len(line)
-            records += 1
-            times.add(_field_of(line, INFERENCE_TIME))
+            tally.add(line)
             if visit is not None:
                 visit(line)
-    moments = [moment for moment in map(_moment, times) if moment is not None]
-    return Contents(records, size_bytes, digest.hexdigest(), min(moments, default=None), max(moments, default=None))
+    return tally.contents()
 
 
 def event_id_of(line: bytes) -> bytes:

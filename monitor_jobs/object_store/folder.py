@@ -20,11 +20,12 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from monitor_jobs.contract.errors import BadInput, StoreUnavailable
-from monitor_jobs.object_store.port import ObjectMissing, S3Address, StoredObject
+from monitor_jobs.object_store.port import Head, ObjectMissing, S3Address, StoredObject
 from monitor_jobs.object_store.whole_file import whole_file
 
 CHUNK_BYTES = 1024 * 1024
 NAME_MAX_BYTES = 255
+READ_AND_WRITE = 0o666
 
 
 class FolderStore:
@@ -50,6 +51,15 @@ class FolderStore:
         with path.open("rb") as source, self._replacing(address) as file:
             shutil.copyfileobj(source, file, CHUNK_BYTES)
 
+    def take(self, path: Path, address: S3Address) -> None:
+        """See ObjectStore; a file of the same file system is given a second name, any other is copied."""
+        target = self._path(address)
+        try:
+            with self._second_name(path) as arrived, self._failures_named("write", address):
+                self._move_in(arrived, target, address)
+        except OSError:  # another file system, or one without such names, or a file of another user
+            self.upload(path, address)
+
     def get(self, address: S3Address) -> bytes:
         """See ObjectStore."""
         with self._reading(address) as path:
@@ -60,10 +70,10 @@ class FolderStore:
         with whole_file(path) as file:
             file.writelines(self._chunks(address))
 
-    def size(self, address: S3Address) -> int:
-        """See ObjectStore."""
+    def head(self, address: S3Address) -> Head:
+        """See ObjectStore; a file has no ETag."""
         with self._reading(address) as path:
-            return path.stat().st_size
+            return Head(path.stat().st_size)
 
     def list(self, prefix: S3Address) -> Iterator[StoredObject]:
         """See ObjectStore; one folder at a time is held in memory."""
@@ -144,6 +154,17 @@ class FolderStore:
                 yield file
         finally:
             Path(file.name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _second_name(self, path: Path) -> Iterator[Path]:
+        with self._locked(fcntl.LOCK_SH):  # nobody may take the name for abandoned
+            name = self._arrivals / uuid4().hex
+            os.link(path.resolve(), name)
+            try:
+                name.chmod(self._arrivals.stat().st_mode & READ_AND_WRITE)  # whoever may come here may read what does
+                yield name
+            finally:
+                name.unlink(missing_ok=True)  # a rename leaves it where the object is that file already
 
     def _discard_abandoned_arrivals(self) -> None:
         if not os.access(self._arrivals, os.W_OK):

@@ -63,18 +63,47 @@ class StoredObject:
     modified_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a store says of one object: its size, and the ETag that tells its contents apart, None where it has none.
+
+    An ETag is compared, never computed: that of an encrypted object, or of one in parts, is no MD5 of its bytes.
+    """
+
+    size_bytes: int
+    etag: str | None = None
+
+    def agrees_with(self, other: "Head") -> bool:
+        """True where both can be said of the same bytes."""
+        return self.size_bytes == other.size_bytes and (None in (self.etag, other.etag) or self.etag == other.etag)
+
+    def __str__(self) -> str:
+        return f"{self.size_bytes} bytes" + (f" with ETag {self.etag}" if self.etag else "")
+
+
 class ObjectStore(Protocol):
     """Object storage. Every method raises StoreUnavailable where the store does not do what was asked.
 
-    Both adapters pass the suite in tests/contract/test_object_store.py.
+    A store that says that it did may still be wrong: whoever is about to remove the only other copy asks for the
+    object's head, and compares. Both adapters pass the suite in tests/contract/test_object_store.py.
     """
 
-    def put(self, address: S3Address, body: bytes) -> None:
-        """Store a whole object, replacing any other at once; the bucket is made where it does not exist."""
+    def put(self, address: S3Address, body: bytes) -> str | None:
+        """Store a whole object, replacing any other at once; the bucket is made where it does not exist.
+
+        The ETag by which the store then knows it; None where it told none.
+        """
         ...
 
-    def upload(self, path: Path, address: S3Address) -> None:
-        """Store a whole file as an object, without holding it in memory."""
+    def upload(self, path: Path, address: S3Address) -> str | None:
+        """Store a whole file as an object, without holding it in memory; its ETag, as `put` tells it."""
+        ...
+
+    def take(self, path: Path, address: S3Address) -> str | None:
+        """Store a whole file that is on the disk and never changes again: the object may be that file. As `upload`.
+
+        Whoever gives it may remove it, and nothing else.
+        """
         ...
 
     def get(self, address: S3Address) -> bytes:
@@ -85,8 +114,8 @@ class ObjectStore(Protocol):
         """Write the object to a file whose folder exists, without holding it in memory. Raises ObjectMissing."""
         ...
 
-    def size(self, address: S3Address) -> int:
-        """The object's size in bytes. Raises ObjectMissing."""
+    def head(self, address: S3Address) -> Head:
+        """The object's size and ETag. Raises ObjectMissing."""
         ...
 
     def list(self, prefix: S3Address) -> Iterator[StoredObject]:

@@ -6,15 +6,15 @@ What does not: credentials, which come from the caller or from boto3's own chain
 Nothing depends on conditional PUT, which not every S3 server honours.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from monitor_jobs.contract.errors import BadInput, StoreRefused, StoreUnavailable
-from monitor_jobs.object_store.port import ObjectMissing, S3Address, StoredObject
+from monitor_jobs.object_store.port import Head, ObjectMissing, S3Address, StoredObject
 from monitor_jobs.object_store.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -52,13 +52,17 @@ class S3Store:
     def __init__(self, client: S3Client) -> None:
         self._client = client
 
-    def put(self, address: S3Address, body: bytes) -> None:
+    def put(self, address: S3Address, body: bytes) -> str | None:
         """See ObjectStore."""
-        self._store(address, lambda: self._client.put_object(Bucket=address.bucket, Key=address.key, Body=body))
+        return self._store(address, lambda: self._send(body, address))
 
-    def upload(self, path: Path, address: S3Address) -> None:
-        """See ObjectStore; one request below 64 MiB, in parts from there on."""
-        self._store(address, lambda: self._send_file(path, address))
+    def upload(self, path: Path, address: S3Address) -> str | None:
+        """See ObjectStore; one request below 64 MiB, in parts and without an ETag from there on."""
+        return self._store(address, lambda: self._send_file(path, address))
+
+    def take(self, path: Path, address: S3Address) -> str | None:
+        """See ObjectStore."""
+        return self.upload(path, address)
 
     def get(self, address: S3Address) -> bytes:
         """See ObjectStore."""
@@ -71,11 +75,11 @@ class S3Store:
         with whole_file(path) as file:
             file.writelines(self._chunks(address))
 
-    def size(self, address: S3Address) -> int:
+    def head(self, address: S3Address) -> Head:
         """See ObjectStore."""
         with self._finding(address):
-            size_bytes: int = self._client.head_object(Bucket=address.bucket, Key=address.key)["ContentLength"]
-            return size_bytes
+            answer = self._client.head_object(Bucket=address.bucket, Key=address.key)
+            return Head(answer["ContentLength"], _etag(answer))
 
     def list(self, prefix: S3Address) -> Iterator[StoredObject]:
         """See ObjectStore; one page of up to 1,000 objects at a time is asked for."""
@@ -97,20 +101,26 @@ class S3Store:
             except self._client.exceptions.NoSuchBucket:
                 return
 
-    def _store(self, address: S3Address, send: Callable[[], object]) -> None:
+    def _store(self, address: S3Address, send: Callable[[], str | None]) -> str | None:
         with self._failures_named("write", _of_object(address)):
             try:
-                send()
+                return send()
             except self._client.exceptions.NoSuchBucket:
                 self._create_bucket(address.bucket)
-                send()
+                return send()
 
-    def _send_file(self, path: Path, address: S3Address) -> None:
+    def _send(self, body: bytes | BinaryIO, address: S3Address) -> str | None:
+        return _etag(self._client.put_object(Bucket=address.bucket, Key=address.key, Body=body))
+
+    def _send_file(self, path: Path, address: S3Address) -> str | None:
         from boto3.s3.transfer import TransferConfig
 
         with path.open("rb") as file:
-            in_parts_when_large = TransferConfig(multipart_threshold=MULTIPART_FROM_BYTES)
-            self._client.upload_fileobj(file, address.bucket, address.key, Config=in_parts_when_large)
+            if path.stat().st_size < MULTIPART_FROM_BYTES:
+                return self._send(file, address)
+            in_parts = TransferConfig(multipart_threshold=MULTIPART_FROM_BYTES)
+            self._client.upload_fileobj(file, address.bucket, address.key, Config=in_parts)
+        return None  # servers differ in whether an object that came in parts keeps the ETag of its completion
 
     def _create_bucket(self, bucket: str) -> None:
         meta, taken = self._client.meta, self._client.exceptions
@@ -203,6 +213,11 @@ def _of_object(address: S3Address) -> S3Address:
     if not address.key:
         raise BadInput(f"{address} names a bucket, not an object; add a key")
     return address
+
+
+def _etag(answer: Mapping[str, Any]) -> str | None:
+    # a proxy that compresses makes it weak, which changes none of the bytes below
+    return answer.get("ETag", "").removeprefix("W/").strip('"') or None
 
 
 def _refusal(error: "ClientError") -> str:

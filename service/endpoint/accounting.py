@@ -8,18 +8,22 @@ does not: files, threads, the store. The identity is tested as a state machine i
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from monitor_jobs.capture_io import Contents
 from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
+from monitor_jobs.contract.window import floor_hour
 from service.endpoint.segment import SegmentName
 from service.endpoint.snapshot import OK, REFUSED, DropReason, Snapshot, Source
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
-    """A record that was taken into the queue: its time, and the bytes it holds there."""
+    """A record that was taken into the queue: its time, and the bytes it holds there. It equals no other."""
 
     moment: datetime
     size_bytes: int
@@ -34,11 +38,12 @@ class _Holding:
     own: bool
     records: int = 0
     size_bytes: int = 0
+    contents: Contents | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Loss:
-    """Records dropped for one reason since the last gap was written down."""
+    """Records of one hour dropped for one reason since the last gap was written down."""
 
     first: datetime
     last: datetime
@@ -55,9 +60,9 @@ class Ledger:
         self._settled = threading.Condition()
         self._budget_bytes = budget_bytes
         self._queue_limit_bytes = queue_bytes
-        self._promised = datetime.min.replace(tzinfo=UTC)
+        self._promised = EPOCH
         self._closed = False
-        self._queued_moments: Counter[datetime] = Counter()
+        self._queued: set[Ticket] = set()
         self._queued_bytes = 0
         self._holdings: dict[SegmentName, _Holding] = {}
         self._held_bytes = 0  # of all holdings
@@ -67,7 +72,7 @@ class Ledger:
         self._stored = 0
         self._dropped: Counter[DropReason] = Counter()
         self._quarantined = 0
-        self._losses: dict[DropReason, _Loss] = {}
+        self._losses: dict[tuple[DropReason, datetime], _Loss] = {}  # by reason and hour
         self._requests: Counter[tuple[str, ...]] = Counter()
         self._store_refuses = False
 
@@ -85,7 +90,7 @@ class Ledger:
             if reason is not None:
                 self._count_loss(reason, _Loss(ticket.moment, ticket.moment, 1))
                 return None
-            self._queued_moments[ticket.moment] += 1
+            self._queued.add(ticket)
             self._queued_bytes += size_bytes
             return ticket
 
@@ -115,6 +120,17 @@ class Ledger:
             holding.size_bytes += line_bytes
             self._held_bytes += line_bytes
 
+    def finish(self, name: SegmentName, contents: Contents) -> None:
+        """A segment of our own is sealed with these contents, and the disk refused none of it: it changes no more."""
+        with self._settled:
+            if name in self._holdings:  # else it is stored already
+                self._holdings[name].contents = contents
+
+    def contents_of(self, name: SegmentName) -> Contents | None:
+        """What was said of a segment when it was finished; None where it never was, or somebody had to mend it."""
+        with self._settled:
+            return self._holdings[name].contents if name in self._holdings else None
+
     def drop(self, ticket: Ticket, reason: DropReason) -> None:
         """A queued record was given up."""
         with self._settled:
@@ -131,7 +147,7 @@ class Ledger:
             if records < known.records:
                 self._count_loss(DropReason.DISK_ERROR, _loss_of(known, known.records - records))
             self._captured[Source.ADOPTED] += max(0, records - known.records)
-            self._holdings[name] = replace(known, records=records, size_bytes=size_bytes)
+            self._holdings[name] = replace(known, records=records, size_bytes=size_bytes, contents=None)
             self._held_bytes += size_bytes
 
     def store(self, name: SegmentName) -> None:
@@ -141,11 +157,10 @@ class Ledger:
             self._stored += holding.records if holding else 0
 
     def lose(self, name: SegmentName, reason: DropReason) -> None:
-        """A segment can never reach the object store."""
+        """A segment can never reach the object store. Its manifest tells so, no gap does."""
         with self._settled:
             holding = self._released(name)
-            if holding and holding.records:
-                self._count_loss(reason, _loss_of(holding, holding.records))
+            self._dropped[reason] += holding.records if holding else 0
 
     def quarantine(self, name: SegmentName, records: int) -> None:
         """A segment was set aside; `records` is how many it seems to hold where it was not counted before."""
@@ -175,15 +190,21 @@ class Ledger:
         with self._settled:
             own = (holding.oldest for holding in self._holdings.values() if holding.own)
             losses = (loss.first for loss in self._losses.values())
-            safe = floor_second(min((limit, *self._queued_moments, *own, *losses)))
+            safe = floor_second(min((limit, *self._queued_times(), *own, *losses)))
             self._promised = max(self._promised, safe)
             return self._promised
 
+    @property
+    def promised(self) -> datetime:
+        """What `promise` said last; the year 1970 before the first time."""
+        with self._settled:
+            return self._promised
+
     def take_gaps(self) -> list[Gap]:
-        """What was dropped since the last call, a gap a reason; the caller writes each down, or gives it back."""
+        """What was dropped since the last call, a gap a reason and hour; the caller writes it down or gives it back."""
         with self._settled:
             losses, self._losses = self._losses, {}
-        return [_gap_of(reason, loss) for reason, loss in losses.items()]
+        return [_gap_of(reason, loss) for (reason, _), loss in losses.items()]
 
     def give_back(self, gaps: Iterable[Gap]) -> None:
         """Gaps that could not be written down are told again by the next `take_gaps`."""
@@ -199,19 +220,24 @@ class Ledger:
     def wait_until_written(self, timeout_seconds: float) -> bool:
         """True once the queue is empty: every record admitted before is in a file, or dropped."""
         with self._settled:
-            return self._settled.wait_for(lambda: not self._queued_moments, timeout_seconds)
+            return self._settled.wait_for(lambda: not self._queued, timeout_seconds)
 
     @property
     def is_written_down(self) -> bool:
         """True where no record is in memory only, and no dropped one without a gap that was taken."""
         with self._settled:
-            return not self._queued_moments and not self._losses
+            return not self._queued and not self._losses
+
+    def records_of(self, name: SegmentName) -> int:
+        """How many records of a segment wait for the store."""
+        with self._settled:
+            return self._holdings[name].records if name in self._holdings else 0
 
     @property
     def queued_records(self) -> int:
         """Records that are in memory only."""
         with self._settled:
-            return self._queued_moments.total()
+            return len(self._queued)
 
     def names_of(self, producer: str) -> set[SegmentName]:
         """Every segment of one producer that waits for the store."""
@@ -226,13 +252,13 @@ class Ledger:
         """All counts at this instant."""
         with self._settled:
             holdings = self._holdings.values()
-            moments = (*self._queued_moments, *(holding.oldest for holding in holdings))
+            moments = (*self._queued_times(), *(holding.oldest for holding in holdings))
             return Snapshot(
                 captured={source: self._captured[source] for source in Source},
                 stored=self._stored,
                 dropped={reason: self._dropped[reason] for reason in DropReason},
                 quarantined=self._quarantined,
-                backlog_records=self._queued_moments.total() + sum(holding.records for holding in holdings),
+                backlog_records=len(self._queued) + sum(holding.records for holding in holdings),
                 backlog_bytes=self._queued_bytes + self._held_bytes,
                 oldest_backlog=min(moments, default=None),
                 store_requests=dict(self._requests),
@@ -249,12 +275,13 @@ class Ledger:
     def _spent_bytes(self) -> int:
         return self._queued_bytes + self._held_bytes + self._others_bytes
 
+    def _queued_times(self) -> Iterator[datetime]:
+        return (ticket.moment for ticket in self._queued)
+
     def _unqueue(self, ticket: Ticket) -> None:
         self._queued_bytes -= ticket.size_bytes
-        self._queued_moments[ticket.moment] -= 1
-        if not self._queued_moments[ticket.moment]:
-            del self._queued_moments[ticket.moment]
-        if not self._queued_moments:
+        self._queued.remove(ticket)
+        if not self._queued:
             self._settled.notify_all()
 
     def _released(self, name: SegmentName) -> _Holding | None:
@@ -268,8 +295,9 @@ class Ledger:
         self._note_loss(reason, loss)
 
     def _note_loss(self, reason: DropReason, loss: _Loss) -> None:
-        earlier = self._losses.get(reason)
-        self._losses[reason] = loss if earlier is None else earlier.merged(loss)
+        key = reason, floor_hour(loss.first)
+        earlier = self._losses.get(key)
+        self._losses[key] = loss if earlier is None else earlier.merged(loss)
 
 
 def _loss_of(holding: _Holding, records: int) -> _Loss:

@@ -4,31 +4,37 @@ What lives here: whose files are ours, and how those of the dead come into the l
 (ownership), mending one file (recovery), delivery (uploader).
 """
 
-import logging
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
+from monitor_jobs.contract.manifest import Outcome
+from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
+from service.endpoint.gaps import Gaps
 from service.endpoint.ownership import Ownership, inherit, locked_producers
 from service.endpoint.recovery import (
+    QUARANTINE,
     Entry,
     Mended,
     UnreadableSegment,
-    damaged_part_of,
+    damage_of,
     entries_in,
     foreign_files,
     is_readable,
     mend,
+    part,
     parts_in,
     quarantine,
-    salvage,
     seems_to_hold,
     set_aside,
+    span_of,
 )
 from service.endpoint.segment import SegmentName, State, held, publish, sync_folder
 from service.endpoint.spool import Spool
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 UNREADABLE_SECONDS = 30.0  # what is set aside is so for good
 
@@ -38,9 +44,11 @@ class Estate:
 
     def __init__(self, spool: Spool, own: Ownership) -> None:
         self.own = own
+        self.gaps = Gaps(spool)
         self._spool = spool
         self._owned = {own.producer: own}
         self._writing = True
+        self._set_aside_bytes = 0
         self._unreadable_since: dict[Path, float] = {}
 
     @property
@@ -73,8 +81,8 @@ class Estate:
         try:
             entries, parts, foreign = entries_in(folder), parts_in(folder), foreign_files(folder)
             producers = {entry.name.producer for entry in entries} | set(parts.values()) | locked_producers(folder)
-        except OSError:
-            log.exception("spool_not_swept")
+        except OSError as error:
+            log.error("spool_not_swept", cause=error)
             return
         self._inherit_from(producers)
         for path, producer in parts.items():
@@ -84,19 +92,19 @@ class Estate:
             self._revive(entry)
         for path in foreign:
             self._set_foreign_aside(path)
-        self._spool.ledger.note_others(sum(map(_size_bytes, filter(self._is_of_others, entries))))
+        self._note_others(filter(self._is_of_others, entries))
 
     def set_aside(self, entry: Entry) -> None:
-        """Quarantine a segment and count its records so; a gap that nobody can read tells nothing any more."""
+        """Quarantine a segment and count its records so; what told of others leaves a hole in their numbers."""
         try:
-            if entry.state is State.GAP:
+            if not entry.holds_records:
                 quarantine(entry.path, self._spool.files)
                 return
             records = seems_to_hold(entry.path)
             set_aside(entry, records, self._spool.files)
             self._spool.ledger.quarantine(entry.name, records)
-        except OSError:
-            log.exception("segment_not_quarantined", extra={"file": entry.path.name})
+        except OSError as error:
+            log.error("segment_not_quarantined", cause=error, file=entry.path.name)
 
     def doubt(self, entry: Entry) -> None:
         """Set aside what cannot be read for long; a disk that fails for a moment costs nothing."""
@@ -125,21 +133,21 @@ class Estate:
         for producer in set(producers) - self._owned.keys():
             try:
                 ownership = inherit(self._spool.folder, producer, self.own.destination)
-            except OSError:
-                log.exception("producer_not_inherited", extra={"producer": producer})
+            except OSError as error:
+                log.error("producer_not_inherited", cause=error, producer=producer)
                 continue
             if ownership is not None:
                 self._owned[producer] = ownership
-                log.info("producer_inherited", extra={"producer": producer})
+                log.info("producer_inherited", producer=producer)
 
     def _discard(self, path: Path) -> None:
         try:
             self._spool.files.unlink(path)
-        except OSError:
-            log.exception("part_not_removed", extra={"file": path.name})
+        except OSError as error:
+            log.error("part_not_removed", cause=error, file=path.name)
 
     def _is_orphan(self, entry: Entry) -> bool:
-        if entry.state is State.GAP or entry.name.producer not in self._owned:
+        if not entry.holds_records or entry.name.producer not in self._owned:
             return False
         known = entry.name in self._spool.ledger
         if entry.name.producer == self.own.producer and self._writing:
@@ -155,10 +163,10 @@ class Estate:
                 if mine:
                     self._mend_and_seal(entry)
         except UnreadableSegment as error:
-            log.warning("segment_unreadable", extra={"file": entry.path.name, "error": str(error)})
+            log.warning("segment_unreadable", file=entry.path.name, error=str(error))
             self.set_aside(entry)
-        except OSError:
-            log.exception("segment_not_mended", extra={"file": entry.path.name})
+        except OSError as error:
+            log.error("segment_not_mended", cause=error, file=entry.path.name)
             self.doubt(entry)
 
     def _mend_and_seal(self, entry: Entry) -> None:
@@ -170,21 +178,46 @@ class Estate:
         self._spool.ledger.adopt(entry.name, mended.records, mended.size_bytes)
 
     def _mended(self, entry: Entry) -> Mended:
+        files = self._spool.files
         try:
-            return mend(entry.path, self._spool.files)
+            return mend(entry.path, files)
         except UnreadableSegment as error:
-            damaged = salvage(entry, self._spool.files)
-            log.warning("segment_damaged", extra={"file": entry.path.name, "lines": damaged, "error": str(error)})
-            self._spool.ledger.quarantine(damaged_part_of(entry.name), damaged)
-            return mend(entry.path, self._spool.files)
+            damaged = damage_of(entry.path)
+            log.warning("segment_damaged", file=entry.path.name, lines=len(damaged.damage), error=str(error))
+            self._give_up(len(damaged.damage), *span_of(entry))
+            part(entry.path, damaged, files)
+            return mend(entry.path, files)
+
+    def _give_up(self, records: int, first: datetime, last: datetime) -> None:
+        """Write down a gap over records that nobody had counted, not before what is promised, and count them."""
+        ledger = self._spool.ledger
+        start = max(first, ledger.promised)
+        end = max(start, last) + SECOND
+        self.gaps.write(Gap(start=start, end=end, dropped=records, reason=Outcome.QUARANTINED))
+        ledger.quarantine(SegmentName.new(self.own.producer, 0, start), records)
 
     def _set_foreign_aside(self, path: Path) -> None:
-        log.warning("segment_unreadable", extra={"file": path.name, "error": "no name of a segment"})
-        self.set_aside(Entry(path, SegmentName.new(self.own.producer, 0, self._spool.clock()), State.OPEN))
+        log.warning("segment_unreadable", file=path.name, error="no name of a segment")
+        now = floor_second(self._spool.clock())
+        try:
+            self._give_up(seems_to_hold(path), now, now)
+            quarantine(path, self._spool.files)
+        except OSError as error:
+            log.error("segment_not_quarantined", cause=error, file=path.name)
+
+    def _note_others(self, entries: Iterable[Entry]) -> None:
+        """What the budget must leave to others, and to what was set aside, which only a person can judge."""
+        folder = self._spool.folder / QUARANTINE
+        set_aside_bytes = sum(map(_size_bytes, folder.glob("*")))
+        if set_aside_bytes > self._set_aside_bytes:
+            advice = "look at them, then remove them: they take room from the spool budget"
+            log.warning("segments_in_quarantine", folder=str(folder), size_bytes=set_aside_bytes, advice=advice)
+        self._set_aside_bytes = set_aside_bytes
+        self._spool.ledger.note_others(set_aside_bytes + sum(_size_bytes(entry.path) for entry in entries))
 
 
-def _size_bytes(entry: Entry) -> int:
+def _size_bytes(path: Path) -> int:
     try:
-        return entry.path.stat().st_size
+        return path.stat().st_size
     except FileNotFoundError:
-        return 0  # delivered by its owner since it was listed
+        return 0  # delivered by its owner, or removed, since it was listed

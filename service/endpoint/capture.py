@@ -12,7 +12,7 @@ import asyncio
 import os
 import random
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -72,28 +72,33 @@ class Capture:
 
         Where that fails it is answered nevertheless, unless captures are to refuse: CaptureRefused then.
         """
-        loop = asyncio.get_running_loop()
-        fate: asyncio.Future[Fate] = loop.create_future()
-        self._take(exchange, partial(_tell, loop, fate))
-        if await _in_time(fate) is Fate.AT_RISK and self._when_full is WhenSpoolIsFull.REFUSE:
+        at_risk = self._is_sampled() and await self._fate_of(exchange) is Fate.AT_RISK
+        if at_risk and self._when_full is WhenSpoolIsFull.REFUSE:
             raise CaptureRefused("the capture of this request is not safe: send it again")
 
     def offer(self, exchange: Exchange) -> None:
         """Take a sampled exchange into the queue, or count it as dropped, for callers who do not wait."""
-        self._take(exchange, None)
+        if self._is_sampled():
+            self._take(exchange, None)
 
-    def _take(self, exchange: Exchange, told: Told | None) -> None:
-        """Where `told` is given, it hears how that ended; of an exchange that is not sampled, that all is well."""
-        if not self._config.enable_capture or not self._is_sampled():
-            if told is not None:
-                told(Fate.SAFE)
-            return
+    async def _fate_of(self, exchange: Exchange) -> Fate:
+        loop = asyncio.get_running_loop()
+        fate: asyncio.Future[Fate] = loop.create_future()
+        if not self._take(exchange, partial(_tell, loop, fate)):
+            return Fate.AT_RISK
+        too_late = loop.call_later(DISK_SECONDS, _settle, fate, Fate.AT_RISK)  # asyncio.timeout costs ten times as much
+        try:
+            return await fate
+        finally:
+            too_late.cancel()
+
+    def _take(self, exchange: Exchange, told: Told | None) -> bool:
+        """False where there is no room for it; else `told`, where it is given, will hear how that ended."""
         size_bytes = len(exchange.request_body) + len(exchange.response_body) + EXCHANGE_OVERHEAD_BYTES
         ticket = self._spool.ledger.admit(exchange.answered_at.astimezone(UTC), size_bytes)
         if ticket is not None:
             self._writer.put(ticket, exchange, told)
-        elif told is not None:
-            told(Fate.AT_RISK)
+        return ticket is not None
 
     def wait_until_written(self, timeout_seconds: float) -> bool:
         """True once every exchange offered before is a line in the spool, or dropped: kill -9 cannot lose it."""
@@ -110,24 +115,18 @@ class Capture:
         self._uploader.finish(timeout_seconds / 2)
 
     def _is_sampled(self) -> bool:
-        return is_sampled(self._config.initial_sampling_percentage, self._generator.random())
-
-
-async def _in_time(fate: "asyncio.Future[Fate]") -> Fate:
-    try:
-        async with asyncio.timeout(DISK_SECONDS):
-            return await fate
-    except TimeoutError:
-        return Fate.AT_RISK
+        percentage = self._config.initial_sampling_percentage
+        return self._config.enable_capture and is_sampled(percentage, self._generator.random())
 
 
 def _tell(loop: asyncio.AbstractEventLoop, fate: "asyncio.Future[Fate]", outcome: Fate) -> None:
-    def settle() -> None:
-        if not fate.done():  # somebody may wait for it no more
-            fate.set_result(outcome)
-
     with suppress(RuntimeError):  # the loop has ended, and its requests with it
-        loop.call_soon_threadsafe(settle)
+        loop.call_soon_threadsafe(_settle, fate, outcome)
+
+
+def _settle(fate: "asyncio.Future[Fate]", outcome: Fate) -> None:
+    if not fate.done():  # somebody may wait for it no more
+        fate.set_result(outcome)
 
 
 def start_capture(
@@ -142,7 +141,7 @@ def start_capture(
     if config is None:
         raise BadInput(f"endpoint {spec.endpoint} has no DataCaptureConfig: use NoCapture, or configure data capture")
     destination = Destination(destination=config.destination_s3_uri, endpoint=spec.endpoint, variant=spec.variant)
-    own = _become_producer_in(spec.spool_folder, destination, files)
+    own = _become_producer_in(spec.spool_folder, destination, clock(), files)
     ledger = Ledger(budget_bytes=spec.spool_budget_bytes, queue_bytes=QUEUE_BYTES)
     spool = Spool(spec.spool_folder, own.producer, spec.flush_interval_seconds, ledger, clock, files)
     uploader = Uploader(spool, Estate(spool, own), store, generator)
@@ -156,10 +155,10 @@ def start_capture(
     )
 
 
-def _become_producer_in(folder: Path, destination: Destination, files: Files) -> Ownership:
+def _become_producer_in(folder: Path, destination: Destination, born_at: datetime, files: Files) -> Ownership:
     try:
         make_folder(folder, files)
-        return become_producer(folder, destination, files)
+        return become_producer(folder, destination, born_at, files)
     except OSError as error:
         raise BadInput(
             f"spool folder {folder} cannot be written to: {error}; make it a local folder of ours"

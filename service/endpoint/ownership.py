@@ -5,11 +5,11 @@ taker owns what they left. No process id is ever looked at. The lock file also t
 belong, so that an heir of another variant delivers them there.
 """
 
-import logging
 import os
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 
@@ -17,11 +17,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitor_jobs.contract.capture import capture_file_path, side_prefix, variant_prefix
 from monitor_jobs.contract.manifest import manifest_address, manifest_folder
-from monitor_jobs.contract.watermark import gap_address, watermark_address
+from monitor_jobs.contract.side_index import index_address
+from monitor_jobs.contract.watermark import (
+    Watermark,
+    closed_watermark_address,
+    gap_address,
+    gap_folder,
+    new_producer,
+    open_watermark_address,
+)
 from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import Files, SegmentName, State, sync_folder, take_flock
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 _LOCK_NAME = re.compile(r"producer-(?P<producer>[0-9a-f]{32})\.lock")
 
@@ -37,21 +46,41 @@ class Destination(BaseModel):
     def address_of(self, name: SegmentName, state: State) -> S3Address:
         """The address of a sealed segment or of a gap, always the same for the same name."""
         if state is State.GAP:
-            return S3Address.parse(gap_address(self._side, name.opened_at, name.uuid))
+            return self.gap_of(name.producer, name.sequence)
         captures = variant_prefix(self.destination, self.endpoint, self.variant)
         return S3Address.parse(f"{captures}/{capture_file_path(name.opened_at, name.uuid)}")
 
-    def watermark_of(self, producer: str) -> S3Address:
-        """The address of a producer's watermark."""
-        return S3Address.parse(watermark_address(self._side, producer))
+    def gap_of(self, producer: str, sequence: int) -> S3Address:
+        """The address of a gap marker."""
+        return S3Address.parse(gap_address(self._side, producer, sequence))
+
+    def open_watermark_of(self, producer: str) -> S3Address:
+        """The address of a producer's watermark until it ends."""
+        return S3Address.parse(open_watermark_address(self._side, producer))
+
+    def closed_watermark_of(self, watermark: Watermark) -> S3Address:
+        """The address of a producer's last watermark."""
+        return S3Address.parse(closed_watermark_address(self._side, watermark))
 
     def manifest_of(self, producer: str, sequence: int) -> S3Address:
         """The address of a segment's manifest."""
         return S3Address.parse(manifest_address(self._side, producer, sequence))
 
-    def manifests_of(self, producer: str) -> S3Address:
-        """The prefix of a producer's manifests."""
-        return S3Address.parse(manifest_folder(self._side, producer))
+    def manifests_of(self, producer: str) -> str:
+        """The address below which a producer's manifests lie."""
+        return manifest_folder(self._side, producer)
+
+    def gaps_of(self, producer: str) -> str:
+        """The address below which a producer's gap markers lie."""
+        return gap_folder(self._side, producer)
+
+    def object_key_of(self, name: SegmentName) -> str:
+        """A capture file's path below the destination."""
+        return f"{self.endpoint}/{self.variant}/{capture_file_path(name.opened_at, name.uuid)}"
+
+    def index_of(self, hour: datetime, part: uuid.UUID) -> S3Address:
+        """The address of a part of the side index."""
+        return S3Address.parse(index_address(self._side, hour, part))
 
     @property
     def _side(self) -> str:
@@ -90,21 +119,21 @@ def make_folder(folder: Path, files: Files) -> None:
         for each in made:
             sync_folder(each.parent, files)
     except OSError as error:
-        log.warning("spool_folder_not_synced", extra={"folder": str(folder), "error": str(error)})
+        log.warning("spool_folder_not_synced", folder=str(folder), error=str(error))
 
 
-def become_producer(folder: Path, destination: Destination, files: Files = os) -> Ownership:
+def become_producer(folder: Path, destination: Destination, born_at: datetime, files: Files = os) -> Ownership:
     """A producer that never was before, alive while this process is. Raises OSError where the folder takes no file."""
-    producer = uuid.uuid4().hex
+    producer = new_producer(born_at)
     ownership = _claim(folder, producer, destination)
     if ownership is None:  # an heir came between its creation and its flock, found it dead, and may have ended it
-        return become_producer(folder, destination, files)
+        return become_producer(folder, destination, born_at, files)
     try:
         ownership.path.write_text(destination.model_dump_json())
         files.fsync(ownership.descriptor)  # or a power failure would leave segments, and not to whom they belong
         sync_folder(folder, files)
     except OSError as error:  # a full disk; an heir of this variant knows the destination anyway
-        log.warning("producer_destination_not_written", extra={"producer": producer, "error": str(error)})
+        log.warning("producer_destination_not_written", producer=producer, error=str(error))
     return ownership
 
 

@@ -7,20 +7,20 @@ What lives here: listing, mending, quarantine. What does not: whose files they a
 import errno
 import os
 import re
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
 from monitor_jobs.contract.errors import SextantError
-from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
+from monitor_jobs.contract.manifest import Outcome, unstored
+from monitor_jobs.contract.watermark import SECOND, floor_second
+from monitor_jobs.contract.window import HOUR, floor_hour
 from service.endpoint.segment import Files, SegmentName, State, parse_file_name, publish, sync_folder, write_whole
 
 QUARANTINE = "quarantine"
-QUARANTINED = "quarantined"
 PART = ".part"  # the suffix of a file that is being written
 NOT_OF_THE_FILE = (errno.ENOENT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # so why it is not read: gone, or our limits
 _PART_NAME = re.compile(rf"(?P<producer>[0-9a-f]{{32}})-.*{re.escape(PART)}")
@@ -38,6 +38,19 @@ class Entry:
     name: SegmentName
     state: State
 
+    @property
+    def holds_records(self) -> bool:
+        """False where it only tells of some that are lost."""
+        return self.state in (State.OPEN, State.SEALED)
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """The lines of a segment: those that are records, and those that are none."""
+
+    records: list[bytes]
+    damage: list[bytes]
+
 
 @dataclass(frozen=True, slots=True)
 class Mended:
@@ -48,7 +61,7 @@ class Mended:
 
 
 def entries_in(folder: Path) -> list[Entry]:
-    """Every segment and gap of the folder, the earliest opened first."""
+    """Every segment, gap and manifest of the folder, the earliest opened first."""
     return sorted(_entries(folder), key=lambda entry: (entry.name.opened_at, entry.name.sequence))
 
 
@@ -99,33 +112,19 @@ def is_readable(path: Path) -> bool:
 
 
 def set_aside(entry: Entry, records: int, files: Files) -> None:
-    """Move a segment to the quarantine and leave a gap, so that whoever reads its hour knows. Raises OSError."""
-    write_gap(entry.path.parent, entry.name, _gap_over(entry, max(records, 1)), files)
+    """Move a segment to the quarantine and leave its manifest, so that whoever reads its hour knows. Raises OSError."""
+    name, (first, last) = entry.name, span_of(entry)
+    manifest = unstored(name.producer, name.sequence, name.opened_at, Outcome.QUARANTINED, records=records)
+    told = manifest.model_copy(update={"first_inference_time": first, "last_inference_time": last})
+    put_file(entry.path.with_name(name.file(State.LOST)), told.to_json(), files)
     quarantine(entry.path, files)
 
 
-def salvage(entry: Entry, files: Files) -> int:
-    """Move only what is no record to the quarantine, and leave a gap for that: how many lines it was. Raises OSError.
-
-    A power failure can tear a hole into what was not synced yet, with records after it. Raises UnreadableSegment where
-    there is nothing to keep.
-    """
-    lines = _content(entry.path).split(b"\n")
-    records: list[bytes] = []
-    damage: list[bytes] = []
-    for line in lines[:-1]:
-        (records if _is_record(line) else damage).append(line + b"\n")
-    if not records:
-        raise UnreadableSegment(f"{entry.path.name} holds no capture record")
-    write_gap(entry.path.parent, damaged_part_of(entry.name), _gap_over(entry, len(damage)), files)
-    put_file(_quarantine_beside(entry.path, files) / entry.path.name, b"".join(damage), files)
-    put_file(entry.path, b"".join(records), files)
-    return len(damage)
-
-
-def damaged_part_of(name: SegmentName) -> SegmentName:
-    """What the gap of a segment's damaged lines is named, always the same; the segment keeps its number."""
-    return replace(name, sequence=0, uuid=uuid.uuid5(name.uuid, "damaged"))
+def span_of(entry: Entry) -> tuple[datetime, datetime]:
+    """The first and the last second that records of a segment may be of, in its hour. Raises OSError."""
+    changed_at = datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
+    first, hour_end = floor_second(entry.name.opened_at), floor_hour(entry.name.opened_at) + HOUR
+    return first, min(max(floor_second(changed_at), first), hour_end - SECOND)
 
 
 def quarantine(path: Path, files: Files) -> None:
@@ -133,13 +132,30 @@ def quarantine(path: Path, files: Files) -> None:
     publish(path, _quarantine_beside(path, files) / path.name, files)
 
 
-def write_gap(folder: Path, name: SegmentName, gap: Gap, files: Files) -> None:
-    """Put a gap into the spool, where the uploader or an heir finds it. Raises OSError."""
-    put_file(folder / name.file(State.GAP), gap.to_json(), files)
+def damage_of(path: Path) -> Damaged:
+    """What of a segment is no record: a power failure can tear a hole into what was not synced, with records after it.
+
+    Raises OSError; UnreadableSegment where there is nothing to keep.
+    """
+    parted = Damaged([], [])
+    for line in _content(path).split(b"\n")[:-1]:
+        (parted.records if _is_record(line) else parted.damage).append(line + b"\n")
+    if not parted.records:
+        raise UnreadableSegment(f"{path.name} holds no capture record")
+    return parted
+
+
+def part(path: Path, damaged: Damaged, files: Files) -> None:
+    """Leave only the records in a segment, and the rest in the quarantine. Raises OSError."""
+    put_file(_quarantine_beside(path, files) / path.name, b"".join(damaged.damage), files)
+    put_file(path, b"".join(damaged.records), files)
 
 
 def put_file(path: Path, content: bytes, files: Files) -> None:
-    """Put a file into the spool, whole or not at all; what a failure leaves of it ends in PART. Raises OSError."""
+    """Put a file into the spool, whole or not at all; what a failure leaves of it ends in PART. Raises OSError.
+
+    After such a failure its name may be there, and then with all of it.
+    """
     beside = path.with_suffix(PART)
     descriptor = files.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -148,19 +164,6 @@ def put_file(path: Path, content: bytes, files: Files) -> None:
     finally:
         os.close(descriptor)
     publish(beside, path, files)
-
-
-def _gap_over(entry: Entry, records: int) -> Gap:
-    changed_at = datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
-    start = floor_second(entry.name.opened_at)
-    return Gap(start=start, end=max(floor_second(changed_at), start) + SECOND, dropped=records, reason=QUARANTINED)
-
-
-def _quarantine_beside(path: Path, files: Files) -> Path:
-    folder = path.parent / QUARANTINE
-    folder.mkdir(exist_ok=True)
-    sync_folder(path.parent, files)
-    return folder
 
 
 def _entries(folder: Path) -> Iterator[Entry]:
@@ -175,6 +178,13 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except IsADirectoryError as error:  # any other failure may pass
         raise UnreadableSegment(f"{path.name} cannot be read: {error}") from error
+
+
+def _quarantine_beside(path: Path, files: Files) -> Path:
+    folder = path.parent / QUARANTINE
+    folder.mkdir(exist_ok=True)
+    sync_folder(path.parent, files)
+    return folder
 
 
 def _keep(path: Path, size_bytes: int, files: Files) -> None:

@@ -17,9 +17,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
+from monitor_jobs.capture_io import Contents, Tally
+
 _NAME = re.compile(
     r"(?P<producer>[0-9a-f]{32})-(?P<sequence>\d{8})-(?P<second>\d{8}T\d{6})(?P<milliseconds>\d{3})Z"
-    r"-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<state>open|sealed|gap)"
+    r"-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<state>open|sealed|gap|lost)"
 )
 
 
@@ -60,7 +62,8 @@ class State(StrEnum):
 
     OPEN = "open"
     SEALED = "sealed"
-    GAP = "gap"
+    GAP = "gap"  # a marker of records that were dropped, with a number of its own
+    LOST = "lost"  # the manifest of a segment that was set aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +106,22 @@ def parse_file_name(file_name: str) -> tuple[SegmentName, State] | None:
 class OpenSegment:
     """A file that is appended to under flock, one system call a record. Every method may raise OSError.
 
-    After a failed append the file ends at the last whole record; where even that could not be had it is `torn`. Neither
-    a torn file nor one that failed to reach the disk is written again: seal it, and open another. A sealed one that had
-    nothing in it is `discarded`: no file has its name any more.
+    After a failed append the file ends at the last whole record; where even that could not be had it is `torn`. One
+    that failed to reach the disk is `doubtful`: the kernel reports that once, and then forgets the pages. Neither is
+    written again: seal it, and open another. A sealed one that had nothing in it is `discarded`: no file has its name
+    any more. One thread may sync while another appends.
     """
 
     def __init__(self, folder: Path, name: SegmentName, files: Files) -> None:
         self.name = name
         self.size_bytes = 0
         self.torn = False
+        self.doubtful = False
         self.discarded = False
         self._path = folder / name.file(State.OPEN)
         self._files = files
+        self._tally = Tally()
+        self._uncounted: list[bytes] = []
         self._unsynced = False
         self._named = False  # on the disk; without its name a file's content is not to be found there
         self._fd = files.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -133,15 +140,28 @@ class OpenSegment:
             raise
         self.size_bytes += len(line)
         self._unsynced = True
+        self._uncounted.append(line)
+
+    def count(self) -> None:
+        """Take the digest of what was appended, while it is still in the processor's cache and nobody waits for it."""
+        for line in self._uncounted:
+            self._tally.add(line)
+        self._uncounted.clear()
+
+    def contents(self) -> Contents:
+        """What was appended to a segment that is written no more."""
+        self.count()
+        return self._tally.contents()
 
     def sync(self) -> None:
         """Put what was appended so far on the disk."""
-        if self._unsynced:
-            self._files.fdatasync(self._fd)
-            self._unsynced = False
-        if not self._named:
-            sync_folder(self._path.parent, self._files)
-            self._named = True
+        with self._doubted():
+            if self._unsynced:
+                self._unsynced = False  # first: what is appended meanwhile waits for the next time
+                self._files.fdatasync(self._fd)
+            if not self._named:
+                sync_folder(self._path.parent, self._files)
+                self._named = True
 
     def seal(self) -> None:
         """Put the file on the disk under its sealed name and close it; an empty one is removed.
@@ -162,9 +182,18 @@ class OpenSegment:
 
     def _publish(self) -> None:
         try:
-            self._files.fsync(self._fd)
+            with self._doubted():
+                self._files.fsync(self._fd)
         finally:
             publish(self._path, self._path.with_name(self.name.file(State.SEALED)), self._files)
+
+    @contextmanager
+    def _doubted(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            self.doubtful = True
+            raise
 
     def _roll_back(self) -> None:
         try:

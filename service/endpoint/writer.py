@@ -1,17 +1,17 @@
-"""The thread that turns queued exchanges into lines of segments, and seals them.
+"""The thread that turns queued exchanges into lines of segments, and says when those are due on the disk.
 
-What lives here: what happens to a record between the event loop and a sealed file. What does not: whether it is taken
-(capture), what becomes of the file (uploader).
+What lives here: what happens to a record between the event loop and its segment. What does not: whether it is taken
+(capture), how its segment reaches the disk (syncer), what becomes of the file (uploader).
 """
 
 import errno
-import logging
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from monitor_jobs.contract.manifest import FIRST_SEQUENCE
 from monitor_jobs.contract.window import floor_hour
@@ -20,16 +20,27 @@ from service.endpoint.accounting import Ticket
 from service.endpoint.segment import OpenSegment, SegmentName
 from service.endpoint.snapshot import DropReason, Fate
 from service.endpoint.spool import Spool
+from service.endpoint.syncer import Syncer, seal, sync
+from service.logs import EventLog
 
-log = logging.getLogger(__name__)
+log = EventLog(__name__)
 
 SEGMENT_BYTES = 8 * 2**20
 SYNC_INTERVAL = timedelta(seconds=0.1)  # what a power failure may cost; a process that dies loses no written record
 PROBE_SECONDS = 1.0
+BATCH_RECORDS = 128  # more than answers can wait at a time
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 Encode = Callable[[Exchange, datetime], bytes]
 Told = Callable[[Fate], None]
+
+
+class _Queued(NamedTuple):
+    """One record that is in memory only."""
+
+    ticket: Ticket
+    exchange: Exchange
+    told: Told | None
 
 
 class Writer:
@@ -39,31 +50,32 @@ class Writer:
         self._spool = spool
         self._encode = encode
         self._durability = durability
-        self._queue: deque[tuple[Ticket, Exchange, Told | None]] = deque()
-        self._waiting: list[Told] = []
+        self._queue: SimpleQueue[_Queued | None] = SimpleQueue()  # None wakes
+        self._waiting: list[Told] = []  # for the sync that power asks for
         self._distrusted = False
         self._failed_at = -math.inf
-        self._wake = threading.Event()
         self._ending = threading.Event()
         self._segment: OpenSegment | None = None
         self._sequence = FIRST_SEQUENCE
         self._synced_at = spool.clock()
         self._tick = spool.tick_at(self._synced_at)
         self._last_failure: DropReason | None = None
+        self._syncer = Syncer(spool)
         self._thread = threading.Thread(target=self._run, name="capture-writer", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
+        self._syncer.start()
         self._thread.start()
 
     def put(self, ticket: Ticket, exchange: Exchange, told: Told | None = None) -> None:
         """Hand over an admitted exchange; returns at once.
 
         `told` hears SAFE once the record is written, or on the disk where durability is `power`; AT_RISK where it was
-        dropped or the disk failed to sync. All that wait share one sync, and whoever comes while that runs the next.
+        dropped, or the disk failed to sync for it. All that wait share one sync, and whoever comes while it runs the
+        next.
         """
-        self._queue.append((ticket, exchange, told))
-        self._wake.set()
+        self._queue.put(_Queued(ticket, exchange, told))
 
     @property
     def disk_fails(self) -> bool:
@@ -73,47 +85,63 @@ class Writer:
     def finish(self, timeout_seconds: float) -> None:
         """Write all that was admitted, seal, and end; or give up waiting for that. The ledger must be closed before."""
         self._ending.set()
-        self._wake.set()
+        self._queue.put(None)
         self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
         while not self._ending.is_set() or self._spool.ledger.queued_records:
-            self._wake.wait(SYNC_INTERVAL.total_seconds())
-            self._wake.clear()
-            self._drain()
+            batch, self._distrusted = self._batch(), False
+            for queued in batch:
+                self._take(queued)
+            self._settle()
             self._keep_time()
         self._seal()
+        self._syncer.finish()
 
-    def _drain(self) -> None:
-        while self._queue:
-            self._distrusted = False
-            for _ in range(len(self._queue)):
-                self._take(*self._queue.popleft())
-                self._keep_time()
-            self._settle()
+    def _batch(self) -> list[_Queued]:
+        """What is queued; where that is nothing, what comes first within a sync interval."""
+        try:
+            first = self._queue.get(timeout=SYNC_INTERVAL.total_seconds())
+        except Empty:
+            return []
+        more = (self._queue.get_nowait() for _ in range(min(self._queue.qsize(), BATCH_RECORDS)))
+        return [queued for queued in (first, *more) if queued is not None]
 
     def _settle(self) -> None:
-        if self._waiting and self._durability is Durability.POWER:
-            self._sync()
+        if not self._waiting:
+            return
+        if self._segment is not None:
+            self._sync(self._segment)
         for told in self._waiting:
             told(Fate.AT_RISK if self._distrusted else Fate.SAFE)
         self._waiting = []
 
-    def _take(self, ticket: Ticket, exchange: Exchange, told: Told | None) -> None:
+    def _take(self, queued: _Queued) -> None:
+        ticket, exchange, told = queued
         try:
             failure = self._write(ticket, self._encode(exchange, ticket.moment))
         except OSError as error:
             failure = DropReason.DISK_FULL if error.errno in NO_ROOM else DropReason.DISK_ERROR
             self._failed_at = time.monotonic()
             self._leave_bad_segment(failure)
-        except Exception:
-            log.exception("capture_record_not_encoded")
+        except Exception as error:  # noqa: BLE001 -- logged with its traceback
+            log.error("capture_record_not_encoded", cause=error)
             failure = DropReason.UNENCODABLE
         if failure is not None:
             self._spool.ledger.drop(ticket, failure)
         if told is not None:
-            told(Fate.AT_RISK) if failure else self._waiting.append(told)
-        self._tell(failure)
+            self._tell(told, failure)
+        if self._segment is not None:
+            self._segment.count()
+        self._log(failure)
+
+    def _tell(self, told: Told, failure: DropReason | None) -> None:
+        if failure is not None:
+            told(Fate.AT_RISK)
+        elif self._durability is Durability.POWER:
+            self._waiting.append(told)
+        else:
+            told(Fate.SAFE)
 
     def _write(self, ticket: Ticket, line: bytes) -> DropReason | None:
         ledger = self._spool.ledger
@@ -140,24 +168,19 @@ class Writer:
         now = self._spool.clock()
         if abs(now - self._synced_at) >= SYNC_INTERVAL:
             self._synced_at = now
-            self._sync()
+            if self._segment is not None:
+                self._syncer.sync(self._segment)
+        if self._segment is not None and self._segment.doubtful:
+            self._seal()
         tick = self._spool.tick_at(now)
         if tick != self._tick:
             self._tick = tick
             self._seal()
-            self._spool.ticked.set()
-            self._spool.wake.set()
+            self._syncer.tick()
 
-    def _sync(self) -> None:
-        if self._segment is None:
-            return
-        try:
-            self._segment.sync()
-        except OSError as error:
-            # the kernel reports such a failure once and then forgets the pages: the file is not to be trusted with more
-            self._distrusted = True
-            log.warning("segment_not_synced", extra={"uuid": str(self._segment.name.uuid), "error": str(error)})
-            self._seal()
+    def _sync(self, segment: OpenSegment) -> None:
+        sync(segment)
+        self._distrusted |= segment.doubtful
 
     def _leave_bad_segment(self, failure: DropReason) -> None:
         if self._segment is not None and (self._segment.torn or failure is not DropReason.DISK_FULL):
@@ -167,17 +190,22 @@ class Writer:
         segment, self._segment = self._segment, None
         if segment is None:
             return
-        try:
-            segment.seal()
-        except OSError as error:
-            self._distrusted = True
-            log.warning("segment_not_sealed_cleanly", extra={"uuid": str(segment.name.uuid), "error": str(error)})
-        if segment.discarded:
-            self._sequence = segment.name.sequence  # given to the next one: the numbers have no hole
-        self._spool.wake.set()
+        if not segment.size_bytes:
+            self._discard(segment)
+            return
+        if self._durability is Durability.POWER:
+            self._sync(segment)
+        self._syncer.seal(segment)
 
-    def _tell(self, failure: DropReason | None) -> None:
+    def _discard(self, empty: OpenSegment) -> None:
+        seal(empty, self._spool)
+        if empty.discarded:
+            self._sequence = empty.name.sequence  # given to the next one: the numbers have no hole
+        else:
+            self._spool.ledger.adopt(empty.name, 0, 0)  # its file stays: the store is to be told of its number
+
+    def _log(self, failure: DropReason | None) -> None:
         # once a streak: a full disk must not fill the log as well
         if failure is not self._last_failure:
             self._last_failure = failure
-            log.warning("capture_records_dropped" if failure else "capture_resumed", extra={"reason": failure})
+            log.warning("capture_records_dropped" if failure else "capture_resumed", reason=failure)

@@ -1,5 +1,7 @@
 """What every object store does, asked of the folder, of a real Ceph gateway and of rclone's S3 door on a folder.
 
+So is our own S3 server in memory, which other tests let misbehave: while it behaves, it is one like any other.
+
 What a store cannot do is asked of it all the same: it is expected to fail, for the reason given beside its name.
 What only one of them has to do is tested elsewhere (tests/unit/test_folder_store.py, tests/unit/test_s3_failures.py).
 """
@@ -19,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.errors import BadInput, StoreUnavailable
-from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
+from monitor_jobs.object_store import Head, ObjectMissing, ObjectStore, S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from monitor_jobs.object_store.s3 import MULTIPART_FROM_BYTES, connect
 
@@ -29,6 +31,7 @@ MORE_THAN_A_PAGE = 1_010
 FOLDER = pytest.param("folder", id="folder")
 CEPH = pytest.param("ceph", marks=pytest.mark.server("radosgw"), id="ceph")
 RCLONE = pytest.param("rclone", marks=pytest.mark.server("rclone"), id="rclone")
+MEMORY = pytest.param("memory", id="memory")
 
 
 def folder_cannot(reason: str) -> ParameterSet:
@@ -44,10 +47,12 @@ def asked_of(*stores: ParameterSet) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("store", stores, indirect=True)
 
 
-EVERY_STORE = asked_of(FOLDER, CEPH, RCLONE)
+EVERY_STORE = asked_of(FOLDER, CEPH, RCLONE, MEMORY)
+SERVERS = asked_of(CEPH, RCLONE, MEMORY)
 STORES_OF_NAMES = asked_of(
     folder_cannot("a key is a path here, and one that cannot be is refused with BadInput"),
     CEPH,
+    MEMORY,
     rclone_cannot("a key is a path in the folder that it serves, and not every key can be one"),
 )
 
@@ -147,9 +152,10 @@ def test_a_bucket_is_no_object(store: ObjectStore, bucket: S3Address, tmp_path: 
     deeds: list[Callable[[], object]] = [
         lambda: store.put(bucket, b"body"),
         lambda: store.upload(tmp_path / "body", bucket),
+        lambda: store.take(tmp_path / "body", bucket),
         lambda: store.get(bucket),
         lambda: store.download(bucket, tmp_path / "copy"),
-        lambda: store.size(bucket),
+        lambda: store.head(bucket),
         lambda: store.delete(bucket),
     ]
     for deed in deeds:
@@ -167,6 +173,20 @@ def test_a_second_put_replaces_the_first(store: ObjectStore, bucket: S3Address):
 
 
 @EVERY_STORE
+@pytest.mark.parametrize("body", [b"", b"body"])
+def test_a_store_shows_what_it_said_it_took(store: ObjectStore, bucket: S3Address, body: bytes):
+    sent = Head(len(body), store.put(bucket.joined("shown"), body))
+    assert store.head(bucket.joined("shown")).agrees_with(sent)
+
+
+@SERVERS
+def test_a_server_tells_other_bytes_of_the_same_size_apart(store: ObjectStore, bucket: S3Address):
+    sent = Head(4, store.put(bucket.joined("changed"), b"mine"))
+    store.put(bucket.joined("changed"), b"ours")
+    assert not store.head(bucket.joined("changed")).agrees_with(sent)
+
+
+@EVERY_STORE
 def test_the_same_put_twice_is_one_object(store: ObjectStore, bucket: S3Address):
     address = bucket.joined("again")
     store.put(address, b"same")
@@ -180,7 +200,7 @@ def test_an_object_may_be_empty(store: ObjectStore, bucket: S3Address, tmp_path:
     address = bucket.joined("nothing")
     store.put(address, b"")
     store.download(address, tmp_path / "nothing")
-    assert (store.get(address), store.size(address), (tmp_path / "nothing").read_bytes()) == (b"", 0, b"")
+    assert (store.get(address), store.head(address).size_bytes, (tmp_path / "nothing").read_bytes()) == (b"", 0, b"")
     assert [found.size_bytes for found in store.list(bucket)] == [0]
 
 
@@ -189,7 +209,7 @@ def test_16_mib_come_back_as_they_went(store: ObjectStore, bucket: S3Address):
     body = os.urandom(16 * MIB)
     store.put(bucket.joined("large"), body)
     assert store.get(bucket.joined("large")) == body
-    assert store.size(bucket.joined("large")) == 16 * MIB
+    assert store.head(bucket.joined("large")).size_bytes == 16 * MIB
 
 
 @EVERY_STORE
@@ -197,10 +217,38 @@ def test_16_mib_come_back_as_they_went(store: ObjectStore, bucket: S3Address):
 def test_an_uploaded_file_comes_down_the_same(store: ObjectStore, bucket: S3Address, tmp_path: Path, size_bytes: int):
     body = (os.urandom(MIB) * (size_bytes // MIB + 1))[:size_bytes]
     (tmp_path / "up").write_bytes(body)
-    store.upload(tmp_path / "up", bucket.joined("file"))
+    sent = Head(size_bytes, store.upload(tmp_path / "up", bucket.joined("file")))
+    assert store.head(bucket.joined("file")).agrees_with(sent)
     store.download(bucket.joined("file"), tmp_path / "down")
     assert (tmp_path / "down").read_bytes() == body
     assert sorted(path.name for path in tmp_path.iterdir()) == ["down", "up"]
+
+
+@EVERY_STORE
+def test_a_file_that_was_taken_outlives_its_source(store: ObjectStore, bucket: S3Address, tmp_path: Path):
+    (tmp_path / "given").write_bytes(b"given")
+    store.take(tmp_path / "given", bucket.joined("file"))
+    (tmp_path / "given").unlink()
+    assert (store.get(bucket.joined("file")), keys_below(store, bucket)) == (b"given", ["file"])
+
+
+@EVERY_STORE
+def test_a_file_may_be_taken_twice_and_replaces_what_was_there(store: ObjectStore, bucket: S3Address, tmp_path: Path):
+    (tmp_path / "given").write_bytes(b"given")
+    store.put(bucket.joined("file"), b"before")
+    store.take(tmp_path / "given", bucket.joined("file"))
+    store.take(tmp_path / "given", bucket.joined("file"))
+    assert store.get(bucket.joined("file")) == (tmp_path / "given").read_bytes() == b"given"
+
+
+@EVERY_STORE
+def test_a_put_over_a_file_that_was_taken_leaves_its_source_alone(
+    store: ObjectStore, bucket: S3Address, tmp_path: Path
+):
+    (tmp_path / "given").write_bytes(b"given")
+    store.take(tmp_path / "given", bucket.joined("file"))
+    store.put(bucket.joined("file"), b"after")
+    assert (tmp_path / "given").read_bytes() == b"given"
 
 
 @EVERY_STORE
@@ -230,6 +278,8 @@ def test_a_download_needs_its_folder(store: ObjectStore, bucket: S3Address, tmp_
 def test_an_upload_of_no_file_stores_nothing(store: ObjectStore, bucket: S3Address, tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         store.upload(tmp_path / "no file", bucket.joined("key"))
+    with pytest.raises(FileNotFoundError):
+        store.take(tmp_path / "no file", bucket.joined("key"))
     assert keys_below(store, bucket) == []
 
 
@@ -242,7 +292,7 @@ def test_a_missing_object_is_named(store: ObjectStore, bucket: S3Address, bucket
     with pytest.raises(ObjectMissing, match=str(missing)):
         store.get(missing)
     with pytest.raises(ObjectMissing, match=str(missing)):
-        store.size(missing)
+        store.head(missing)
 
 
 @EVERY_STORE
@@ -264,7 +314,10 @@ def test_what_is_deleted_is_gone_and_may_be_deleted_again(store: ObjectStore, bu
 
 
 @asked_of(
-    FOLDER, CEPH, rclone_cannot("it answers 500 to a delete of `a` here, and to one of `a/b/c` by deleting `a/b`")
+    FOLDER,
+    CEPH,
+    MEMORY,
+    rclone_cannot("it answers 500 to a delete of `a` here, and to one of `a/b/c` by deleting `a/b`"),
 )
 @pytest.mark.parametrize("key", ["a", "a/b/c"])
 def test_beside_an_object_is_no_other(store: ObjectStore, bucket: S3Address, key: str):
@@ -272,7 +325,7 @@ def test_beside_an_object_is_no_other(store: ObjectStore, bucket: S3Address, key
     with pytest.raises(ObjectMissing):
         store.get(bucket.joined(key))
     with pytest.raises(ObjectMissing):
-        store.size(bucket.joined(key))
+        store.head(bucket.joined(key))
     store.delete(bucket.joined(key))
     assert keys_below(store, bucket) == ["a/b"]
 
@@ -307,7 +360,7 @@ def test_a_prefix_ends_anywhere(store: ObjectStore, bucket: S3Address, prefix: s
     assert keys_below(store, S3Address(bucket.bucket, prefix)) == expected
 
 
-@asked_of(FOLDER, CEPH, rclone_cannot("it takes the prefix `/` for none"))
+@asked_of(FOLDER, CEPH, MEMORY, rclone_cannot("it takes the prefix `/` for none"))
 def test_a_slash_begins_no_key(store: ObjectStore, bucket: S3Address):
     store.put(bucket.joined("a"), b"")
     assert keys_below(store, S3Address(bucket.bucket, "/")) == []
@@ -359,7 +412,7 @@ def test_readers_see_one_writers_whole_body(store: ObjectStore, bucket: S3Addres
     with ThreadPoolExecutor(8) as crowd:
         writes = [crowd.submit(store.put, address, body) for body in bodies * 6]
         reads = [crowd.submit(store.get, address) for _ in range(48)]
-    assert [write.result() for write in writes] == [None] * 24
+    assert not any(write.exception() for write in writes)
     assert {read.result() for read in reads} <= set(bodies)
     assert store.get(address) in bodies
 
@@ -393,7 +446,7 @@ def test_the_folder_behaves_as_a_dict(store: ObjectStore, steps: list[tuple[str,
     behaves_as_a_dict(store, steps)
 
 
-@asked_of(CEPH, RCLONE)
+@SERVERS
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS_OF_A_DICT)
 def test_a_server_behaves_as_a_dict(store: ObjectStore, steps: list[tuple[str, bytes | None, str]]):

@@ -146,6 +146,36 @@ def test_a_file_that_failed_to_sync_is_never_written_again(tmp_path, store):
     assert (len(stored_keys(store)), stored_ids(store)) == (2, ["after", "before"])
 
 
+class Asked(Switched):
+    """A store that notes how files were given to it."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.calls = []
+
+    def upload(self, path, address):
+        self.calls.append("upload")
+        super().upload(path, address)
+
+    def take(self, path, address):
+        self.calls.append("take")
+        super().take(path, address)
+
+
+@pytest.mark.parametrize(
+    ("call", "asked"), [("nothing", ["take"]), ("fdatasync", ["upload"]), ("fsync", ["upload"]), ("rename", ["upload"])]
+)
+def test_only_what_the_disk_never_refused_is_given_away_and_all_else_is_copied(tmp_path, call, asked):
+    files, clock, store = FaultyFiles(call, errno.EIO), Clock(NOON), Asked(tmp_path / "data")
+    capture = started(spec_of(tmp_path), store, clock=clock, files=files)
+    offer_all(capture, ["i"], at=NOON)
+    files.fail(1)
+    clock.advance(1)
+    wait_until(lambda: stored_ids(store) == ["i"], timeout_seconds=PATIENCE, what="the segment")
+    capture.close()
+    assert store.calls == asked
+
+
 def test_a_file_that_could_not_be_renamed_is_sealed_later_without_a_restart(tmp_path, store):
     files, clock = FaultyFiles("rename", errno.EIO), Clock(NOON)
     capture = started(spec_of(tmp_path), store, clock=clock, files=files)
@@ -253,12 +283,12 @@ class Shortening(FolderStore):
         super().__init__(root)
         self.times = times
 
-    def upload(self, path, address):
+    def take(self, path, address):
         self.times -= 1
         if self.times >= 0:
             self.put(address, path.read_bytes()[:-5])
         else:
-            super().upload(path, address)
+            super().take(path, address)
 
 
 def test_an_object_that_is_shorter_than_its_segment_is_uploaded_again(tmp_path):
@@ -275,11 +305,11 @@ class Buggy(FolderStore):
 
     broken = True
 
-    def upload(self, path, address):
+    def take(self, path, address):
         if self.broken:
             self.broken = False
             raise ZeroDivisionError
-        super().upload(path, address)
+        super().take(path, address)
 
 
 def test_an_unexpected_error_does_not_end_the_uploader(tmp_path):

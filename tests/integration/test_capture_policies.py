@@ -11,6 +11,7 @@ import pytest
 from monitor_jobs.contract.errors import StoreRefused
 from service.endpoint.ports import CaptureRefused
 from service.endpoint.snapshot import DropReason
+from service.endpoint.writer import SEGMENT_BYTES
 from tests.integration.capture_spool import (
     NOON,
     Clock,
@@ -103,13 +104,14 @@ class Watched:
 
     def __init__(self, *, fails=False):
         self.let = threading.Semaphore(0)
-        self.syncs = 0
+        self.waiting = self.syncs = 0
         self.fails = fails
 
     def __getattr__(self, name):
         return getattr(os, name)
 
     def fdatasync(self, descriptor):
+        self.waiting += 1
         self.let.acquire(timeout=PATIENCE)
         self.syncs += 1
         if self.fails:
@@ -169,6 +171,29 @@ def test_an_answer_of_a_process_waits_until_its_record_is_written_and_not_for_th
     assert (segment.read_bytes().count(b"\n"), files.syncs) == (1, 0)
     files.let.release(100)
     capture.close()
+
+
+@pytest.mark.parametrize("request_bytes", [16, SEGMENT_BYTES])  # the larger one fills its segment
+def test_an_answer_that_waits_for_the_disk_finds_its_record_there(tmp_path, store, request_bytes):
+    files = Watched()
+    files.let.release(100)
+    capture = power_safe(tmp_path, store, files)
+    asyncio.run(capture.before_answer(exchange_of("i", at=NOON, request_bytes=request_bytes)))
+    assert files.syncs == 1
+    capture.close()
+
+
+def test_answers_of_a_process_go_on_while_the_disk_syncs(tmp_path, store):
+    files, clock = Watched(), Clock(NOON)
+    capture = started(spec_of(tmp_path, flush_seconds=3600), store, clock=clock, files=files)
+    asyncio.run(capture.before_answer(exchange_of("before", at=NOON)))
+    clock.advance(0.2)
+    wait_until(lambda: files.waiting, timeout_seconds=PATIENCE, what="a sync that takes its time")
+    asyncio.run(capture.before_answer(exchange_of("meanwhile", at=NOON)))
+    assert files.syncs == 0
+    files.let.release(100)
+    capture.close()
+    assert stored_ids(store) == ["before", "meanwhile"]
 
 
 def test_each_answered_exchange_is_captured_once(tmp_path, store):

@@ -24,6 +24,7 @@ from tests.integration.capture_spool import (
     config_of,
     exchange_of,
     gaps,
+    manifests,
     offer_all,
     spec_of,
     spooled,
@@ -177,11 +178,12 @@ def test_what_is_damaged_of_a_segment_is_kept_and_leaves_a_gap(tmp_path, store):
     assert (gap.start, gap.dropped, gap.reason, kept.read_bytes()) == (NOON, 1, "quarantined", b"damage\n")
 
 
-def test_an_unreadable_segment_leaves_a_gap_in_its_hour(tmp_path, store):
+def test_an_unreadable_segment_leaves_a_manifest_that_stays_in_its_hour(tmp_path, store):
     left_behind(spec_of(tmp_path), b"damage\n" * 3)
     swept(spec_of(tmp_path), store)
-    (gap,) = gaps(store)
-    assert (gap.start, gap.dropped, gap.reason) == (NOON, 3, "quarantined")
+    (manifest,) = manifests(store)
+    assert (manifest.outcome, manifest.records, manifest.first_inference_time) == ("quarantined", 3, NOON)
+    assert NOON <= manifest.last_inference_time < NOON + timedelta(hours=1)
 
 
 def test_an_unreadable_segment_does_not_stop_the_others(tmp_path, store):
@@ -220,7 +222,7 @@ def test_what_a_process_was_writing_when_it_died_is_removed(tmp_path, store):
 def test_what_a_living_process_is_writing_is_left_to_it(tmp_path, store):
     spec = spec_of(tmp_path)
     spec.spool_folder.mkdir()
-    alive = become_producer(spec.spool_folder, HERE)
+    alive = become_producer(spec.spool_folder, HERE, NOON)
     part = spec.spool_folder / f"{alive.producer}-1.part"
     part.write_bytes(b"half a gap")
     swept(spec, store)
@@ -259,7 +261,7 @@ def test_the_watermark_of_the_dead_is_closed_once_all_it_left_is_stored(tmp_path
 def test_a_lock_file_without_a_process_is_removed(tmp_path, store):
     spec = spec_of(tmp_path)
     spec.spool_folder.mkdir()
-    become_producer(spec.spool_folder, HERE).let_go()
+    become_producer(spec.spool_folder, HERE, NOON).let_go()
     swept(spec, store)
     assert spooled(spec, "lock") == []
 
@@ -267,7 +269,7 @@ def test_a_lock_file_without_a_process_is_removed(tmp_path, store):
 def test_an_heir_delivers_to_where_the_dead_would_have(tmp_path, store):
     spec = spec_of(tmp_path)
     spec.spool_folder.mkdir()
-    dead = become_producer(spec.spool_folder, HERE.model_copy(update={"endpoint": "digits"}))
+    dead = become_producer(spec.spool_folder, HERE.model_copy(update={"endpoint": "digits"}), NOON)
     path = left_behind(spec, line("a"), producer=dead.producer)
     dead.let_go()
     swept(spec, store)

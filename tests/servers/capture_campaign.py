@@ -211,6 +211,11 @@ class Deadly(FolderStore):
         super().upload(path, address)
         self._die_at("upload")
 
+    def take(self, path: Path, address: S3Address) -> None:
+        self._dies_at = random.choice(("nothing", "nothing", "upload", "manifest"))
+        super().take(path, address)
+        self._die_at("upload")
+
     def put(self, address: S3Address, body: bytes) -> None:
         super().put(address, body)
         if "/manifests/" in address.key:

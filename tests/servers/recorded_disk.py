@@ -59,7 +59,8 @@ class RecordedDisk:
     """The module `os` for a spool; `note` hears each event, one at a time, when it has happened."""
 
     def __init__(self, note: Callable[[Event], None]) -> None:
-        self._note = note
+        self._hear = note
+        self._unsynced: set[int] = set()
         self._files: dict[int, int] = {}  # by inode
         self._paths: dict[int, Path] = {}  # by file: another path is another file, which has got the inode of the first
         self._count = 0
@@ -77,6 +78,11 @@ class RecordedDisk:
                 self._note(Synced(self._known(path)))
             self.sync_folder(folder)
             self.sync_folder(folder.parent)
+
+    def has_all_of(self, path: Path) -> bool:
+        """Whether all that was written to a file is on the disk."""
+        with self._lock:
+            return self._known(path) not in self._unsynced
 
     def open(self, path: Path, flags: int, mode: int) -> int:
         with self._lock:
@@ -129,6 +135,13 @@ class RecordedDisk:
             if path.is_file() and folder.name == "spool":
                 self._known(path)
         self._note(FolderSynced(folder, frozenset(path for path in folder.iterdir() if path.is_dir())))
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Wrote | Truncated):
+            self._unsynced.add(event.file)
+        elif isinstance(event, Synced):
+            self._unsynced.discard(event.file)
+        self._hear(event)
 
     def _known(self, path: Path) -> int:
         """The number of a file; what was done to it without this door is noted now, as not synced."""

@@ -65,7 +65,7 @@ def leave_behind(spool: Path) -> None:
     (spool / damaged.file(State.SEALED)).write_bytes(b"\xff damage\n" * 2)
     (spool / "somebody.open").write_bytes(b"no segment of ours\n")
     here = Destination(destination="s3://bucket/capture", endpoint="signs", variant="AllTraffic")
-    become_producer(spool, here).let_go()
+    become_producer(spool, here, STARTED_AT).let_go()
 
 
 @dataclass

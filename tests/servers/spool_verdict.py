@@ -14,10 +14,11 @@ from pathlib import Path
 
 from monitor_jobs.capture_proof import findings_of, read_evidence, with_contents
 from monitor_jobs.contract.completeness import FindingKind
+from monitor_jobs.contract.manifest import Outcome
 from monitor_jobs.contract.window import Window
 from monitor_jobs.object_store import ObjectStore
 from service.core.deployment import EndpointSpec
-from service.endpoint.recovery import QUARANTINED, entries_in
+from service.endpoint.recovery import entries_in
 from service.endpoint.snapshot import Snapshot
 from tests.integration.capture_spool import CAPTURES, NOON, Clock, gaps, started
 from tests.wait import wait_until
@@ -156,7 +157,7 @@ def _wrong_counts(store: ObjectStore, ending: Ending) -> str:
 
 
 def _dropped_in_gaps(store: ObjectStore) -> int:
-    return sum(gap.dropped for gap in gaps(store) if gap.reason != QUARANTINED)
+    return sum(gap.dropped for gap in gaps(store) if gap.reason != Outcome.QUARANTINED)
 
 
 def _repeated(counted: Counter[str]) -> int:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, precondition, rule
 
+from monitor_jobs.capture_io import Contents
 from monitor_jobs.contract.watermark import SECOND, Gap
 from service.endpoint.accounting import Ledger
 from service.endpoint.segment import SegmentName
@@ -14,6 +15,7 @@ from service.endpoint.snapshot import DropReason, Source
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BUDGET = 1000
 QUEUE = 400
+CONTENTS = Contents(records=1, size_bytes=1, sha256="0" * 64, first=None, last=None)
 
 
 def ledger_of(budget_bytes=BUDGET, queue_bytes=QUEUE):
@@ -280,3 +282,55 @@ def test_an_unbalanced_snapshot_is_recognised():
     ledger = ledger_of()
     ledger._stored = 1
     assert not ledger.snapshot().balanced
+
+
+def test_a_gap_never_crosses_an_hour():
+    ledger = ledger_of(budget_bytes=1)
+    for after in (-2, -1, 0, 1, 3600):
+        ledger.admit(NOON + seconds(after), 2)
+    gaps = ledger.take_gaps()
+    assert [(gap.start - NOON, gap.dropped) for gap in gaps] == [(-2 * SECOND, 2), (0 * SECOND, 2), (3600 * SECOND, 1)]
+    assert [gap.end - NOON for gap in gaps] == [0 * SECOND, 2 * SECOND, 3601 * SECOND]
+
+
+def test_a_gap_that_was_given_back_stays_in_its_hour():
+    ledger = ledger_of(budget_bytes=1)
+    for after in (-1, 0):
+        ledger.admit(NOON + seconds(after), 2)
+    before = ledger.take_gaps()
+    ledger.give_back(before)
+    assert ledger.take_gaps() == before
+
+
+def test_a_segment_that_is_lost_whole_is_dropped_and_leaves_no_gap():
+    ledger, name = ledger_of(), segment_of()
+    ledger.write(ledger.admit(NOON, 1), name, 1)
+    assert ledger.records_of(name) == 1
+    ledger.lose(name, DropReason.VANISHED)
+    assert (ledger.records_of(name), ledger.take_gaps()) == (0, [])
+    assert ledger.snapshot().dropped[DropReason.VANISHED] == 1
+
+
+def test_what_was_promised_last_can_be_asked_for():
+    ledger = ledger_of()
+    assert ledger.promised == datetime(1970, 1, 1, tzinfo=UTC)
+    ledger.promise(NOON)
+    assert ledger.promised == NOON
+
+
+def test_a_segment_is_finished_until_somebody_had_to_mend_it():
+    ledger, name = ledger_of(), segment_of()
+    ledger.write(ledger.admit(NOON, 1), name, 1)
+    told = [ledger.contents_of(name)]
+    ledger.finish(name, CONTENTS)
+    told.append(ledger.contents_of(name))
+    ledger.adopt(name, 1, 1)
+    assert [*told, ledger.contents_of(name)] == [None, CONTENTS, None]
+
+
+def test_a_segment_that_is_stored_already_is_not_finished_again():
+    ledger, name = ledger_of(), segment_of()
+    ledger.write(ledger.admit(NOON, 1), name, 1)
+    ledger.store(name)
+    ledger.finish(name, CONTENTS)
+    assert ledger.contents_of(name) is None

@@ -1,5 +1,6 @@
 """What only the folder has to do as a store: be plain files, contain hostile keys, survive crashes and races."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -72,6 +73,56 @@ def test_an_object_is_a_plain_file_that_other_programs_may_read(store: FolderSto
     assert everything_below(root / "tmp") == []
 
 
+def given_file(root: Path, content: bytes = b"given") -> Path:
+    path = root.parent / "given"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    return path
+
+
+def test_a_file_that_was_taken_is_not_copied(store: FolderStore, root: Path):
+    given = given_file(root)
+    for _ in range(2):
+        store.take(given, BUCKET.joined("a/b"))
+    assert (root / "store" / "bucket" / "a" / "b").samefile(given)
+    assert everything_below(root / "tmp") == []
+
+
+def test_who_may_read_an_object_does_not_depend_on_the_file_that_was_taken(store: FolderStore, root: Path):
+    store.put(BUCKET.joined("put"), b"put")
+    store.take(given_file(root), BUCKET.joined("taken"))
+    put, taken = (root / "store" / "bucket" / key for key in ("put", "taken"))
+    assert put.stat().st_mode == taken.stat().st_mode
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP])
+def test_a_file_that_can_have_no_second_name_is_copied(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+):
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    given = given_file(root)
+    store.take(given, BUCKET.joined("key"))
+    given.write_bytes(b"changed")
+    assert store.get(BUCKET.joined("key")) == b"given"
+    assert everything_below(root / "tmp") == []
+
+
+def test_of_a_link_that_was_taken_the_object_is_the_file(store: FolderStore, root: Path):
+    (root.parent / "link").symlink_to(given_file(root))
+    store.take(root.parent / "link", BUCKET.joined("key"))
+    assert store.get(BUCKET.joined("key")) == b"given"
+
+
+def test_taking_a_file_onto_a_folder_is_refused(store: FolderStore, root: Path):
+    store.put(BUCKET.joined("a/b"), b"body")
+    with pytest.raises(BadInput, match="folder of another"):
+        store.take(given_file(root), BUCKET.joined("a"))
+    assert everything_below(root / "tmp") == []
+
+
 def test_a_plain_file_is_an_object(store: FolderStore, root: Path):
     (root / "store" / "bucket" / "a").mkdir(parents=True)
     (root / "store" / "bucket" / "a" / "foreign.json").write_bytes(b"foreign")
@@ -114,9 +165,10 @@ def test_a_key_that_cannot_be_a_file_is_refused_with_the_reason(store: FolderSto
     deeds: list[Callable[[], object]] = [
         lambda: store.put(address, b"body"),
         lambda: store.upload(Path(__file__), address),
+        lambda: store.take(Path(__file__), address),
         lambda: store.get(address),
         lambda: store.download(address, root.parent / "copy"),
-        lambda: store.size(address),
+        lambda: store.head(address),
         lambda: store.delete(address),
     ]
     for deed in deeds:
@@ -142,7 +194,7 @@ def test_no_link_is_followed(store: FolderStore, root: Path, tmp_path: Path, lin
     target = outside / Path(link).relative_to("bucket")
     (root / "store" / link).parent.mkdir(parents=True)
     (root / "store" / link).symlink_to(target)
-    for deed in (store.get, store.size, store.delete, lambda address: store.put(address, b"planted")):
+    for deed in (store.get, store.head, store.delete, lambda address: store.put(address, b"planted")):
         with pytest.raises(BadInput, match="symbolic link"):
             deed(address)
     assert keys(store) == []

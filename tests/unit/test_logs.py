@@ -6,9 +6,11 @@ import logging
 import math
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import service
 from service.logs import EventLog, configure
 
 log = EventLog("sextant.test")
@@ -57,3 +59,8 @@ def test_warnings_are_logged(lines: io.StringIO) -> None:
         warnings.simplefilter("default")
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     assert "DeprecationWarning: old" in str(last(lines)["event"])
+
+
+def test_no_room_logs_past_the_event_log_which_alone_keeps_fields():
+    rooms = Path(service.__file__).parent.rglob("*.py")
+    assert [path.name for path in rooms if "extra={" in path.read_text()] == ["logs.py"]

@@ -3,6 +3,7 @@
 import errno
 import json
 import random
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,10 +12,11 @@ from tests.integration.capture_spool import FaultyFiles
 from tests.servers.recorded_disk import Disk, RecordedDisk
 
 HERE = Destination(destination="s3://bucket/capture", endpoint="signs", variant="AllTraffic")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def test_of_two_heirs_only_one_inherits(tmp_path):
-    dead = become_producer(tmp_path, HERE)
+    dead = become_producer(tmp_path, HERE, NOON)
     dead.let_go()
     first = inherit(tmp_path, dead.producer, HERE)
     assert inherit(tmp_path, dead.producer, HERE) is None
@@ -23,7 +25,7 @@ def test_of_two_heirs_only_one_inherits(tmp_path):
 
 
 def test_a_living_producer_cannot_be_inherited(tmp_path):
-    alive = become_producer(tmp_path, HERE)
+    alive = become_producer(tmp_path, HERE, NOON)
     assert inherit(tmp_path, alive.producer, HERE) is None
     alive.end()
 
@@ -44,7 +46,7 @@ def test_whose_the_segments_are_outlives_a_power_failure(tmp_path):
     events = []
     disk = RecordedDisk(events.append)
     make_folder(tmp_path / "new" / "spool", disk)
-    producer = become_producer(tmp_path / "new" / "spool", HERE, disk)
+    producer = become_producer(tmp_path / "new" / "spool", HERE, NOON, disk)
     producer.let_go()
     for left in states_after_a_cut(events):
         assert Destination.model_validate_json(left[producer.path]) == HERE

@@ -109,7 +109,7 @@ def test_every_operation_names_itself(tmp_path: Path):
 
 def test_a_forbidden_size_says_that_the_object_may_be_missing():
     with answering(Server([(403, "")])) as url, pytest.raises(StoreUnavailable, match="missing looks forbidden too"):
-        connected(url).size(ADDRESS)
+        connected(url).head(ADDRESS)
 
 
 def test_a_failing_server_is_asked_twice_and_a_refusing_one_once():
@@ -161,6 +161,11 @@ def test_a_web_server_that_speaks_no_s3_is_named():
             list(connected(url).list(ADDRESS))
         with pytest.raises(StoreUnavailable, match="check that the endpoint is an S3 server"):
             connected(url).put(ADDRESS, b"body")
+
+
+def test_an_answer_that_is_cut_off_within_its_xml_is_named():
+    with answering(Server([(200, "<")])) as url, pytest.raises(StoreUnavailable, match=f"cannot list {ADDRESS}"):
+        list(connected(url).list(ADDRESS))
 
 
 def test_an_object_in_no_bucket_is_missing():

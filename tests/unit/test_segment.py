@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor_jobs.capture_io import read_contents
 from monitor_jobs.contract.capture import capture_file_path
 from service.endpoint.ownership import Destination
 from service.endpoint.recovery import Mended, UnreadableSegment, is_readable, mend, seems_to_hold
@@ -216,6 +217,49 @@ def test_nothing_is_synced_twice_without_a_record_between(tmp_path):
     segment.sync()
     segment.seal()
     assert files.left == 1
+
+
+@pytest.mark.parametrize("counted", [(), (0,), (0, 1, 2), (2,)])
+def test_what_a_segment_says_of_itself_is_what_its_file_holds(tmp_path, counted):
+    files = HalfWrites()
+    segment = opened(tmp_path, files)
+    for number in range(3):
+        segment.append(b'{"inferenceTime":"2026-11-20T12:00:0%dZ"}\n' % number)
+        if number in counted:
+            segment.count()
+    files.fail(1)
+    with pytest.raises(OSError, match="bytes written"):
+        segment.append(RECORD)
+    segment.seal()
+    (path,) = tmp_path.iterdir()
+    assert segment.contents() == read_contents(path)
+
+
+@pytest.mark.parametrize(("call", "act"), [("fdatasync", OpenSegment.sync), ("fsync", OpenSegment.seal)])
+def test_a_segment_that_did_not_reach_the_disk_stays_doubtful(tmp_path, call, act):
+    files = FaultyFiles(call, errno.EIO)
+    segment = opened(tmp_path, files)
+    segment.append(RECORD)
+    files.fail(1)
+    with pytest.raises(OSError, match="Input/output"):
+        act(segment)
+    assert segment.doubtful
+
+
+def test_what_is_appended_while_a_sync_runs_is_synced_the_next_time(tmp_path):
+    class Busy(FaultyFiles):
+        def fdatasync(self, descriptor):
+            self.left += 1
+            if self.left == 1:
+                segment.append(RECORD)
+            os.fdatasync(descriptor)
+
+    files = Busy("nothing", errno.EIO)
+    segment = opened(tmp_path, files)
+    segment.append(RECORD)
+    for _ in range(3):
+        segment.sync()
+    assert files.left == 2
 
 
 def test_a_segment_is_not_opened_where_somebody_else_was_faster(tmp_path):

@@ -1,0 +1,241 @@
+"""What capture costs an endpoint: processor time of its loop and of its process, throughput, and the slowest answers.
+
+`python -m tests.benchmarks.capture_tax [--quick] [--json]`. Bodies of 48 KB, which become BASE64, small JSON answers,
+all sampled, to a folder store on the same disk. Processor time is that of this process with a capture, less that of the
+same loop without one; throughput and latency are those of two endpoints under the same load in turn.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import psutil
+import uvloop
+
+from monitor_jobs.object_store.folder import FolderStore
+from service.core.deployment import EndpointSpec, Exchange
+from service.endpoint.capture import Capture, start_capture
+from service.endpoint.ports import CaptureSink, NoCapture
+from tests.benchmarks.closed_loop import CALLERS, Arm, Turns, in_turn
+from tests.benchmarks.figures import BENCH_FOLDER, RESAMPLES, SEED, Figure, publish
+from tests.benchmarks.invoke import CAPTURE_ALL, npy
+from tests.servers.endpoint import RunningEndpoint, running_endpoint, write_package
+
+BODY_BYTES = 49_152
+ANSWER = b"[[0.02, 0.03, 0.01, 0.81, 0.02, 0.03, 0.01, 0.04, 0.02, 0.01]]"
+BLOCK = 100  # records in a row with a capture, and as many without
+SPOOL = {"spool_budget_bytes": 2**31, "flush_interval_seconds": 60}
+OFF = CAPTURE_ALL | {"EnableCapture": False}
+WARM_UP_SECONDS = 1.0
+SHAPE = (3, 64, 64)  # of float32: BODY_BYTES
+CONVOLUTIONS = """
+import torch
+
+def model_fn(model_dir):
+    torch.set_num_threads(1)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 32, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+        torch.nn.Conv2d(32, 64, 3, padding=1), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(), torch.nn.Linear(64 * 16 * 16, 10),
+    ).eval()
+"""
+CARD = {"classes": [str(digit) for digit in range(10)], "input": {"shape": SHAPE, "dtype": "float32"}}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int
+    blocks: int
+    pairs: int
+    window_seconds: float
+
+
+FULL = Size(rounds=15, blocks=10, pairs=200, window_seconds=0.3)
+QUICK = Size(rounds=3, blocks=4, pairs=4, window_seconds=0.3)
+
+
+@dataclass(frozen=True)
+class Taxes:
+    """Microseconds of processor time that a record cost, a round each."""
+
+    loop_us: list[float]
+    total_us: list[float]
+
+
+def at_most(values: list[float]) -> float:
+    """The upper end of the 95 % bootstrap interval of the median: the end that is worse for us."""
+    draws = np.random.default_rng(SEED).choice(values, (RESAMPLES, len(values)))
+    return float(np.quantile(np.median(draws, axis=1), 0.975))
+
+
+def measured(values: list[float], how: str) -> str:
+    return f"95 % upper bound; median {np.median(values):.2f} of {len(values)} {how}"
+
+
+@contextmanager
+def capturing(folder: Path) -> Iterator[Capture]:
+    """A capture into an empty folder; all that it took is stored in the end."""
+    serving = {"endpoint": "bench", "variant": "AllTraffic", "model_name": "none", "model_data_url": "s3://none/none"}
+    spec = EndpointSpec.model_validate(
+        {**serving, **SPOOL, "spool_folder": folder / "spool", "data_capture": CAPTURE_ALL}
+    )
+    store = FolderStore(folder / "data")
+    capture = start_capture(spec, store, clock=lambda: datetime.now(UTC), generator=random.Random(SEED))
+    yield capture
+    capture.close()
+    counts = capture.snapshot()
+    assert counts.stored == sum(counts.captured.values()) > 0, f"a record was not stored: {counts}"
+
+
+async def answer_all(sink: CaptureSink, bodies: list[bytes]) -> float:
+    """Seconds of processor time that the loop's thread spent on answering one after another."""
+    started = time.thread_time()
+    for body in bodies:
+        await sink.before_answer(
+            Exchange(body, "application/octet-stream", ANSWER, "application/json", datetime.now(UTC))
+        )
+    return time.thread_time() - started
+
+
+def tax_of_round(folder: Path, bodies: list[bytes], blocks: int) -> tuple[float, float]:
+    """Microseconds that each record cost the loop's thread, and the process, from start to close."""
+    none, loop_seconds, process_seconds = NoCapture(), 0.0, -time.process_time()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, capturing(folder) as capture:
+        for _ in range(blocks):
+            loop_seconds += runner.run(answer_all(capture, bodies))
+            without = runner.run(answer_all(none, bodies))
+            loop_seconds -= without
+            process_seconds -= 2 * without  # once for its own cost, once for the same within the captured block
+    process_seconds += time.process_time()
+    records = blocks * len(bodies)
+    return 1e6 * loop_seconds / records, 1e6 * process_seconds / records
+
+
+def measure_taxes(folder: Path, size: Size) -> Taxes:
+    """Rounds of a capture that starts, takes all, delivers all and ends."""
+    generator = random.Random(SEED)
+    bodies = [generator.randbytes(BODY_BYTES) for _ in range(BLOCK)]
+    rounds = []
+    for _ in range(size.rounds):
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            rounds.append(tax_of_round(Path(scratch), bodies, size.blocks))
+    loop_us, total_us = zip(*rounds, strict=True)
+    return Taxes(list(loop_us), list(total_us))
+
+
+@dataclass(frozen=True)
+class Load:
+    """Windows with capture on, and off, and what processor time each endpoint process took for all of its own."""
+
+    turns: Turns
+    cpu_seconds: tuple[float, float]
+
+    @property
+    def on(self) -> Arm:
+        return Arm(self.turns.first)
+
+    @property
+    def off(self) -> Arm:
+        return Arm(self.turns.second)
+
+    def cpu_us_per_record(self) -> float:
+        on_seconds, off_seconds = self.cpu_seconds
+        return 1e6 * (on_seconds / self.on.answers - off_seconds / self.off.answers)
+
+
+def cpu_seconds(endpoints: Sequence[RunningEndpoint]) -> list[float]:
+    times = [psutil.Process(endpoint.process.pid).cpu_times() for endpoint in endpoints]
+    return [each.user + each.system for each in times]
+
+
+def loaded(endpoints: Sequence[RunningEndpoint], body: bytes, size: Size) -> Load:
+    """What the same callers see of two endpoints, the first of which captures."""
+    first, second = endpoints
+    ports = (first.port, second.port)
+    in_turn(ports, body, pairs=1, window_seconds=WARM_UP_SECONDS)
+    before = cpu_seconds(endpoints)
+    turns = in_turn(ports, body, pairs=size.pairs, window_seconds=size.window_seconds)
+    on, off = (then - now for now, then in zip(before, cpu_seconds(endpoints), strict=True))
+    return Load(turns, (on, off))
+
+
+def measure_load(folder: Path, size: Size) -> Load:
+    """Two endpoint processes that both live, one with capture on and one with it off."""
+    package = write_package(
+        folder / "package", {"code/inference.py": CONVOLUTIONS, "code/model_card.json": json.dumps(CARD)}
+    )
+    body = npy(np.random.default_rng(SEED).random((1, *SHAPE)).astype("float32"))
+    on, off = folder / "on", folder / "off"
+    on.mkdir()
+    off.mkdir()
+    settings = {"environment": {"OMP_NUM_THREADS": "1"}, **SPOOL}
+    with (
+        running_endpoint(package, on, data_capture=CAPTURE_ALL, **settings) as captured,
+        running_endpoint(package, off, data_capture=OFF, **settings) as bare,
+    ):
+        return loaded([captured, bare], body, size)
+
+
+def figures_of_taxes(taxes: Taxes, size: Size) -> dict[str, Figure]:
+    rounds = f"rounds of {size.blocks * BLOCK} records, one at a time, on uvloop"
+    loop = measured(taxes.loop_us, f"{rounds}; blocks of {BLOCK} in turn with NoCapture")
+    total = measured(taxes.total_us, f"{rounds}; all threads, from the start to the last record stored")
+    return {
+        "loop_cpu_us_per_record": Figure(at_most(taxes.loop_us), "us", "<= 5", loop),
+        "total_cpu_us_per_record": Figure(at_most(taxes.total_us), "us", "<= 60", total),
+    }
+
+
+def throughput_loss_pct(on: Arm, off: Arm) -> float:
+    return 100 * (1 - on.per_second / off.per_second)
+
+
+def p99_increase_pct(on: Arm, off: Arm) -> float:
+    return 100 * (on.p99_seconds / off.p99_seconds - 1)
+
+
+def figures_of_load(load: Load, size: Size) -> dict[str, Figure]:
+    how = f"{size.pairs} pairs of {size.window_seconds:g} s in turn on two living endpoints, {CALLERS} callers"
+    without = f"without capture {load.off.per_second:.0f} answers/s, p99 {1e3 * load.off.p99_seconds:.1f} ms"
+    figures = {
+        compare.__name__: Figure(
+            load.turns.at_most(compare),
+            "%",
+            goal,
+            f"95 % upper bound; {load.turns.compared(compare):.2f} over {how}; {without}",
+        )
+        for compare, goal in ((throughput_loss_pct, "<= 3"), (p99_increase_pct, "<= 5"))
+    }
+    cpu = "both whole processes under that load: what a full machine, without a core to spare, loses with each answer"
+    return {**figures, "endpoint_cpu_us_per_record": Figure(load.cpu_us_per_record(), "us", "none", cpu)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK.pairs} pairs instead of {FULL.pairs}")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    size, missing = QUICK if options.quick else FULL, {}
+    BENCH_FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BENCH_FOLDER) as scratch:
+        figures = figures_of_taxes(measure_taxes(Path(scratch), size), size)
+        load = figures_of_load(measure_load(Path(scratch), size), size)
+    if options.quick:
+        missing = {name: f"needs {FULL.pairs} pairs: {row.value:.1f} {row.unit} here" for name, row in load.items()}
+        load = {}
+    publish("capture_tax", figures | load, missing, options.json)
+
+
+if __name__ == "__main__":
+    main()
