@@ -16,21 +16,26 @@ from monitor_jobs.contract.container import ContainerPaths, clip_message
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Statistics
+from monitor_jobs.contract.side_index import INDEX_SUFFIX
 from monitor_jobs.job_settings import JobSettings
 from monitor_jobs.monitor import Baseline, CaptureFile
 
 FileT = TypeVar("FileT", bound=BaseModel)
+SIDE_INDEX = "side index"
 
 
 def capture_files(settings: JobSettings) -> list[CaptureFile]:
     """Every regular `*.jsonl` file below the dataset, by object key; links are passed over, for they may lead anywhere.
 
-    Raises BadInput where there is no such folder.
+    Where a side index stands for more of them, its folder is one more. Raises BadInput where there is no such folder.
     """
     if not settings.dataset.is_dir():
         raise BadInput(f"no folder {settings.dataset}: set dataset_source to where the captures are")
     card = _read(settings.model_card, ModelCard) or ModelCard()
     found = [(_object_key(path, settings.dataset), path) for path in _regular_files(settings.dataset)]
+    index = settings.side_index
+    if index is not None and any(index.rglob(f"*{INDEX_SUFFIX}")):
+        found.append((SIDE_INDEX, index))
     return [CaptureFile(path, object_key, settings.window, card) for object_key, path in sorted(found)]
 
 

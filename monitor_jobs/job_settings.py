@@ -32,6 +32,7 @@ class JobSettings:
     baseline_constraints: Path | None
     model_card: Path | None
     capture_completeness: Path | None
+    side_index: Path | None
     endpoint: str
     schedule: str
     publishes_metrics: bool
@@ -49,6 +50,7 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
         baseline_constraints=_optional_path(Variable.BASELINE_CONSTRAINTS, environment, paths),
         model_card=_optional_path(Variable.MODEL_CARD, environment, paths),
         capture_completeness=_optional_path(Variable.CAPTURE_COMPLETENESS, environment, paths),
+        side_index=_optional_path(Variable.SIDE_INDEX, environment, paths),
         endpoint=environment.get(Variable.ENDPOINT_NAME, ""),
         schedule=environment.get(Variable.SCHEDULE_NAME, ""),
         publishes_metrics=environment.get(Variable.PUBLISH_CLOUDWATCH_METRICS) == "Enabled",

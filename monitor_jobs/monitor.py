@@ -16,7 +16,11 @@ from monitor_jobs.contract.window import Window
 
 @dataclass(frozen=True, slots=True)
 class CaptureFile:
-    """One capture file to read: where it lies, its path below the dataset, the times that count, the model's card."""
+    """One capture file to read: where it lies, its path below the dataset, the times that count, the model's card.
+
+    A folder stands for the many files that the side index in it covers (monitor_jobs.side_index), all of their lines in
+    the window. Only a monitor that the catalogue says so of is given one.
+    """
 
     path: Path
     object_key: str

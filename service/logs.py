@@ -52,6 +52,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname,
             "event": record.getMessage(),
             "logger": record.name,
+            "pid": record.process,  # processes of one endpoint share a log
             **{key: _finite(value) for key, value in getattr(record, _FIELDS, {}).items()},
         }
         if record.exc_info and record.exc_info[1] is not None:

@@ -117,7 +117,8 @@ def _scheduler(
 
 def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExecutor) -> "Endpoints":
     from service.adapters.process_host import ProcessHost
-    from service.scheduler.endpoints import CaptureLimits, Endpoints
+    from service.scheduler.endpoint_specs import CaptureLimits
+    from service.scheduler.endpoints import Endpoints
 
     return Endpoints(
         database=database,

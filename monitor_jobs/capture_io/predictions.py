@@ -5,11 +5,11 @@ the speed of the usual one (rows), where unreadable lines belong (placement).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,25 +27,38 @@ MICROSECONDS_A_SECOND: Final = 1_000_000
 NOTHING: Final = Gathering(first_line=1).chunk()
 
 Reasons = Counter[UnreadableReason]
+Rows = npt.NDArray[np.intp]
+
+
+class Texts(Protocol):
+    """One text a row, or none; made only for the rows that are asked for. An array of objects is one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Rows, /) -> npt.NDArray[np.object_]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PredictionColumns:
-    """Predictions of part of one capture file, one row each, in line order; a batch answer gives several of one line.
+    """Predictions of capture files, one row each, by object key and line; a batch answer gives several of one line.
 
-    lines int64 [n]: line numbers from 1. times int64 [n]: inferenceTime in whole seconds since 1970. classes int32 [n]:
-    index into labels. confidences float32 [n]: best score in [0, 1], NaN where the answer is a class without a score.
-    records: readable records inside the window. unreadable: lines inside it without a prediction, by reason.
+    object_keys: the files, ascending. files int32 [n]: index into object_keys. lines int64 [n]: line numbers from 1.
+    times int64 [n]: inferenceTime in whole seconds since 1970. classes int32 [n]: index into answered and labels.
+    answered: the distinct class numbers and texts that were answered; labels: their names by the card, of which two may
+    be alike. confidences float32 [n]: best score in [0, 1], NaN where the answer is a class without a score. records:
+    readable records inside the window. unreadable: lines inside it without a prediction, by reason.
     """
 
-    object_key: str
+    object_keys: tuple[str, ...]
+    files: npt.NDArray[np.int32]
     lines: npt.NDArray[np.int64]
     times: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int32]
+    answered: tuple[int | str, ...]
     labels: tuple[str, ...]
     confidences: npt.NDArray[np.float32]
-    event_ids: Sequence[str]
-    inference_ids: Sequence[str | None]
+    event_ids: Texts
+    inference_ids: Texts
     records: int
     unreadable: Mapping[UnreadableReason, int]
 
@@ -76,15 +89,27 @@ def read_predictions(
     of lines: TOO_LONG above MAX_LINE_BYTES, then as lines.refusal_of and answers.read_answer define them. Raises
     OSError.
     """
-    for share in _shares(path, Placement(window)):
+    return predictions_in(read_chunks(path), object_key=object_key, window=window, card=card)
+
+
+def predictions_in(
+    chunks: Iterable[Chunk], *, object_key: str, window: Window | None, card: ModelCard
+) -> Iterator[PredictionColumns]:
+    """The same of lines that were read already: all of one capture file's, in order."""
+    for share in _shares(chunks, Placement(window)):
         if share.kept.any() or share.refused:
             yield _columns(share, object_key, card)
 
 
-def _shares(path: Path, placement: Placement) -> Iterator[_Share]:
+def labels_of(answered: Sequence[int | str], card: ModelCard) -> tuple[str, ...]:
+    """What answers are called: texts by themselves, class numbers as the card names them."""
+    return tuple(each if isinstance(each, str) else card.class_name(each) for each in answered)
+
+
+def _shares(chunks: Iterable[Chunk], placement: Placement) -> Iterator[_Share]:
     """Each chunk's share; refusals at the file's start wait until a line tells where they belong."""
     waiting: Reasons = Counter()
-    for chunk in read_chunks(path):
+    for chunk in chunks:
         share = _share(chunk, placement)
         if placement.opening == UNDECIDED:
             waiting += share.refused
@@ -109,45 +134,47 @@ def _share(chunk: Chunk, placement: Placement) -> _Share:
 
 
 def _columns(share: _Share, object_key: str, card: ModelCard) -> PredictionColumns:
-    chunk, labels, unreadable = share.chunk, _Labels(card), share.refused.copy()
-    predictions = _predict(share, labels, unreadable)
+    chunk, answered, unreadable = share.chunk, _Answered(), share.refused.copy()
+    predictions = _predict(share, answered, unreadable)
     positions = predictions.positions
     metadata = [chunk.metadata[position] for position in positions.tolist()]
     return PredictionColumns(
-        object_key=object_key,
+        object_keys=(object_key,),
+        files=np.zeros(len(positions), dtype=np.int32),
         lines=chunk.numbers[positions],
         times=chunk.times_us[positions] // MICROSECONDS_A_SECOND,
         classes=predictions.classes,
-        labels=tuple(labels.names),
+        answered=answered.distinct,
+        labels=labels_of(answered.distinct, card),
         confidences=predictions.confidences,
-        event_ids=[item.event_id for item in metadata],
-        inference_ids=[item.inference_id for item in metadata],
+        event_ids=np.array([item.event_id for item in metadata], dtype=object),
+        inference_ids=np.array([item.inference_id for item in metadata], dtype=object),
         records=int(share.kept.sum()) - (unreadable.total() - share.refused.total()),
         unreadable=unreadable,
     )
 
 
-def _predict(share: _Share, labels: "_Labels", unreadable: Reasons) -> _Predictions:
+def _predict(share: _Share, answered: "_Answered", unreadable: Reasons) -> _Predictions:
     """The predictions of all records kept, score rows at once and other answers one by one; counts what is neither."""
-    parts = [_of_scores(share, labels)]
+    parts = [_of_scores(share, answered)]
     for position, output in share.chunk.others:
         if share.kept[position]:
             try:
-                parts.append(_of_answer(position, read_answer(output), labels))
+                parts.append(_of_answer(position, read_answer(output), answered))
             except UnreadableAnswer as error:
                 unreadable[error.reason] += 1
     return _in_line_order(parts)
 
 
-def _of_scores(share: _Share, labels: "_Labels") -> _Predictions:
+def _of_scores(share: _Share, answered: "_Answered") -> _Predictions:
     positions = np.delete(np.arange(len(share.kept)), [position for position, _ in share.chunk.others])
     kept = share.kept[positions]
     classes, confidences = best_of(share.chunk.scores if kept.all() else share.chunk.scores[kept])
-    return _Predictions(positions[kept], labels.indices_of(classes), confidences.astype(np.float32))
+    return _Predictions(positions[kept], answered.indices_of(classes), confidences.astype(np.float32))
 
 
-def _of_answer(position: int, answer: Answer, labels: "_Labels") -> _Predictions:
-    classes = np.array([labels.index_of(answered) for answered in answer.classes], dtype=np.int32)
+def _of_answer(position: int, answer: Answer, answered: "_Answered") -> _Predictions:
+    classes = np.array([answered.index_of(each) for each in answer.classes], dtype=np.int32)
     return _Predictions(np.full(len(classes), position), classes, answer.confidences.astype(np.float32))
 
 
@@ -159,21 +186,20 @@ def _in_line_order(parts: list[_Predictions]) -> _Predictions:
     return _Predictions(positions[order], classes[order], confidences[order])
 
 
-class _Labels:
-    """The labels of one chunk: the card's classes at their own index, then whatever else was answered."""
+class _Answered:
+    """The distinct answers of one chunk, in the order in which they came."""
 
-    def __init__(self, card: ModelCard) -> None:
-        self._card = card
-        self.names = list(card.classes)
-        self._indices = {name: index for index, name in reversed(list(enumerate(card.classes)))}
+    def __init__(self) -> None:
+        self._indices: dict[int | str, int] = {}
+
+    @property
+    def distinct(self) -> tuple[int | str, ...]:
+        """Class numbers and labels by their index."""
+        return tuple(self._indices)
 
     def index_of(self, answered: int | str) -> int:
         """The index of a class number or label."""
-        name = answered if isinstance(answered, str) else self._card.class_name(answered)
-        index = self._indices.setdefault(name, len(self.names))
-        if index == len(self.names):
-            self.names.append(name)
-        return index
+        return self._indices.setdefault(answered, len(self._indices))
 
     def indices_of(self, classes: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """The indices of many class numbers."""

@@ -1,45 +1,50 @@
 """Reading what the store tells of a window's captures: watermarks, gaps, capture files, manifests.
 
-What lives here: requests to the store, few for a window however long its producers have lived. What does not: what
-follows from the answers (verdict).
+What lives here: requests to the store, few for a window however long its producers have lived, and however many there
+were. What does not: what follows from the answers (verdict).
 """
 
 import tempfile
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from monitor_jobs.capture_io import event_id_of, read_contents, time_of_line
-from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Trail
+from monitor_jobs.capture_proof.series import Series
+from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix, variant_prefix
-from monitor_jobs.contract.manifest import Manifest, manifest_folder, sequence_of
-from monitor_jobs.contract.watermark import Gap, Watermark, gap_folder, watermark_folder
+from monitor_jobs.contract.manifest import Manifest, manifest_folder
+from monitor_jobs.contract.watermark import (
+    GapMarker,
+    Watermark,
+    born_at_of,
+    closed_watermark_address,
+    closed_watermark_folder,
+    closing_hour_of,
+    gap_folder,
+    open_watermark_address,
+    open_watermark_folder,
+    producer_of,
+)
 from monitor_jobs.contract.window import HOUR, Window, floor_hour, hours_of
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 
-SLACK = HOUR  # a clock that was set back puts neighbouring segments out of order by as much
-GAP_REACH = timedelta(days=1)  # the longest span of a gap that is looked for
-NEVER = datetime.max.replace(tzinfo=UTC)
-FileT = TypeVar("FileT", bound=BaseModel)
+SLACK = timedelta(minutes=10)  # a clock that was set back puts neighbouring segments, or an end, out of order by that
 
 
 def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, variant: str, window: Window) -> Evidence:
     """What producers and listings tell of a window. Raises StoreUnavailable.
 
-    Watermarks are read first: whatever they pass was there, manifest and all, before anything else is listed.
+    Watermarks are read first: whatever they pass was there, manifest and all, before anything else is listed. The
+    number of requests is counted in tests/unit/test_capture_proof_requests.py.
     """
     side = side_prefix(destination, endpoint, variant)
     unreadable: list[str] = []
-    marks = list(_read_all(store, S3Address.parse(watermark_folder(side)), Watermark, unreadable))
-    gaps = [gap for gap in _gaps(store, side, window, unreadable) if _overlaps(gap, window)]
+    marks = _watermarks(store, side, window, unreadable)
     objects = tuple(_objects(store, variant_prefix(destination, endpoint, variant), window))
-    trails = tuple(_trail(store, side, mark, window) for mark in marks if not _ended_before(mark, window))
-    return Evidence(endpoint, window, trails, tuple(gaps), objects, tuple(unreadable))
+    trails = tuple(_trail(store, side, mark, window) for mark in marks)
+    return Evidence(endpoint, window, trails, objects, tuple(unreadable))
 
 
 def with_contents(evidence: Evidence, store: ObjectStore, bucket: str) -> Evidence:
@@ -80,70 +85,79 @@ def _objects(store: ObjectStore, prefix: str, window: Window) -> Iterator[FoundO
                 yield FoundObject(entry.address.key, entry.size_bytes)
 
 
-def _gaps(store: ObjectStore, side: str, window: Window, unreadable: list[str]) -> Iterator[Gap]:
-    for hour in hours_of(Window(window.start - GAP_REACH, window.end)):
-        yield from _read_all(store, S3Address.parse(f"{gap_folder(side)}{hour_folder(hour)}/"), Gap, unreadable)
+def _watermarks(store: ObjectStore, side: str, window: Window, unreadable: list[str]) -> list[Watermark]:
+    """One of each producer that may have captured in the window.
+
+    The open ones are listed first: one that ends meanwhile is among the closed by then.
+    """
+    marks: dict[str, Watermark] = {}
+    for folder in (open_watermark_folder(side), closed_watermark_folder(side)):
+        for entry in store.list(S3Address.parse(folder)):
+            mark = _watermark(store, side, entry.address, unreadable) if _lived_in(entry.address.key, window) else None
+            if mark is not None:
+                marks[mark.producer] = max(mark, marks.get(mark.producer, mark), key=_progress)
+    return [mark for mark in marks.values() if not _ended_before(mark, window)]
 
 
-def _overlaps(gap: Gap, window: Window) -> bool:
-    return gap.start < window.end and gap.end > window.start
+def _watermark(store: ObjectStore, side: str, address: S3Address, unreadable: list[str]) -> Watermark | None:
+    try:
+        mark = Watermark.from_json(store.get(address))
+    except ObjectMissing:
+        return None  # closed since it was listed
+    except ValueError:
+        unreadable.append(address.key)
+        return None
+    if str(address) not in (open_watermark_address(side, mark.producer), closed_watermark_address(side, mark)):
+        unreadable.append(address.key)
+        return None
+    return mark
+
+
+def _lived_in(key: str, window: Window) -> bool:
+    """False where the key alone tells that the producer had ended before the window, or was born after it."""
+    born_at, closing_hour = born_at_of(producer_of(key)), closing_hour_of(key)
+    ended = closing_hour is not None and closing_hour + HOUR <= floor_hour(window.start) - SLACK
+    return not ended and (born_at is None or born_at - SLACK < window.end)
+
+
+def _progress(mark: Watermark) -> tuple[object, ...]:
+    return mark.closed, mark.sealed_until, mark.last_sequence
 
 
 def _ended_before(mark: Watermark, window: Window) -> bool:
-    return mark.closed and mark.sealed_until <= floor_hour(window.start)
-
-
-def _read_all(store: ObjectStore, folder: S3Address, kind: type[FileT], unreadable: list[str]) -> Iterator[FileT]:
-    for entry in store.list(folder):
-        try:
-            yield kind.model_validate_json(store.get(entry.address))
-        except ValidationError:
-            unreadable.append(str(entry.address))
-        except ObjectMissing:
-            continue  # removed since it was listed
+    return mark.closed and mark.sealed_until < floor_hour(window.start) - SLACK
 
 
 def _trail(store: ObjectStore, side: str, mark: Watermark, window: Window) -> Trail:
-    folder = S3Address.parse(manifest_folder(side, mark.producer))
-    numbered = {sequence_of(entry.address.key): entry.address for entry in store.list(folder)}
-    addresses = {number: address for number, address in numbered.items() if number is not None}
-    return _Manifests(store, mark, addresses).around(window)
+    return Trail(mark, _segments(store, side, mark, window), _gaps(store, side, mark, window))
 
 
-class _Manifests:
-    """One producer's manifests, read once each, and only where they are looked at."""
+def _segments(store: ObjectStore, side: str, mark: Watermark, window: Window) -> Stretch[Manifest]:
+    """Those opened in the window's hours, and a little before and after: numbers go up with time, nearly."""
 
-    def __init__(self, store: ObjectStore, mark: Watermark, addresses: dict[int, S3Address]) -> None:
-        self._store = store
-        self._mark = mark
-        self._addresses = addresses
-        self._sequences = tuple(sorted(addresses))
-        self._read: dict[int, Manifest | None] = {}
+    def parse(number: int, text: bytes) -> Manifest:
+        manifest = Manifest.from_json(text)
+        _require_name((mark.producer, number), (manifest.producer, manifest.sequence))
+        return manifest
 
-    def around(self, window: Window) -> Trail:
-        """The manifests of the window's hours and of an hour before and after: numbers go up with time, nearly."""
-        start, end = floor_hour(window.start) - SLACK, window.end + SLACK
-        first = bisect_left(range(len(self._sequences)), start, key=self._opened_from)
-        last = bisect_left(range(len(self._sequences)), end, lo=first, key=self._opened_from)
-        while last < len(self._sequences) and self._manifest(self._sequences[last]) is None:
-            last += 1  # a damaged one may be of any time
-        inside = {number: self._manifest(number) for number in self._sequences[first:last]}
-        return Trail(self._mark, self._sequences, first, last, inside)
+    start, end = floor_hour(window.start) - SLACK, window.end + SLACK
+    series = Series(store, manifest_folder(side, mark.producer), mark.last_sequence, parse)
+    return series.stretch(lambda manifest: manifest.opened_at >= start, lambda manifest: manifest.opened_at >= end)
 
-    def _opened_from(self, index: int) -> datetime:
-        """When the first readable segment from this one on was opened."""
-        readable = (self._manifest(number) for number in self._sequences[index:])
-        return next((manifest.opened_at for manifest in readable if manifest is not None), NEVER)
 
-    def _manifest(self, number: int) -> Manifest | None:
-        if number not in self._read:
-            self._read[number] = self._readable(number)
-        return self._read[number]
+def _gaps(store: ObjectStore, side: str, mark: Watermark, window: Window) -> Stretch[GapMarker]:
+    """Those that were written down after the window's start, while the watermark had not passed its end."""
 
-    def _readable(self, number: int) -> Manifest | None:
-        try:
-            manifest = Manifest.model_validate_json(self._store.get(self._addresses[number]))
-        except (ValidationError, ObjectMissing):
-            return None
-        named = (manifest.producer, manifest.sequence) == (self._mark.producer, number)
-        return manifest if named else None
+    def parse(number: int, text: bytes) -> GapMarker:
+        marker = GapMarker.from_json(text)
+        _require_name((mark.producer, number), (marker.producer, marker.sequence))
+        return marker
+
+    start = window.start - SLACK
+    series = Series(store, gap_folder(side, mark.producer), mark.last_gap, parse)
+    return series.stretch(lambda marker: marker.written_at >= start, lambda marker: marker.sealed_until >= window.end)
+
+
+def _require_name(name: tuple[str, int], told: tuple[str, int]) -> None:
+    if told != name:
+        raise ValueError(f"the object of {name} tells of {told}")

@@ -1,28 +1,36 @@
-"""What one producer says of its segments, and one capture file as it was found: the values that are judged."""
+"""What one producer says of its segments and gaps, and one capture file as it was found: the values that are judged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from monitor_jobs.capture_io import Contents
 from monitor_jobs.contract.capture import opened_at_of
 from monitor_jobs.contract.manifest import Manifest
-from monitor_jobs.contract.watermark import Gap, Watermark
+from monitor_jobs.contract.watermark import GapMarker, Watermark
 from monitor_jobs.contract.window import Window, floor_hour
+
+ToldT = TypeVar("ToldT")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch(Generic[ToldT]):
+    """Consecutive numbers of what one producer numbers: what each tells, or which are not there or not readable."""
+
+    folder: str  # the key that all their keys begin with
+    told: Mapping[int, ToldT]
+    missing: tuple[int, ...] = ()
+    damaged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """One producer: every number that has a manifest, ascending, and the manifests that may concern the window.
-
-    `first` and `end` bound the numbers, by index, whose manifests were looked at; an unreadable one is None.
-    """
+    """One producer: how far it says it has come, and its segments and gaps that may concern the window."""
 
     watermark: Watermark
-    sequences: tuple[int, ...]
-    first: int
-    end: int
-    manifests: Mapping[int, Manifest | None]
+    segments: Stretch[Manifest]
+    gaps: Stretch[GapMarker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +57,8 @@ class Evidence:
     endpoint: str
     window: Window
     trails: tuple[Trail, ...]
-    gaps: tuple[Gap, ...]
     objects: tuple[FoundObject, ...]
-    unreadable: tuple[str, ...] = ()  # addresses of watermarks and gaps
+    unreadable: tuple[str, ...] = ()  # keys of watermarks
 
 
 def concerns(manifest: Manifest, window: Window) -> bool:

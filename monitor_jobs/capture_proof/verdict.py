@@ -1,37 +1,51 @@
 """What is wrong with a window's captures, from what the store tells of them. Pure: no store, no clock.
 
-Every loss or change of a capture file or a manifest is a finding, whichever they are; proved by
-tests/unit/test_capture_proof.py. A deleted gap marker is not: nothing else tells of it.
+Every loss or change of a capture file, a manifest or a gap marker is a finding, whichever they are; proved by
+tests/unit/test_capture_proof.py and, at random, by tests/benchmarks/faults/holes.py. What nothing else tells of cannot
+be missed: the watermark of a producer that stored nothing in the window, or all that was ever written beside captures.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Trail, concerns
+from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail, concerns
 from monitor_jobs.contract.completeness import CaptureProof, Finding, FindingKind
-from monitor_jobs.contract.manifest import FIRST_SEQUENCE, Manifest, Outcome
-from monitor_jobs.contract.watermark import Gap
+from monitor_jobs.contract.manifest import Manifest, Outcome, numbered
+from monitor_jobs.contract.watermark import GapMarker
 from monitor_jobs.contract.window import Window, format_timestamp
 
 
 def findings_of(evidence: Evidence) -> CaptureProof:
     """The proof that a window is complete, or all that speaks against it."""
-    window = evidence.window
+    window, trails = evidence.window, evidence.trails
     findings = (
-        *map(_gap, evidence.gaps),
-        *(finding for trail in evidence.trails for finding in _of_producer(trail, window)),
+        *(_gap(marker) for trail in trails for marker in trail.gaps.told.values() if _overlaps(marker, window)),
+        *(finding for trail in trails for finding in _of_producer(trail, window)),
         *_of_objects(evidence),
-        *(_unreadable(address) for address in evidence.unreadable),
+        *(_unreadable(key) for key in evidence.unreadable),
     )
-    return CaptureProof(endpoint=evidence.endpoint, start=window.start, end=window.end, findings=findings)
+    return CaptureProof(
+        endpoint=evidence.endpoint, start=window.start, end=window.end, producers=len(trails), findings=findings
+    )
 
 
-def _gap(gap: Gap) -> Finding:
-    span = f"{format_timestamp(gap.start)} to {format_timestamp(gap.end)}"
-    return Finding(kind=FindingKind.GAP, detail=f"records dropped from {span}", reason=gap.reason, records=gap.dropped)
+def _overlaps(marker: GapMarker, window: Window) -> bool:
+    return marker.gap.start < window.end and marker.gap.end > window.start
 
 
-def _unreadable(address: str) -> Finding:
-    return Finding(kind=FindingKind.UNREADABLE, detail=f"{address} is not what it should be")
+def _gap(marker: GapMarker) -> Finding:
+    gap = marker.gap
+    return Finding(
+        kind=FindingKind.GAP,
+        detail=f"records dropped from {format_timestamp(gap.start)} to {format_timestamp(gap.end)}",
+        reason=gap.reason,
+        records=gap.dropped,
+        producer=marker.producer,
+        sequence=marker.sequence,
+    )
+
+
+def _unreadable(key: str) -> Finding:
+    return Finding(kind=FindingKind.UNREADABLE, detail="the watermark is not what it should be", object_key=key)
 
 
 def _of_producer(trail: Trail, window: Window) -> Iterator[Finding]:
@@ -39,42 +53,51 @@ def _of_producer(trail: Trail, window: Window) -> Iterator[Finding]:
     if not mark.closed and mark.sealed_until < window.end:
         sealed = f"sealed until {format_timestamp(mark.sealed_until)}"
         yield Finding(kind=FindingKind.NOT_SEALED, detail=sealed, producer=mark.producer)
-    for number in _missing_numbers(trail):
+    yield from _of_stretch(mark.producer, trail.segments, "a segment has no manifest")
+    yield from _of_stretch(mark.producer, trail.gaps, "a gap has no marker")
+    for manifest in trail.segments.told.values():
+        if manifest.outcome in (Outcome.QUARANTINED, Outcome.VANISHED) and concerns(manifest, window):
+            detail = f"the segment was {manifest.outcome}"
+            found = _about(manifest, FindingKind.LOST_SEGMENT, detail, records=manifest.records)
+            yield found.model_copy(update={"reason": manifest.outcome})
+
+
+def _of_stretch(producer: str, stretch: Stretch[Manifest] | Stretch[GapMarker], missing: str) -> Iterator[Finding]:
+    for run in _runs(stretch.missing):
         yield Finding(
-            kind=FindingKind.HOLE, detail="a segment has no manifest", producer=mark.producer, sequence=number
+            kind=FindingKind.HOLE,
+            detail=missing if len(run) == 1 else f"{missing}, nor have those up to number {run[-1]}",
+            producer=producer,
+            sequence=run[0],
+            object_key=numbered(stretch.folder, run[0]),
         )
-    for number, manifest in trail.manifests.items():
-        yield from _of_segment(mark.producer, number, manifest, window)
-
-
-def _of_segment(producer: str, number: int, manifest: Manifest | None, window: Window) -> Iterator[Finding]:
-    if manifest is None:
-        yield Finding(kind=FindingKind.UNREADABLE, detail="the manifest is damaged", producer=producer, sequence=number)
-    elif manifest.outcome in (Outcome.QUARANTINED, Outcome.VANISHED) and concerns(manifest, window):
+    for number in stretch.damaged:
         yield Finding(
-            kind=FindingKind.LOST_SEGMENT,
-            detail=f"the segment was {manifest.outcome}",
-            reason=manifest.outcome,
+            kind=FindingKind.UNREADABLE,
+            detail="it is not what it should be",
             producer=producer,
             sequence=number,
+            object_key=numbered(stretch.folder, number),
         )
 
 
-def _missing_numbers(trail: Trail) -> Iterator[int]:
-    """Numbers without a manifest between those that may concern the window, their neighbours included."""
-    after_last = len(trail.sequences)
-    for index in range(trail.first, trail.end + 1):
-        before = trail.sequences[index - 1] if index else FIRST_SEQUENCE - 1
-        after = trail.sequences[index] if index < after_last else trail.watermark.last_sequence + 1
-        yield from range(before + 1, after)
+def _runs(numbers: Iterable[int]) -> list[range]:
+    """Ascending numbers as runs without a hole."""
+    runs: list[range] = []
+    for number in numbers:
+        if runs and runs[-1].stop == number:
+            runs[-1] = range(runs[-1].start, number + 1)
+        else:
+            runs.append(range(number, number + 1))
+    return runs
 
 
 def _of_objects(evidence: Evidence) -> Iterator[Finding]:
     manifests = {
         manifest.object_key: manifest
         for trail in evidence.trails
-        for manifest in trail.manifests.values()
-        if manifest is not None and manifest.object_key is not None
+        for manifest in trail.segments.told.values()
+        if manifest.object_key is not None
     }
     found = {each.key: each for each in evidence.objects}
     for key, manifest in manifests.items():

@@ -3,11 +3,11 @@
 What lives here: the meeting of capture_io and the analysis. What does not: either of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
-from monitor_jobs.capture_io import read_predictions
+from monitor_jobs.capture_io import PredictionColumns, read_predictions
 from monitor_jobs.class_skew import analysis
 from monitor_jobs.class_skew.constraints import FEATURE, ClassSkewConstraints, constraints_from
 from monitor_jobs.class_skew.summary import Summary
@@ -39,8 +39,8 @@ class ClassSkew:
         return analysis.empty()
 
     def summarise_file(self, file: CaptureFile, settings: ClassSkewSettings) -> Summary:
-        """What is kept of one capture file."""
-        chunks = read_predictions(file.path, object_key=file.object_key, window=file.window, card=file.card)
+        """What is kept of one capture file, or of all that a side index stands for."""
+        chunks = _predictions_in(file)
         bar = settings.constraints.low_confidence_below
         return reduce(
             analysis.merge, (analysis.summarise(chunk, low_confidence_below=bar) for chunk in chunks), analysis.empty()
@@ -58,3 +58,11 @@ class ClassSkew:
         """Class counts and suggested limits from data known to be good."""
         statistics, constraints = analysis.suggest_baseline(summary)
         return Baseline(statistics, constraints)
+
+
+def _predictions_in(file: CaptureFile) -> Iterator[PredictionColumns]:
+    if file.path.is_dir():
+        from monitor_jobs.side_index import read_index  # Parquet takes a while to import, and most jobs need none
+
+        return read_index(file.path, file.card)
+    return read_predictions(file.path, object_key=file.object_key, window=file.window, card=file.card)

@@ -7,16 +7,16 @@ The size of a summary grows with the number of classes, never with the number of
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice, pairwise, repeat
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor_jobs.capture_io import PredictionColumns
+from monitor_jobs.capture_io import PredictionColumns, Rows
 from monitor_jobs.contract.report import MAX_OFFENDING_RECORDS
 
-Rows = npt.NDArray[np.intp]
+RECENT_ROWS = 4096  # of a large file, that are looked through for the newest records of each class first
 
 
 # One captured record: time in epoch seconds, object key, line, event id, inference id ("" where there is none), in that
@@ -62,7 +62,7 @@ def empty() -> Summary:
 
 
 def summarise(columns: PredictionColumns, *, low_confidence_below: float) -> Summary:
-    """The summary of some predictions of one capture file.
+    """The summary of some predictions.
 
     A prediction is unsure where its best score is below `low_confidence_below`; a bare class has no score and is
     neither sure nor unsure. Proved independent of sharding in tests/unit/test_class_skew_summary.py.
@@ -149,46 +149,69 @@ def _recent(columns: PredictionColumns) -> dict[str, tuple[RecordRef, ...]]:
 
 def _newest_rows(columns: PredictionColumns) -> Rows:
     """The rows of the last records of every class, grouped by class."""
-    order = np.argsort(columns.times, kind="stable")  # rows come in line order, so equal times stay in line order
-    order = order[np.argsort(_narrow(columns)[order], kind="stable")]
-    classes, lines = columns.classes[order], columns.lines[order]
-    repeats = (np.diff(lines, prepend=-1) == 0) & (np.diff(classes, prepend=-1) == 0)  # one batch, one record
-    order = order[~repeats]
+    order = _without_old(columns, _by_time(columns.times))
+    order = order[np.argsort(_narrow(columns, order), kind="stable")]
+    repeats = _repeats(columns.classes[order], columns.lines[order], columns.files[order])
+    order = order[~repeats]  # one batch, one record
     classes = columns.classes[order]
     ends = np.cumsum(np.bincount(classes, minlength=len(columns.labels)))
     newest: Rows = order[np.arange(order.size) >= ends[classes] - MAX_OFFENDING_RECORDS]
     return newest
 
 
-def _narrow(columns: PredictionColumns) -> npt.NDArray[np.integer]:
+def _by_time(times: npt.NDArray[np.int64]) -> Rows:
+    """The rows, oldest first; those of one second by file and line, as they come."""
+    return np.arange(times.size) if (times[1:] >= times[:-1]).all() else np.argsort(times, kind="stable")
+
+
+def _without_old(columns: PredictionColumns, order: Rows) -> Rows:
+    """The order less the rows of which enough newer ones of their class are certainly there: most of a large file."""
+    head, tail = order[:-RECENT_ROWS], order[-RECENT_ROWS:]
+    if not head.size:
+        return order
+    batch = _largest_batch(columns.lines[tail], columns.files[tail])
+    lately = np.bincount(columns.classes[tail], minlength=len(columns.labels))
+    wanted = lately < MAX_OFFENDING_RECORDS * batch  # rows of so many that hold 25 distinct records
+    return np.concatenate((head[wanted[columns.classes[head]]], tail))
+
+
+def _repeats(*values: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """True where a row has the same values as the row before it."""
+    same = np.ones(len(values[0]), dtype=bool)
+    same[:1] = False
+    for value in values:
+        same[1:] &= value[1:] == value[:-1]
+    return same
+
+
+def _narrow(columns: PredictionColumns, rows: Rows) -> npt.NDArray[np.integer]:
     """The class indices in 16 bits where they fit: NumPy then sorts them by counting, ten times faster."""
-    narrow: npt.NDArray[np.integer] = columns.classes.astype(np.uint16 if len(columns.labels) <= 2**16 else np.int32)
-    return narrow
+    return columns.classes[rows].astype(np.uint16 if len(columns.labels) <= 2**16 else np.int32)
 
 
 def _doubtful(columns: PredictionColumns, unsure: Rows) -> tuple[Doubt, ...]:
     if not unsure.size:
         return ()
     # The lowest 25 x (largest batch) rows hold 25 distinct records, however the batches lie.
-    wanted = MAX_OFFENDING_RECORDS * _largest_batch(columns.lines[unsure])
+    wanted = MAX_OFFENDING_RECORDS * _largest_batch(columns.lines[unsure], columns.files[unsure])
     if unsure.size > wanted:
         bar = np.partition(columns.confidences[unsure], wanted)[wanted]
         unsure = unsure[columns.confidences[unsure] <= bar]
-    order = np.lexsort((columns.lines[unsure], columns.times[unsure], columns.confidences[unsure]))
+    keys = (columns.lines, columns.files, columns.times, columns.confidences)
+    order = np.lexsort([key[unsure] for key in keys])
     rows = unsure[order[:wanted]]
     labels = [columns.labels[index] for index in columns.classes[rows]]
     doubts = zip(columns.confidences[rows].tolist(), _records_at(columns, rows), labels, strict=True)
     return _least_sure(map(Doubt._make, doubts))
 
 
-def _largest_batch(lines: npt.NDArray[np.int64]) -> int:
-    edges = np.flatnonzero(np.diff(lines, prepend=-1, append=-1))
-    return int(np.diff(edges).max())
+def _largest_batch(lines: npt.NDArray[np.int64], files: npt.NDArray[np.int32]) -> int:
+    starts = np.flatnonzero(~_repeats(lines, files))
+    return int(np.diff(starts, append=len(lines)).max())
 
 
 def _records_at(columns: PredictionColumns, rows: Rows) -> list[RecordRef]:
-    places = rows.tolist()
-    inference_ids = (columns.inference_ids[row] or "" for row in places)
-    event_ids = map(columns.event_ids.__getitem__, places)
-    times, lines = columns.times[rows].tolist(), columns.lines[rows].tolist()
-    return list(zip(times, repeat(columns.object_key), lines, event_ids, inference_ids, strict=False))
+    inference_ids = (inference_id or "" for inference_id in columns.inference_ids[rows].tolist())
+    object_keys = map(columns.object_keys.__getitem__, columns.files[rows].tolist())
+    times, lines, event_ids = (column[rows].tolist() for column in (columns.times, columns.lines, columns.event_ids))
+    return list(zip(times, object_keys, lines, event_ids, inference_ids, strict=True))

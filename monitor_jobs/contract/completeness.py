@@ -17,7 +17,7 @@ class FindingKind(StrEnum):
     """In which way captures of a window are not what was sampled."""
 
     GAP = "gap"  # dropped, counted and written down by the endpoint
-    HOLE = "hole"  # a segment's number is missing: nobody knows how many records it held
+    HOLE = "hole"  # a number of a segment or a gap is missing: nobody knows how many records it was about
     MISSING_OBJECT = "missing_object"  # a manifest tells of a capture file that is not there
     CHANGED_OBJECT = "changed_object"  # a capture file is not what its manifest says
     UNKNOWN_OBJECT = "unknown_object"  # a capture file that no manifest tells of
@@ -41,12 +41,17 @@ class Finding(BaseModel):
 
 
 class CaptureProof(BaseModel):
-    """All findings over one window; none where every sampled record is there."""
+    """All findings over one window; none where every sampled record is there.
+
+    `producers` is how many were there to capture in it: where there was none, nothing was captured, or somebody removed
+    all that tells of it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     endpoint: str
     start: WireTime
     end: WireTime
+    producers: int = Field(0, ge=0)
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -67,7 +72,7 @@ class CaptureProof(BaseModel):
     def summary(self) -> str:
         """The findings in one sentence: kinds with counts, gaps and lost segments by reason."""
         if self.complete:
-            return "Capture is complete."
+            return "Capture is complete." if self.producers else _NOBODY
         counts: dict[str, tuple[int, int]] = {}
         for finding in self.findings:
             name = f"{finding.kind.replace('_', ' ')}{f' ({finding.reason})' if finding.reason else ''}"
@@ -77,8 +82,9 @@ class CaptureProof(BaseModel):
         return f"Capture is incomplete: {'; '.join(parts)}."
 
 
-_LOSSES = frozenset(FindingKind) - {FindingKind.UNKNOWN_OBJECT, FindingKind.DUPLICATE, FindingKind.UNREADABLE}
-_MISSING = frozenset({FindingKind.GAP, FindingKind.MISSING_OBJECT})
+_LOSSES = frozenset(FindingKind) - {FindingKind.UNKNOWN_OBJECT, FindingKind.DUPLICATE}
+_MISSING = frozenset({FindingKind.GAP, FindingKind.MISSING_OBJECT, FindingKind.LOST_SEGMENT})
+_NOBODY = "Nobody captured in this window: nothing is missing, unless all that tells of it was removed."
 
 
 def _of(records: int) -> str:

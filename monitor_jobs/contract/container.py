@@ -41,6 +41,7 @@ class Variable(StrEnum):
     MODEL_CARD = "SEXTANT_MODEL_CARD"  # local path of the model card, where the endpoint's model has one
     ANALYSIS = "SEXTANT_ANALYSIS"  # suggest_baseline in place of a verdict
     CAPTURE_COMPLETENESS = "SEXTANT_CAPTURE_COMPLETENESS"  # local path of what is known to be missing of the captures
+    SIDE_INDEX = "SEXTANT_SIDE_INDEX"  # local folder of what stands for captures that are not in the dataset
     WORKERS = "SEXTANT_JOB_WORKERS"  # processes that share the work
 
 

@@ -1,7 +1,7 @@
 """What became of each segment of a producer: one manifest a number, numbers without a hole, so that a loss shows.
 
-What lives here: the object, and where it lies below the side prefix of a variant. What does not: writing manifests
-(service.endpoint), reading and judging them (monitor_jobs.capture_proof).
+What lives here: the object, and where numbered objects lie below the side prefix of a variant. What does not: writing
+manifests (service.endpoint), reading and judging them (monitor_jobs.capture_proof).
 """
 
 import re
@@ -9,11 +9,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from monitor_jobs.contract.capture import WireTime
+from monitor_jobs.contract.checked import Checked
 
-FIRST_SEQUENCE = 1  # 0 numbers what belongs to no segment
+FIRST_SEQUENCE = 1
+BLOCK = 1000  # numbers that one listing tells of
 _NAME = re.compile(r"(?P<sequence>[0-9]{12})\.json")
 
 
@@ -26,14 +28,13 @@ class Outcome(StrEnum):
     VANISHED = "vanished"  # somebody removed it before it was stored
 
 
-class Manifest(BaseModel):
-    """One segment: its number, what became of it and, where it is stored, what its capture file holds.
+class Manifest(Checked):
+    """One segment: its number, what became of it and what its capture file holds, or how much is known to be lost.
 
     Made from the segment alone, so that whoever delivers it once more writes the same bytes. `opened_at` is the time of
     the first record, and in the hour of them all.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     producer: str
     sequence: int = Field(ge=0)
     opened_at: WireTime
@@ -51,14 +52,10 @@ class Manifest(BaseModel):
             raise ValueError(f"a segment that is {self.outcome} has object_key {self.object_key!r}")
         return self
 
-    def to_json(self) -> bytes:
-        """The manifest as it is stored."""
-        return self.model_dump_json(exclude_none=True).encode()
 
-
-def unstored(producer: str, sequence: int, opened_at: datetime, outcome: Outcome) -> Manifest:
-    """The manifest of a segment that is no capture file."""
-    return Manifest(producer=producer, sequence=sequence, opened_at=opened_at, outcome=outcome)
+def unstored(producer: str, sequence: int, opened_at: datetime, outcome: Outcome, *, records: int = 0) -> Manifest:
+    """The manifest of a segment that is no capture file, and of how many records that are lost with it."""
+    return Manifest(producer=producer, sequence=sequence, opened_at=opened_at, outcome=outcome, records=records)
 
 
 def manifest_folder(side_prefix: str, producer: str) -> str:
@@ -67,11 +64,21 @@ def manifest_folder(side_prefix: str, producer: str) -> str:
 
 
 def manifest_address(side_prefix: str, producer: str, sequence: int) -> str:
-    """The address of one manifest: `{side_prefix}/manifests/{producer}/{12 digits}.json`; names sort by number."""
-    return f"{manifest_folder(side_prefix, producer)}{sequence:012d}.json"
+    """The address of one manifest: `{side_prefix}/manifests/{producer}/{12 digits}.json`."""
+    return numbered(manifest_folder(side_prefix, producer), sequence)
+
+
+def numbered(folder: str, sequence: int) -> str:
+    """The name of a numbered object in its folder; names sort by number."""
+    return f"{folder}{sequence:012d}.json"
+
+
+def block_of(folder: str, sequence: int) -> str:
+    """What begins the names of the thousand numbers of which this is one, and of no others."""
+    return f"{folder}{sequence // BLOCK:09d}"
 
 
 def sequence_of(key: str) -> int | None:
-    """The number that a manifest's key tells; None where it is no manifest's."""
+    """The number that a numbered object's key tells; None where it tells none."""
     match = _NAME.fullmatch(key.rpartition("/")[2])
     return int(match["sequence"]) if match else None

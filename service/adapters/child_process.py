@@ -21,6 +21,7 @@ PROC = Path("/proc")
 
 
 class _Stat(NamedTuple):
+    parent: int
     session: int
     started_ticks: int
     lives: bool
@@ -34,13 +35,27 @@ def identity(pid: int) -> Handle:
     stat = _stat(pid)
     if stat is None:
         raise ProcessLookupError(f"process {pid} is gone")
-    return {"pid": pid, "started": stat.started_ticks, "boot": _boot_id()}
+    return _handle(pid, stat)
 
 
 def lives(handle: Handle) -> bool:
     """False where the process is gone, a zombie, or its pid someone else's by now."""
     stat = _stat(handle["pid"])
     return stat is not None and stat.lives and _is_same(stat, handle)
+
+
+def leaders_of_others() -> list[Handle]:
+    """The living leaders of a session, this process's own children excepted."""
+    found = ((pid, stat) for pid, stat in _processes() if pid == stat.session and stat.lives)
+    return [_handle(pid, stat) for pid, stat in found if stat.parent != os.getpid()]
+
+
+def command_line(pid: int) -> list[str]:
+    """The arguments that a process was started with; none where it is gone, or is not for us to look at."""
+    try:
+        return (PROC / str(pid) / "cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def end_session(handle: Handle, *, patience_seconds: float) -> None:
@@ -97,6 +112,10 @@ def _processes() -> Iterator[tuple[int, _Stat]]:
             yield int(entry.name), stat
 
 
+def _handle(pid: int, stat: _Stat) -> Handle:
+    return {"pid": pid, "started": stat.started_ticks, "boot": _boot_id()}
+
+
 def _is_same(stat: _Stat, handle: Handle) -> bool:
     return (stat.started_ticks, _boot_id()) == (handle["started"], handle["boot"])
 
@@ -109,7 +128,7 @@ def _stat(pid: int) -> _Stat | None:
     fields = text.rpartition(")")[2].split()  # the program's name, in brackets, may hold spaces and brackets
     # A leader is a zombie as soon as its first thread has ended, and holds its files until the last one has.
     alive = fields[0] not in "ZX" or int(fields[17]) > 1
-    return _Stat(session=int(fields[3]), started_ticks=int(fields[19]), lives=alive)
+    return _Stat(parent=int(fields[1]), session=int(fields[3]), started_ticks=int(fields[19]), lives=alive)
 
 
 @cache

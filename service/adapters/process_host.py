@@ -1,6 +1,7 @@
-"""Endpoints as processes of this machine: one a variant, on a loopback port, in a session of its own.
+"""Endpoints as processes of this machine: each on a loopback port, in a session of its own.
 
-An endpoint outlives the scheduler that started it: the next one finds it by its identity (child_process).
+An endpoint outlives the scheduler that started it: the next one finds it by its identity (child_process). Processes of
+one variant share a folder: each has a spec of its own there, named by its port, and all write one log.
 """
 
 import json
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -18,6 +20,8 @@ from service.core.ports import Handle
 STOP_PATIENCE_SECONDS = 30.0
 PING_TIMEOUT_SECONDS = 2.0
 LAST_WORDS_LINES = 5
+TAIL_LINES = 1000  # among which those of one process are looked for
+COMMAND = "serve-endpoint"
 LAST_WORDS_BYTES = 262_144  # a state_dict that does not fit is told in one line of many thousand names
 
 
@@ -31,13 +35,15 @@ class ProcessHost:
     def start(self, spec: EndpointSpec, *, folder: Path) -> Handle:
         """Start the process and return at once. The socket is made here, so its port is known and never raced for."""
         folder.mkdir(parents=True, exist_ok=True)
-        spec_path, log_path = folder / "spec.json", folder / "log.jsonl"
-        spec_path.write_text(spec.model_dump_json(indent=2))
+        log_path = folder / "log.jsonl"
         with socket.create_server(("127.0.0.1", 0)) as listener, log_path.open("ab") as log:
             port = listener.getsockname()[1]
+            spec_path = folder / f"spec-{port}.json"  # whoever had this port before is dead
+            spec_path.write_text(spec.model_dump_json(indent=2))
             child = self._spawn(listener, spec_path, log=log.fileno(), environment=spec.environment)
         self._children[child.pid] = child
-        return {**child_process.identity(child.pid), "address": f"http://127.0.0.1:{port}", "log": str(log_path)}
+        files = {"log": str(log_path), "spec": str(spec_path)}
+        return {**child_process.identity(child.pid), "address": f"http://127.0.0.1:{port}", **files}
 
     def running(self, handle: Handle) -> bool:
         """True while the process lives; a child of ours that ended is reaped."""
@@ -59,16 +65,23 @@ class ProcessHost:
         """SIGTERM, 30 s to drain and flush, then SIGKILL; returns when the process and all that it forked are gone."""
         child_process.end_session(handle, patience_seconds=STOP_PATIENCE_SECONDS)
         self.running(handle)  # reaps it
+        if "spec" in handle:
+            Path(handle["spec"]).unlink(missing_ok=True)
 
     def last_words(self, handle: Handle) -> str:
-        """Why the model did not load, where the process said so; else the last lines of its log."""
-        text = child_process.tail(Path(handle["log"]), lines=LAST_WORDS_LINES, most_bytes=LAST_WORDS_BYTES)
-        return next(filter(None, map(_load_error, reversed(text.splitlines()))), text)
+        """Why the model did not load, where the process said so; else its last lines in the log."""
+        text = child_process.tail(Path(handle["log"]), lines=TAIL_LINES, most_bytes=LAST_WORDS_BYTES)
+        lines = [line for line in text.splitlines() if _may_be_of(handle, line)][-LAST_WORDS_LINES:]
+        return next(filter(None, map(_load_error, reversed(lines))), "\n".join(lines))
+
+    def strays(self, folder: Path) -> list[Handle]:
+        """Living leaders of a session that serve a spec below the folder, and are no children of this process."""
+        return [leader for leader in child_process.leaders_of_others() if _serves_below(leader["pid"], folder)]
 
     def _spawn(
         self, listener: socket.socket, spec: Path, *, log: int, environment: dict[str, str]
     ) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "service", "serve-endpoint", str(spec), "--fd", str(listener.fileno())]
+        command = [sys.executable, "-m", "service", COMMAND, str(spec), "--fd", str(listener.fileno())]
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -80,10 +93,24 @@ class ProcessHost:
         )
 
 
+def _serves_below(pid: int, folder: Path) -> bool:
+    arguments = child_process.command_line(pid)
+    return COMMAND in arguments and any(Path(argument).is_relative_to(folder) for argument in arguments)
+
+
+def _may_be_of(handle: Handle, line: str) -> bool:
+    # what a process wrote before it could log, or its model printed, names no process
+    return _event(line).get("pid") in (None, handle["pid"])
+
+
 def _load_error(line: str) -> str | None:
+    event = _event(line)
+    return str(event.get("error")) if event.get("event") == "model_failed_to_load" else None
+
+
+def _event(line: str) -> dict[str, Any]:
     try:
         event = json.loads(line)
     except ValueError:
-        return None
-    failed = isinstance(event, dict) and event.get("event") == "model_failed_to_load"
-    return str(event.get("error")) if failed else None
+        return {}
+    return event if isinstance(event, dict) else {}

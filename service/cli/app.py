@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
-from service.cli import baseline, capture, doctor, endpoint, executions, report, schedule
+from service.cli import baseline, capture, doctor, endpoint, endpoint_update, executions, report, schedule
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
 
 EXIT_CODES: tuple[tuple[type[SextantError], int], ...] = (
@@ -26,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=True,
 )
+endpoint.app.command("update")(endpoint_update.update)
 app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(executions.app, name="executions")

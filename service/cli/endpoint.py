@@ -1,8 +1,10 @@
-"""`sextant endpoint`: deploy a model package, look at endpoints, invoke, delete."""
+"""`sextant endpoint`: deploy a model package, look at endpoints, invoke, delete. Updates are in endpoint_update."""
 
 import hashlib
+import re
 import sys
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +18,7 @@ app = typer.Typer(help="Serve model packages.", no_args_is_help=True)
 ROLE = "arn:aws:iam::000000000000:role/sextant"
 START_SECONDS = 300.0
 STOP_SECONDS = 60.0
+NAME_CHARACTERS = 63
 
 
 @app.command()
@@ -33,11 +36,17 @@ def create(
     Example: sextant endpoint create digits --model model.tar.gz --capture 100
     """
     client = connect()
-    url = model if model.startswith("s3://") else upload_package(Path(model), name)
-    deploy(client, name, url, capture=capture, destination=destination, environment=parse_pairs(environment))
+    deploy(
+        client,
+        name,
+        package_url(model, name),
+        capture=capture,
+        destination=destination,
+        environment=parse_pairs(environment),
+    )
     if wait:
         wait_in_service(client, name)
-    _show(client.call("DescribeEndpoint", EndpointName=name), as_json=as_json)
+    show(client.call("DescribeEndpoint", EndpointName=name), as_json=as_json)
 
 
 @app.command("list")
@@ -59,7 +68,7 @@ def list_endpoints(as_json: AsJson = False) -> None:
 @app.command()
 def describe(name: str, as_json: AsJson = False) -> None:
     """Show one endpoint."""
-    _show(connect().call("DescribeEndpoint", EndpointName=name), as_json=as_json)
+    show(connect().call("DescribeEndpoint", EndpointName=name), as_json=as_json)
 
 
 @app.command()
@@ -88,12 +97,16 @@ def delete(
     client = connect()
     config = client.call("DescribeEndpoint", EndpointName=name)["EndpointConfigName"]
     client.call("DeleteEndpoint", EndpointName=name)
-    if config == name:  # made by `create`: the name is free again
-        _forget(client, "DeleteEndpointConfig", EndpointConfigName=name)
-        _forget(client, "DeleteModel", ModelName=name)
+    if _is_version(config, name):  # made by `create` or `update`: the name is free again
+        _forget_versions(client, name)
     if wait:
         wait_for(lambda: _gone(client, name), what=f"{name} drains and flushes", timeout_seconds=STOP_SECONDS)
     say(f"{name} is deleted")
+
+
+def package_url(model: str, name: str) -> str:
+    """The address of a package, a local one's once it is in the store."""
+    return model if model.startswith("s3://") else upload_package(Path(model), name)
 
 
 def upload_package(archive: Path, name: str) -> str:
@@ -119,24 +132,44 @@ def deploy(
 ) -> None:
     """Model, EndpointConfig and Endpoint of one name, in AWS's order; all of them or none."""
     container = {"ModelDataUrl": model_data_url, "Environment": environment}
-    variant = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
-    data_capture = capture_config(capture, destination or f"s3://{load().bucket}/captures")
+    variant = {"VariantName": "AllTraffic", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    data_capture = capture_config(capture, destination)
     with ExitStack() as undo:
-        client.call("CreateModel", ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
-        undo.callback(_forget, client, "DeleteModel", ModelName=name)
-        config = {"ProductionVariants": [variant], "DataCaptureConfig": data_capture}
-        client.call("CreateEndpointConfig", EndpointConfigName=name, **config)
-        undo.callback(_forget, client, "DeleteEndpointConfig", EndpointConfigName=name)
+        create_version(client, name, container=container, variant=variant, data_capture=data_capture, undo=undo)
         client.call("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
         undo.pop_all()
 
 
-def capture_config(percentage: int, destination: str) -> dict[str, Any]:
-    """A DataCaptureConfig of both halves, CSV and JSON as text."""
+def create_version(
+    client: Client,
+    name: str,
+    *,
+    container: dict[str, Any],
+    variant: dict[str, Any],
+    data_capture: dict[str, Any] | None,
+    undo: ExitStack,
+) -> None:
+    """A Model and an EndpointConfig of one name, which `undo` forgets again."""
+    client.call("CreateModel", ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    undo.callback(_forget, client, "DeleteModel", ModelName=name)
+    config: dict[str, Any] = {"ProductionVariants": [{**variant, "ModelName": name}]}
+    if data_capture is not None:
+        config["DataCaptureConfig"] = data_capture
+    client.call("CreateEndpointConfig", EndpointConfigName=name, **config)
+    undo.callback(_forget, client, "DeleteEndpointConfig", EndpointConfigName=name)
+
+
+def version_name(endpoint: str, now: datetime) -> str:
+    """The name of the version that an update makes of an endpoint; the first one has the endpoint's own."""
+    return f"{_stem(endpoint)}-{now:%Y%m%d%H%M%S}"
+
+
+def capture_config(percentage: int, destination: str | None) -> dict[str, Any]:
+    """A DataCaptureConfig of both halves, CSV and JSON as text; to the bucket of the settings where none is named."""
     return {
         "EnableCapture": percentage > 0,
         "InitialSamplingPercentage": percentage,
-        "DestinationS3Uri": destination,
+        "DestinationS3Uri": destination or f"s3://{load().bucket}/captures",
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
         "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]},
     }
@@ -165,6 +198,21 @@ def parse_pairs(pairs: list[str] | None) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
+def _stem(endpoint: str) -> str:
+    return endpoint[: NAME_CHARACTERS - len("-20261120120000")]
+
+
+def _is_version(name: str, endpoint: str) -> bool:
+    return name == endpoint or re.fullmatch(rf"{re.escape(_stem(endpoint))}-\d{{14}}", name) is not None
+
+
+def _forget_versions(client: Client, endpoint: str) -> None:
+    rows = client.pages("ListEndpointConfigs", "EndpointConfigs", NameContains=_stem(endpoint))
+    for name in filter(lambda name: _is_version(name, endpoint), (row["EndpointConfigName"] for row in rows)):
+        _forget(client, "DeleteEndpointConfig", EndpointConfigName=name)
+        _forget(client, "DeleteModel", ModelName=name)
+
+
 def _forget(client: Client, operation: str, **request: object) -> None:
     with suppress(NotFound):
         client.call(operation, **request)
@@ -178,7 +226,8 @@ def _gone(client: Client, name: str) -> bool | None:
     return None
 
 
-def _show(answer: dict[str, Any], *, as_json: bool) -> None:
+def show(answer: dict[str, Any], *, as_json: bool) -> None:
+    """Print what DescribeEndpoint answered."""
     if as_json:
         print_json(answer)
         return
@@ -188,6 +237,7 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
             "Endpoint": answer["EndpointName"],
             "Status": answer["EndpointStatus"],
             "Reason": answer.get("FailureReason"),
+            "Config": answer["EndpointConfigName"],
             "Created": local_time(answer["CreationTime"]),
             "Capture": capture and f"{capture['CurrentSamplingPercentage']} % to {capture['DestinationS3Uri']}",
         }

@@ -77,13 +77,15 @@ def run(
     name: str,
     start: Annotated[datetime, typer.Option("--from", help="Start of the window, UTC.")],
     end: Annotated[datetime, typer.Option("--to", help="End of the window, UTC; not in it.")],
+    from_raw: Annotated[bool, typer.Option(help="Read every capture again, whatever the side index says.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the verdict.")] = True,
     fail_on_violations: Annotated[bool, typer.Option(help="Exit with 6 where violations are found.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge one window now, beside the schedule's own slots."""
     client = connect()
-    execution = start_execution(client, name, utc(start), utc(end))
+    source = {"CaptureSource": "Raw"} if from_raw else {}
+    execution = start_execution(client, name, utc(start), utc(end), **source)
     answer = wait_for_execution(client, execution) if wait else _describe(client, execution)
     if as_json:
         print_json(answer)
@@ -144,13 +146,14 @@ def job_definition(
     return definition
 
 
-def start_execution(client: Client, schedule: str, start: datetime, end: datetime) -> str:
-    """The id of a new execution over one window."""
+def start_execution(client: Client, schedule: str, start: datetime, end: datetime, **members: str) -> str:
+    """The id of a new execution over one window; `members` are the operation's optional ones."""
     answer = client.call(
         "StartMonitoringExecution",
         MonitoringScheduleName=schedule,
         DataAnalysisStartTime=start.timestamp(),
         DataAnalysisEndTime=end.timestamp(),
+        **members,
     )
     return str(answer["MonitoringExecutionId"])
 

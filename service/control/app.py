@@ -74,9 +74,9 @@ def _targets(database: Database) -> Route:
     async def targets(_request: Request) -> Response:
         endpoints = await run_in_threadpool(database.endpoints.find, Query())
         rows = [
-            {"targets": [variant["handle"]["address"].removeprefix("http://")], "labels": {"job": "sextant-endpoint"}}
+            {"targets": [process["handle"]["address"].removeprefix("http://")], "labels": {"job": "sextant-endpoint"}}
             for endpoint in endpoints
-            for variant in endpoint.running
+            for process in endpoint.processes
         ]
         return JSONResponse(rows)
 

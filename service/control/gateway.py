@@ -3,8 +3,13 @@
 Follows the runtime API: 400 ValidationError for an unknown endpoint or a body over 6 MiB, 424 ModelError for whatever
 the model answers beyond 2xx, 503 ServiceUnavailable where the process does not answer. Not here: capture (the
 endpoint does it).
+
+An endpoint's process may be replaced at any moment. An address is therefore used soon after it was read, while what is
+there still answers (core.handover), and what could not be connected to is looked for once more: nothing was sent yet.
+A request that may have reached a model is never sent again.
 """
 
+import time
 from typing import Final
 
 import httpx
@@ -14,12 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.core.deployment import MAX_BODY_BYTES
+from service.core.handover import ADDRESS_SECONDS
 from service.core.ports import Database
 from service.core.records import EndpointRecord
-from service.core.states import EndpointStatus
+from service.core.states import SERVING
 from service.settings import Settings
 
-SERVING: Final = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK)
 FORWARDED_HEADERS: Final = (
     "content-type",
     "accept",
@@ -28,7 +33,10 @@ FORWARDED_HEADERS: Final = (
 )
 RETURNED_HEADERS: Final = ("content-type", "x-amzn-sagemaker-custom-attributes")
 VARIANT_HEADER: Final = "x-amzn-invoked-production-variant"
-MODEL_TIMEOUT = httpx.Timeout(connect=0.25, read=62.0, write=62.0, pool=62.0)
+MODEL_TIMEOUT = httpx.Timeout(connect=1.0, read=62.0, write=62.0, pool=62.0)
+
+
+READS: Final = 3  # of a row that each time took too long to be acted on; then the last one serves
 
 
 class InvocationError(Exception):
@@ -46,6 +54,13 @@ class InvocationError(Exception):
         return Response(orjson.dumps(self.members), self.status, headers, "application/json")
 
 
+class _NothingSentError(InvocationError):
+    """No connection to the process could be made."""
+
+    def __init__(self, error: httpx.HTTPError) -> None:
+        super().__init__(503, "ServiceUnavailable", f"Endpoint process does not answer: {error!r}")
+
+
 class Gateway:
     """Finds the process of an endpoint and forwards invocations to it."""
 
@@ -58,12 +73,26 @@ class Gateway:
     async def invoke(self, request: Request) -> Response:
         """The model's answer, or an error of the runtime API."""
         try:
-            body = await _read(request)
-            variant = await run_in_threadpool(self._variant, request.path_params["name"])
-            answer = await self._forward(variant["address"], body, request)
-            return self._checked(answer, variant["variant"], request.path_params["name"])
+            return await self._invoke(request.path_params["name"], await _read(request), request)
         except InvocationError as error:
             return error.response()
+
+    async def _invoke(self, name: str, body: bytes, request: Request) -> Response:
+        variant = await self._fresh_variant(name)
+        try:
+            answer = await self._forward(variant["address"], body, request)
+        except _NothingSentError:
+            variant = await self._fresh_variant(name)
+            answer = await self._forward(variant["address"], body, request)
+        return self._checked(answer, variant["variant"], name)
+
+    async def _fresh_variant(self, name: str) -> dict[str, str]:
+        for _ in range(READS):
+            asked_at = time.monotonic()
+            variant = await run_in_threadpool(self._variant, name)
+            if time.monotonic() - asked_at <= ADDRESS_SECONDS:
+                break
+        return variant
 
     def _variant(self, name: str) -> dict[str, str]:
         record = self._database.endpoints.get(name)
@@ -75,6 +104,8 @@ class Gateway:
         headers = {name: request.headers[name] for name in FORWARDED_HEADERS if name in request.headers}
         try:
             return await self._client.post(f"{address}/invocations", content=body, headers=headers)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise _NothingSentError(error) from error
         except httpx.TimeoutException as error:
             raise InvocationError(424, "ModelError", f"Model did not answer in time: {error!r}") from error
         except httpx.HTTPError as error:

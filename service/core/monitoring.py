@@ -22,6 +22,7 @@ CONSTRAINTS_PATH = "/opt/ml/processing/baseline/constraints/constraints.json"
 STATISTICS_PATH = "/opt/ml/processing/baseline/stats/statistics.json"
 MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
 COMPLETENESS_PATH = "/opt/ml/processing/completeness/capture_completeness.json"
+SIDE_INDEX_PATH = "/opt/ml/processing/side_index"
 
 
 class _Shape(BaseModel):
@@ -229,6 +230,7 @@ def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, 
         Variable.CAPTURE_PREFIX: capture_uri,
         Variable.MODEL_CARD: MODEL_CARD_PATH,
         Variable.CAPTURE_COMPLETENESS: COMPLETENESS_PATH,
+        Variable.SIDE_INDEX: SIDE_INDEX_PATH,
     }
     return {name.value: value for name, value in variables.items()} | _baseline_variables(definition)
 

@@ -121,7 +121,7 @@ class JobRunner(Protocol):
 
 
 class EndpointHost(Protocol):
-    """Runs endpoint processes, one a variant, and finds them again after a restart."""
+    """Runs endpoint processes, also several of one variant, and finds them again after a restart."""
 
     def start(self, spec: EndpointSpec, *, folder: Path) -> Handle:
         """Start the process and return at once; its address is `handle["address"]`."""
@@ -141,4 +141,10 @@ class EndpointHost(Protocol):
 
     def last_words(self, handle: Handle) -> str:
         """The last log lines of the process, for a FailureReason."""
+        ...
+
+    def strays(self, folder: Path) -> list[Handle]:
+        """Living processes started below a folder, by another than this process: it may have died before it could note
+        them.
+        """
         ...

@@ -38,7 +38,11 @@ class EndpointConfigRecord:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRecord:
-    """An Endpoint: what is wanted (`config_name`, `status`) and what runs (`running`, one JSON object a variant)."""
+    """An Endpoint: what is wanted and which processes are its own, one JSON object (variant, handle, spec) a process.
+
+    `running` answers requests. While `pending_config_name` is to follow `config_name`, `starting` is what gets ready
+    beside it. `retiring` gets no requests any more and is ended; its `stop_at` says when, at once where there is none.
+    """
 
     name: str
     config_name: str
@@ -47,7 +51,16 @@ class EndpointRecord:
     modified_at: datetime
     failure_reason: str | None = None
     running: list[Json] = field(default_factory=list)
+    starting: list[Json] = field(default_factory=list)
+    retiring: list[Json] = field(default_factory=list)
+    pending_config_name: str | None = None
+    deployment_config: Json | None = None
     version: int = 0
+
+    @property
+    def processes(self) -> list[Json]:
+        """Every process that this endpoint has started and not yet seen gone."""
+        return [*self.running, *self.starting, *self.retiring]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,13 @@ class ExecutionOrigin(StrEnum):
     RUN_NOW = "RunNow"
 
 
+class CaptureSource(StrEnum):
+    """What an execution reads: the side index where it stands for captures, or all of these themselves."""
+
+    SIDE_INDEX = "SideIndex"
+    RAW = "Raw"
+
+
 @dataclass(frozen=True, slots=True)
 class ExecutionRecord:
     """A MonitoringExecution: unique by (schedule_name, scheduled_at); leased to one scheduler while it runs."""
@@ -94,6 +114,7 @@ class ExecutionRecord:
     exit_message: str | None = None
     window_records: int | None = None
     violations: int | None = None
+    capture_source: CaptureSource = CaptureSource.SIDE_INDEX
     version: int = 0
 
 

@@ -15,7 +15,7 @@ VIOLATIONS_PREFIX: Final = "CompletedWithViolations"
 
 
 class EndpointStatus(StrEnum):
-    """States of an endpoint; only InService serves."""
+    """States of an endpoint; see SERVING."""
 
     OUT_OF_SERVICE = "OutOfService"
     CREATING = "Creating"
@@ -26,6 +26,10 @@ class EndpointStatus(StrEnum):
     DELETING = "Deleting"
     FAILED = "Failed"
     UPDATE_ROLLBACK_FAILED = "UpdateRollbackFailed"
+
+
+# What serves goes on while another process is brought up beside it, or given up.
+SERVING: Final = (EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK)
 
 
 class ScheduleStatus(StrEnum):

@@ -13,8 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
+from monitor_jobs.contract.window import floor_hour
 from service.endpoint.segment import SegmentName
 from service.endpoint.snapshot import OK, REFUSED, DropReason, Snapshot, Source
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class _Holding:
 
 @dataclass(frozen=True, slots=True)
 class _Loss:
-    """Records dropped for one reason since the last gap was written down."""
+    """Records of one hour dropped for one reason since the last gap was written down."""
 
     first: datetime
     last: datetime
@@ -55,7 +58,7 @@ class Ledger:
         self._settled = threading.Condition()
         self._budget_bytes = budget_bytes
         self._queue_limit_bytes = queue_bytes
-        self._promised = datetime.min.replace(tzinfo=UTC)
+        self._promised = EPOCH
         self._closed = False
         self._queued_moments: Counter[datetime] = Counter()
         self._queued_bytes = 0
@@ -67,7 +70,7 @@ class Ledger:
         self._stored = 0
         self._dropped: Counter[DropReason] = Counter()
         self._quarantined = 0
-        self._losses: dict[DropReason, _Loss] = {}
+        self._losses: dict[tuple[DropReason, datetime], _Loss] = {}  # by reason and hour
         self._requests: Counter[tuple[str, ...]] = Counter()
         self._store_refuses = False
 
@@ -141,11 +144,10 @@ class Ledger:
             self._stored += holding.records if holding else 0
 
     def lose(self, name: SegmentName, reason: DropReason) -> None:
-        """A segment can never reach the object store."""
+        """A segment can never reach the object store. Its manifest tells so, no gap does."""
         with self._settled:
             holding = self._released(name)
-            if holding and holding.records:
-                self._count_loss(reason, _loss_of(holding, holding.records))
+            self._dropped[reason] += holding.records if holding else 0
 
     def quarantine(self, name: SegmentName, records: int) -> None:
         """A segment was set aside; `records` is how many it seems to hold where it was not counted before."""
@@ -179,11 +181,17 @@ class Ledger:
             self._promised = max(self._promised, safe)
             return self._promised
 
+    @property
+    def promised(self) -> datetime:
+        """What `promise` said last; the year 1970 before the first time."""
+        with self._settled:
+            return self._promised
+
     def take_gaps(self) -> list[Gap]:
-        """What was dropped since the last call, a gap a reason; the caller writes each down, or gives it back."""
+        """What was dropped since the last call, a gap a reason and hour; the caller writes it down or gives it back."""
         with self._settled:
             losses, self._losses = self._losses, {}
-        return [_gap_of(reason, loss) for reason, loss in losses.items()]
+        return [_gap_of(reason, loss) for (reason, _), loss in losses.items()]
 
     def give_back(self, gaps: Iterable[Gap]) -> None:
         """Gaps that could not be written down are told again by the next `take_gaps`."""
@@ -206,6 +214,11 @@ class Ledger:
         """True where no record is in memory only, and no dropped one without a gap that was taken."""
         with self._settled:
             return not self._queued_moments and not self._losses
+
+    def records_of(self, name: SegmentName) -> int:
+        """How many records of a segment wait for the store."""
+        with self._settled:
+            return self._holdings[name].records if name in self._holdings else 0
 
     @property
     def queued_records(self) -> int:
@@ -268,8 +281,9 @@ class Ledger:
         self._note_loss(reason, loss)
 
     def _note_loss(self, reason: DropReason, loss: _Loss) -> None:
-        earlier = self._losses.get(reason)
-        self._losses[reason] = loss if earlier is None else earlier.merged(loss)
+        key = reason, floor_hour(loss.first)
+        earlier = self._losses.get(key)
+        self._losses[key] = loss if earlier is None else earlier.merged(loss)
 
 
 def _loss_of(holding: _Holding, records: int) -> _Loss:

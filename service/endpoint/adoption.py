@@ -7,13 +7,18 @@ What lives here: whose files are ours, and how those of the dead come into the l
 from collections.abc import Iterable
 from pathlib import Path
 
+from monitor_jobs.contract.manifest import Outcome
+from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
+from service.endpoint.gaps import Gaps
 from service.endpoint.ownership import Ownership, inherit, locked_producers
 from service.endpoint.recovery import (
+    QUARANTINE,
     Entry,
     UnreadableSegment,
     entries_in,
     foreign_files,
     mend,
+    quarantine,
     seems_to_hold,
     set_aside,
 )
@@ -29,9 +34,11 @@ class Estate:
 
     def __init__(self, spool: Spool, own: Ownership) -> None:
         self.own = own
+        self.gaps = Gaps(spool)
         self._spool = spool
         self._owned = {own.producer: own}
         self._writing = True
+        self._set_aside_bytes = 0
 
     @property
     def finished(self) -> bool:
@@ -70,11 +77,14 @@ class Estate:
             self._revive(entry)
         for path in foreign:
             self._set_foreign_aside(path)
-        self._spool.ledger.note_others(sum(map(_size_bytes, filter(self._is_of_others, entries))))
+        self._note_others(filter(self._is_of_others, entries))
 
     def set_aside(self, entry: Entry) -> None:
-        """Quarantine a segment and count its records so."""
+        """Quarantine a segment and count its records so; what told of others leaves a hole in their numbers."""
         try:
+            if not entry.holds_records:
+                quarantine(entry.path, self._spool.files)
+                return
             records = seems_to_hold(entry.path)
             set_aside(entry, records, self._spool.files)
             self._spool.ledger.quarantine(entry.name, records)
@@ -104,7 +114,7 @@ class Estate:
                 log.info("producer_inherited", producer=producer)
 
     def _is_orphan(self, entry: Entry) -> bool:
-        if entry.state is State.GAP or entry.name.producer not in self._owned:
+        if not entry.holds_records or entry.name.producer not in self._owned:
             return False
         known = entry.name in self._spool.ledger
         if entry.name.producer == self.own.producer and self._writing:
@@ -133,11 +143,29 @@ class Estate:
 
     def _set_foreign_aside(self, path: Path) -> None:
         log.warning("segment_unreadable", file=path.name, error="no name of a segment")
-        self.set_aside(Entry(path, SegmentName.new(self.own.producer, 0, self._spool.clock()), State.OPEN))
+        ledger, files = self._spool.ledger, self._spool.files
+        start = max(floor_second(self._spool.clock()), ledger.promised)
+        try:
+            records = seems_to_hold(path)
+            self.gaps.write(Gap(start=start, end=start + SECOND, dropped=records, reason=Outcome.QUARANTINED))
+            quarantine(path, files)
+            ledger.quarantine(SegmentName.new(self.own.producer, 0, start), records)
+        except OSError as error:
+            log.error("segment_not_quarantined", cause=error, file=path.name)
+
+    def _note_others(self, entries: Iterable[Entry]) -> None:
+        """What the budget must leave to others, and to what was set aside, which only a person can judge."""
+        folder = self._spool.folder / QUARANTINE
+        set_aside_bytes = sum(map(_size_bytes, folder.glob("*")))
+        if set_aside_bytes > self._set_aside_bytes:
+            advice = "look at them, then remove them: they take room from the spool budget"
+            log.warning("segments_in_quarantine", folder=str(folder), size_bytes=set_aside_bytes, advice=advice)
+        self._set_aside_bytes = set_aside_bytes
+        self._spool.ledger.note_others(set_aside_bytes + sum(_size_bytes(entry.path) for entry in entries))
 
 
-def _size_bytes(entry: Entry) -> int:
+def _size_bytes(path: Path) -> int:
     try:
-        return entry.path.stat().st_size
+        return path.stat().st_size
     except FileNotFoundError:
-        return 0  # delivered by its owner since it was listed
+        return 0  # delivered by its owner, or removed, since it was listed

@@ -12,7 +12,7 @@ import asyncio
 import os
 import random
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -142,7 +142,7 @@ def start_capture(
     if config is None:
         raise BadInput(f"endpoint {spec.endpoint} has no DataCaptureConfig: use NoCapture, or configure data capture")
     destination = Destination(destination=config.destination_s3_uri, endpoint=spec.endpoint, variant=spec.variant)
-    own = _become_producer_in(spec.spool_folder, destination)
+    own = _become_producer_in(spec.spool_folder, destination, clock())
     ledger = Ledger(budget_bytes=spec.spool_budget_bytes, queue_bytes=QUEUE_BYTES)
     spool = Spool(spec.spool_folder, own.producer, spec.flush_interval_seconds, ledger, clock, files)
     uploader = Uploader(spool, Estate(spool, own), store, generator)
@@ -156,10 +156,10 @@ def start_capture(
     )
 
 
-def _become_producer_in(folder: Path, destination: Destination) -> Ownership:
+def _become_producer_in(folder: Path, destination: Destination, born_at: datetime) -> Ownership:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return become_producer(folder, destination)
+        return become_producer(folder, destination, born_at)
     except OSError as error:
         raise BadInput(
             f"spool folder {folder} cannot be written to: {error}; make it a local folder of ours"

@@ -1,13 +1,14 @@
 """The manifest of each file that the uploader carries: made from the file alone, so that a repeated one is the same.
 
-What lives here: making manifests, and the highest number that the store has of a producer. What does not: when they are
-written (uploader).
+What lives here: making manifests, and the highest numbers that the store has of a producer. What does not: when they
+are written (uploader).
 """
 
-from pydantic import ValidationError
+from collections.abc import Callable
+from itertools import count
 
 from monitor_jobs.capture_io import read_contents
-from monitor_jobs.contract.manifest import Manifest, Outcome, sequence_of, unstored
+from monitor_jobs.contract.manifest import BLOCK, Manifest, Outcome, block_of, sequence_of, unstored
 from monitor_jobs.contract.watermark import Watermark
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from service.endpoint.ownership import Ownership
@@ -15,11 +16,14 @@ from service.endpoint.recovery import Entry
 from service.endpoint.segment import SegmentName, State
 
 
-def manifest_of(entry: Entry, address: S3Address) -> Manifest | None:
-    """What became of a file that is delivered to this address; None where that tells of no segment. Raises OSError."""
-    if entry.state is State.GAP:
-        return lost(entry.name, Outcome.QUARANTINED) if entry.name.sequence else None
-    contents = read_contents(entry.path)
+def manifest_of(entry: Entry, address: S3Address, visit: Callable[[bytes], object]) -> Manifest:
+    """What became of a segment that is delivered to this address, or was set aside.
+
+    Each line of a segment is shown to `visit`. Raises OSError.
+    """
+    if entry.state is State.LOST:
+        return _left_by(entry)
+    contents = read_contents(entry.path, visit)
     if not contents.records:
         return lost(entry.name, Outcome.EMPTY)
     return Manifest(
@@ -36,21 +40,38 @@ def manifest_of(entry: Entry, address: S3Address) -> Manifest | None:
     )
 
 
-def lost(name: SegmentName, outcome: Outcome) -> Manifest:
+def lost(name: SegmentName, outcome: Outcome, *, records: int = 0) -> Manifest:
     """What became of a segment that is no capture file."""
-    return unstored(name.producer, name.sequence, name.opened_at, outcome)
+    return unstored(name.producer, name.sequence, name.opened_at, outcome, records=records)
 
 
-def last_sequence_of(store: ObjectStore, ownership: Ownership) -> int:
-    """The highest number of a segment that a dead producer, or whoever delivered for it, has told the store of."""
-    prefix = ownership.destination.manifests_of(ownership.producer)
-    listed = (sequence_of(found.address.key) for found in store.list(prefix))
-    return max([_told(store, ownership), *filter(None, listed)])
+def last_numbers_of(store: ObjectStore, ownership: Ownership) -> tuple[int, int]:
+    """The highest numbers of a dead producer's segments and gaps that the store has, whoever delivered them."""
+    told, destination = _told(store, ownership), ownership.destination
+    segments = _highest(store, destination.manifests_of(ownership.producer), told.last_sequence if told else 0)
+    return segments, _highest(store, destination.gaps_of(ownership.producer), told.last_gap if told else 0)
 
 
-def _told(store: ObjectStore, ownership: Ownership) -> int:
+def _highest(store: ObjectStore, folder: str, told: int) -> int:
+    """Listed a block at a time, from the one of what was told to the first that is empty."""
+    highest = told
+    for first in count(told, BLOCK):
+        listed = [sequence_of(found.address.key) for found in store.list(S3Address.parse(block_of(folder, first)))]
+        if not listed:
+            break
+        highest = max(highest, *filter(None, listed))
+    return highest
+
+
+def _told(store: ObjectStore, ownership: Ownership) -> Watermark | None:
     try:
-        text = store.get(ownership.destination.watermark_of(ownership.producer))
-        return Watermark.model_validate_json(text).last_sequence
-    except (ObjectMissing, ValidationError):
-        return 0
+        return Watermark.from_json(store.get(ownership.destination.open_watermark_of(ownership.producer)))
+    except (ObjectMissing, ValueError):
+        return None
+
+
+def _left_by(entry: Entry) -> Manifest:
+    try:
+        return Manifest.from_json(entry.path.read_bytes())
+    except ValueError:
+        return lost(entry.name, Outcome.QUARANTINED)

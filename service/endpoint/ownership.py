@@ -9,13 +9,22 @@ import os
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitor_jobs.contract.capture import capture_file_path, side_prefix, variant_prefix
 from monitor_jobs.contract.manifest import manifest_address, manifest_folder
-from monitor_jobs.contract.watermark import gap_address, watermark_address
+from monitor_jobs.contract.side_index import index_address
+from monitor_jobs.contract.watermark import (
+    Watermark,
+    closed_watermark_address,
+    gap_address,
+    gap_folder,
+    new_producer,
+    open_watermark_address,
+)
 from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import SegmentName, State, take_flock
 from service.logs import EventLog
@@ -36,21 +45,37 @@ class Destination(BaseModel):
     def address_of(self, name: SegmentName, state: State) -> S3Address:
         """The address of a sealed segment or of a gap, always the same for the same name."""
         if state is State.GAP:
-            return S3Address.parse(gap_address(self._side, name.opened_at, name.uuid))
+            return S3Address.parse(gap_address(self._side, name.producer, name.sequence))
         captures = variant_prefix(self.destination, self.endpoint, self.variant)
         return S3Address.parse(f"{captures}/{capture_file_path(name.opened_at, name.uuid)}")
 
-    def watermark_of(self, producer: str) -> S3Address:
-        """The address of a producer's watermark."""
-        return S3Address.parse(watermark_address(self._side, producer))
+    def open_watermark_of(self, producer: str) -> S3Address:
+        """The address of a producer's watermark until it ends."""
+        return S3Address.parse(open_watermark_address(self._side, producer))
+
+    def closed_watermark_of(self, watermark: Watermark) -> S3Address:
+        """The address of a producer's last watermark."""
+        return S3Address.parse(closed_watermark_address(self._side, watermark))
 
     def manifest_of(self, producer: str, sequence: int) -> S3Address:
         """The address of a segment's manifest."""
         return S3Address.parse(manifest_address(self._side, producer, sequence))
 
-    def manifests_of(self, producer: str) -> S3Address:
-        """The prefix of a producer's manifests."""
-        return S3Address.parse(manifest_folder(self._side, producer))
+    def manifests_of(self, producer: str) -> str:
+        """The address below which a producer's manifests lie."""
+        return manifest_folder(self._side, producer)
+
+    def gaps_of(self, producer: str) -> str:
+        """The address below which a producer's gap markers lie."""
+        return gap_folder(self._side, producer)
+
+    def object_key_of(self, name: SegmentName) -> str:
+        """A capture file's path below the destination."""
+        return f"{self.endpoint}/{self.variant}/{capture_file_path(name.opened_at, name.uuid)}"
+
+    def index_of(self, hour: datetime, part: uuid.UUID) -> S3Address:
+        """The address of a part of the side index."""
+        return S3Address.parse(index_address(self._side, hour, part))
 
     @property
     def _side(self) -> str:
@@ -78,12 +103,12 @@ class Ownership:
             os.close(self.descriptor)
 
 
-def become_producer(folder: Path, destination: Destination) -> Ownership:
+def become_producer(folder: Path, destination: Destination, born_at: datetime) -> Ownership:
     """A producer that never was before, alive while this process is. Raises OSError where the folder takes no file."""
-    producer = uuid.uuid4().hex
+    producer = new_producer(born_at)
     ownership = _claim(folder, producer, destination)
     if ownership is None:  # an heir came between its creation and its flock, found it dead, and may have ended it
-        return become_producer(folder, destination)
+        return become_producer(folder, destination, born_at)
     try:
         ownership.path.write_text(destination.model_dump_json())
     except OSError as error:  # a full disk; an heir of this variant knows the destination anyway

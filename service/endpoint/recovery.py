@@ -13,11 +13,12 @@ from pathlib import Path
 import orjson
 
 from monitor_jobs.contract.errors import SextantError
-from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
+from monitor_jobs.contract.manifest import Outcome, unstored
+from monitor_jobs.contract.watermark import SECOND, floor_second
+from monitor_jobs.contract.window import HOUR, floor_hour
 from service.endpoint.segment import Files, SegmentName, State, parse_file_name, publish, write_whole
 
 QUARANTINE = "quarantine"
-QUARANTINED = "quarantined"
 
 
 class UnreadableSegment(SextantError):
@@ -32,6 +33,11 @@ class Entry:
     name: SegmentName
     state: State
 
+    @property
+    def holds_records(self) -> bool:
+        """False where it only tells of some that are lost."""
+        return self.state in (State.OPEN, State.SEALED)
+
 
 @dataclass(frozen=True, slots=True)
 class Mended:
@@ -42,7 +48,7 @@ class Mended:
 
 
 def entries_in(folder: Path) -> list[Entry]:
-    """Every segment and gap of the folder, the earliest opened first."""
+    """Every segment, gap and manifest of the folder, the earliest opened first."""
     return sorted(_entries(folder), key=lambda entry: (entry.name.opened_at, entry.name.sequence))
 
 
@@ -88,24 +94,29 @@ def is_readable(path: Path) -> bool:
 
 
 def set_aside(entry: Entry, records: int, files: Files) -> None:
-    """Move a segment to the quarantine and leave a gap, so that whoever reads its hour knows. Raises OSError."""
-    changed_at = datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
-    start = floor_second(entry.name.opened_at)
-    end = max(floor_second(changed_at), start) + SECOND
-    gap = Gap(start=start, end=end, dropped=max(records, 1), reason=QUARANTINED)
-    write_gap(entry.path.parent, entry.name, gap, files)
-    quarantine = entry.path.parent / QUARANTINE
-    quarantine.mkdir(exist_ok=True)
-    publish(entry.path, quarantine / entry.path.name, files)
+    """Move a segment to the quarantine and leave its manifest, so that whoever reads its hour knows. Raises OSError."""
+    name, changed_at = entry.name, datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
+    first, hour_end = floor_second(name.opened_at), floor_hour(name.opened_at) + HOUR
+    manifest = unstored(name.producer, name.sequence, name.opened_at, Outcome.QUARANTINED, records=records)
+    last = min(max(floor_second(changed_at), first), hour_end - SECOND)
+    told = manifest.model_copy(update={"first_inference_time": first, "last_inference_time": last})
+    put_file(entry.path.with_name(name.file(State.LOST)), told.to_json(), files)
+    quarantine(entry.path, files)
 
 
-def write_gap(folder: Path, name: SegmentName, gap: Gap, files: Files) -> None:
-    """Put a gap into the spool, where the uploader or an heir finds it. Raises OSError."""
-    path = folder / name.file(State.GAP)
+def quarantine(path: Path, files: Files) -> None:
+    """Move a file to where nobody looks for captures. Raises OSError."""
+    folder = path.parent / QUARANTINE
+    folder.mkdir(exist_ok=True)
+    publish(path, folder / path.name, files)
+
+
+def put_file(path: Path, content: bytes, files: Files) -> None:
+    """Put a file into the spool, whole or not at all. Raises OSError; only its name may be there then."""
     beside = path.with_suffix(".part")
     descriptor = files.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        write_whole(descriptor, gap.to_json(), files)
+        write_whole(descriptor, content, files)
         files.fsync(descriptor)
     except OSError:
         beside.unlink()

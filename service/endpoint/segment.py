@@ -19,7 +19,7 @@ from typing import Protocol, Self
 
 _NAME = re.compile(
     r"(?P<producer>[0-9a-f]{32})-(?P<sequence>\d{8})-(?P<second>\d{8}T\d{6})(?P<milliseconds>\d{3})Z"
-    r"-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<state>open|sealed|gap)"
+    r"-(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.(?P<state>open|sealed|gap|lost)"
 )
 
 
@@ -60,7 +60,8 @@ class State(StrEnum):
 
     OPEN = "open"
     SEALED = "sealed"
-    GAP = "gap"
+    GAP = "gap"  # a marker of records that were dropped, with a number of its own
+    LOST = "lost"  # the manifest of a segment that was set aside
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,13 @@ from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, S
 from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import Watermark, floor_second
 from monitor_jobs.object_store import Head, ObjectStore, S3Address
+from monitor_jobs.side_index import AnswerLines
 from service.endpoint.adoption import Estate
-from service.endpoint.manifests import last_sequence_of, lost, manifest_of
+from service.endpoint.manifests import last_numbers_of, lost, manifest_of
 from service.endpoint.ownership import Destination, Ownership
-from service.endpoint.recovery import Entry, is_readable, write_gap
-from service.endpoint.segment import SegmentName, State, held
+from service.endpoint.recovery import Entry, is_readable
+from service.endpoint.segment import State, held
+from service.endpoint.side_index import SideIndex
 from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
 from service.endpoint.spool import GRACE, Spool
 from service.logs import EventLog
@@ -48,7 +50,9 @@ class Uploader:
         self._estate = estate
         self._store = store
         self._generator = generator
+        self._index = SideIndex(self._put)
         self._last_sequence = 0
+        self._due = False  # gaps and a watermark, since an interval has ended
         self._finishing = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture-uploader", daemon=True)
@@ -99,13 +103,15 @@ class Uploader:
     def _cycle(self) -> None:
         if self._finishing.is_set():
             self._estate.stop_writing()
-        due = self._spool.ticked.is_set()
+        if self._spool.ticked.is_set():
+            self._spool.ticked.clear()  # before anything else: the next interval may end while this cycle runs
+            self._due = True
         self._estate.sweep()
         self._account_for_vanished(self._estate.own)
-        if due or self._finishing.is_set():
+        if self._due or self._finishing.is_set():
             self._write_gaps()
         self._deliver_all(self._estate.own)
-        if due:
+        if self._due:
             self._publish_watermark()
         for ownership in self._estate.silent:
             self._account_for_vanished(ownership)
@@ -114,9 +120,8 @@ class Uploader:
 
     def _write_gaps(self) -> None:
         for gap in self._spool.ledger.take_gaps():
-            name = SegmentName.new(self._spool.producer, 0, gap.start)
             try:
-                write_gap(self._spool.folder, name, gap, self._spool.files)
+                self._estate.gaps.write(gap)
             except OSError as error:
                 log.warning("capture_gap_not_written", error=str(error))
                 self._spool.ledger.give_back([gap])
@@ -125,7 +130,7 @@ class Uploader:
         for entry in self._estate.entries_of(ownership):
             if self._giving_up.is_set() or (ownership is not self._estate.own and self._spool.wake.is_set()):
                 return  # our own come first
-            if entry.state is State.GAP or (entry.state is State.SEALED and entry.name in self._spool.ledger):
+            if not entry.holds_records or (entry.state is State.SEALED and entry.name in self._spool.ledger):
                 self._deliver(entry, ownership.destination)
 
     def _deliver(self, entry: Entry, destination: Destination) -> None:
@@ -140,11 +145,14 @@ class Uploader:
 
     def _move(self, entry: Entry, destination: Destination) -> None:
         address = destination.address_of(entry.name, entry.state)
-        manifest = manifest_of(entry, address)
-        if manifest is None or manifest.outcome is not Outcome.EMPTY:
+        lines = AnswerLines()
+        manifest = None if entry.state is State.GAP else manifest_of(entry, address, lines.add)
+        if manifest is None or manifest.outcome is Outcome.STORED:
             self._upload(entry, address)
         if manifest is not None:
             self._put_manifest(manifest, destination)
+            if manifest.outcome is Outcome.STORED:
+                self._index.add(entry.name, lines, manifest.size_bytes, destination)
         self._spool.files.unlink(entry.path)
         self._spool.ledger.store(entry.name)
 
@@ -152,7 +160,7 @@ class Uploader:
         etag = self._asked("upload", partial(self._store.upload, entry.path, address))
         self._require(Head(entry.path.stat().st_size, etag), address)
 
-    def _put(self, body: bytes, address: S3Address) -> None:
+    def _put(self, address: S3Address, body: bytes) -> None:
         etag = self._asked("put", partial(self._store.put, address, body))
         self._require(Head(len(body), etag), address)
 
@@ -160,7 +168,7 @@ class Uploader:
         self._asked("head", partial(_require_shown, self._store, address, sent))
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
-        self._put(manifest.to_json(), destination.manifest_of(manifest.producer, manifest.sequence))
+        self._put(destination.manifest_of(manifest.producer, manifest.sequence), manifest.to_json())
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
 
@@ -171,38 +179,59 @@ class Uploader:
                 self._asked("head", partial(self._store.head, ownership.destination.address_of(name, State.SEALED)))
                 self._spool.ledger.store(name)
             except NotFound:
-                self._put_manifest(lost(name, Outcome.VANISHED), ownership.destination)
+                records = self._spool.ledger.records_of(name)
+                self._put_manifest(lost(name, Outcome.VANISHED, records=records), ownership.destination)
                 self._spool.ledger.lose(name, DropReason.VANISHED)
 
     def _publish_watermark(self) -> None:
-        self._spool.ticked.clear()
-        try:
-            until = self._spool.ledger.promise(self._spool.clock() - GRACE)
-            self._put_watermark(self._estate.own, self._watermark(self._estate.own, until))
-        except SextantError:
-            self._spool.ticked.set()
-            raise
+        until = self._spool.ledger.promise(self._spool.clock() - GRACE)
+        self._index.publish_before(until)
+        watermark = self._watermark(self._estate.own, until)
+        address = self._estate.own.destination.open_watermark_of(watermark.producer)
+        self._put(address, watermark.to_json())
+        self._due = False
 
     def _end_if_empty(self, ownership: Ownership) -> None:
         ledger, now = self._spool.ledger, floor_second(self._spool.clock())
         own = ownership is self._estate.own
         if self._estate.entries_of(ownership) or (own and not ledger.is_written_down):
             return
+        if own:
+            self._index.publish()
         watermark = self._watermark(ownership, ledger.promise(now) if own else now)
-        self._put_watermark(ownership, watermark.model_copy(update={"closed": True}))
+        self._close(watermark.model_copy(update={"closed": True}), ownership.destination)
         self._estate.end(ownership)
+
+    def _close(self, watermark: Watermark, destination: Destination) -> None:
+        """Move a watermark from those that are waited for to those of its hour."""
+        body, opened = watermark.to_json(), destination.open_watermark_of(watermark.producer)
+        self._put(destination.closed_watermark_of(watermark), body)
+        try:
+            self._asked("delete", partial(self._store.delete, opened))
+        except StoreRefused:  # whoever may not delete says in both places that it has ended
+            self._put(opened, body)
 
     def _watermark(self, ownership: Ownership, until: datetime) -> Watermark:
         own = ownership is self._estate.own
+        last_sequence, last_gap = self._own_numbers() if own else last_numbers_of(self._store, ownership)
         return Watermark(
             producer=ownership.producer,
             sealed_until=until,
             flush_interval_seconds=self._spool.flush_interval_seconds,
-            last_sequence=self._last_sequence if own else last_sequence_of(self._store, ownership),
+            last_sequence=last_sequence,
+            last_gap=last_gap,
         )
 
-    def _put_watermark(self, ownership: Ownership, watermark: Watermark) -> None:
-        self._put(watermark.model_dump_json().encode(), ownership.destination.watermark_of(ownership.producer))
+    def _own_numbers(self) -> tuple[int, int]:
+        """Up to where all our segments and gaps are in the store: what is left in the spool is not."""
+        waiting = self._spool.ledger.names_of(self._spool.producer)
+        left = self._estate.entries_of(self._estate.own)
+        segments = {*waiting, *(entry.name for entry in left if entry.state is not State.GAP)}
+        gaps = {entry.name for entry in left if entry.state is State.GAP}
+        return (
+            min([self._last_sequence, *(name.sequence - 1 for name in segments)]),
+            min([self._estate.gaps.last, *(name.sequence - 1 for name in gaps)]),
+        )
 
     def _asked(self, operation: str, request: Callable[[], T]) -> T:
         try:

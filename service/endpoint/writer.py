@@ -174,6 +174,8 @@ class Writer:
             log.warning("segment_not_sealed_cleanly", uuid=str(segment.name.uuid), error=str(error))
         if segment.discarded:
             self._sequence = segment.name.sequence  # given to the next one: the numbers have no hole
+        elif not segment.size_bytes:
+            self._spool.ledger.adopt(segment.name, 0, 0)  # its file stays: the store is to be told of its number
         self._spool.wake.set()
 
     def _tell(self, failure: DropReason | None) -> None:

@@ -7,12 +7,10 @@ What lives here: waiting for them, and what is known to be missing once that is 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
 from monitor_jobs.capture_proof import findings_of, read_evidence
 from monitor_jobs.contract.capture import side_prefix
 from monitor_jobs.contract.completeness import CaptureProof
-from monitor_jobs.contract.watermark import Watermark, watermark_folder
+from monitor_jobs.contract.watermark import Watermark, open_watermark_folder
 from monitor_jobs.contract.window import Window
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
@@ -61,18 +59,19 @@ def _covers(mark: Watermark, window: Window) -> bool:
 
 
 def _watermarks(store: ObjectStore, spec: EndpointSpec) -> list[Watermark]:
+    """Those of the producers that have not ended: nobody need wait for the others."""
     if spec.data_capture is None:
         return []
-    folder = watermark_folder(side_prefix(spec.data_capture.destination_s3_uri, spec.endpoint, spec.variant))
+    folder = open_watermark_folder(side_prefix(spec.data_capture.destination_s3_uri, spec.endpoint, spec.variant))
     found = (_watermark(store, entry.address) for entry in store.list(S3Address.parse(folder)))
     return [mark for mark in found if mark is not None]
 
 
 def _watermark(store: ObjectStore, address: S3Address) -> Watermark | None:
     try:
-        return Watermark.model_validate_json(store.get(address))
-    except ValidationError as error:
+        return Watermark.from_json(store.get(address))
+    except ValueError as error:
         log.warning("watermark_unreadable", address=str(address), error=str(error))
         return None
     except ObjectMissing:
-        return None  # removed since it was listed
+        return None  # closed since it was listed

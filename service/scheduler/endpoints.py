@@ -1,39 +1,38 @@
-"""Endpoints made as they are wanted: started, watched, started again after a crash, stopped."""
+"""Endpoints made as they are wanted: started, watched, started again after a crash, updated, stopped.
+
+What lives here: which processes an endpoint should have, step after step. What does not: what they are told
+(endpoint_specs), how they are started and ended (endpoint_processes).
+
+Rows are the truth. Every step is one write that tells all processes the endpoint has, so that a scheduler may be
+killed between any two: the next one goes on from the row, and ends what was started but not noted.
+"""
 
 import math
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor_jobs.contract.capture import DataCaptureConfig
-from monitor_jobs.contract.errors import BadInput, Conflict
-from service.core.deployment import Durability, EndpointSpec, WhenSpoolIsFull
+from monitor_jobs.contract.errors import BadInput
+from service.core.deployment import EndpointSpec
+from service.core.handover import LINGER
 from service.core.ports import Database, EndpointHost
-from service.core.records import EndpointRecord, Query
+from service.core.records import EndpointRecord, Json, Query
 from service.core.states import EndpointStatus, advance
 from service.logs import EventLog
+from service.scheduler.endpoint_processes import EndpointProcesses
+from service.scheduler.endpoint_specs import CaptureLimits, EndpointSpecs
 from service.scheduler.rows import each
 
 START_PATIENCE = timedelta(minutes=4)  # SageMaker's: /ping must answer 200 within four minutes of the start
 RESTART_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)  # pauses between crashes
 STEADY_SECONDS = 120.0  # after which a crash counts as the first again
+TOO_LATE = f"/ping did not answer 200 within {START_PATIENCE}"
 
 log = EventLog(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureLimits:
-    """What every endpoint's capture is given, and how many threads torch may take (0 leaves it to torch)."""
-
-    flush_interval_seconds: float
-    spool_budget_bytes: int
-    torch_threads: int
-    when_spool_is_full: WhenSpoolIsFull = WhenSpoolIsFull.DROP
-    durability: Durability = Durability.PROCESS
 
 
 class Endpoints:
@@ -50,16 +49,17 @@ class Endpoints:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._host = host
-        self._folder = folder
-        self._limits = limits
-        self._executor = executor
+        self._specs = EndpointSpecs(database, folder, limits)
+        self._processes = EndpointProcesses(host, folder, executor)
         self._clock = clock
-        self._stopping: dict[str, Future[None]] = {}
         self._restarts: dict[str, tuple[int, float]] = {}
+        self._strays_ended = False
 
     def reconcile(self) -> None:
         """One look at every endpoint; nothing here waits for a process."""
+        if not self._strays_ended:  # they can only be those of schedulers before this one
+            self._processes.end_strays(self._all_processes)
+            self._strays_ended = True
         each(self._database.endpoints.find(Query()), self._step)
 
     def stop_all(self) -> None:
@@ -67,129 +67,166 @@ class Endpoints:
 
         The rows still want them, and the next scheduler starts them again.
         """
-        records = self._database.endpoints.find(Query())
-        for stopped in [self._executor.submit(self._stop, record) for record in records]:
-            stopped.result()
+        self._processes.stop_all(self._all_processes())
+        each(self._database.endpoints.find(Query()), self._forget_stopped)
+
+    def _all_processes(self) -> list[Json]:
+        return [process for record in self._database.endpoints.find(Query()) for process in record.processes]
+
+    def _forget_stopped(self, record: EndpointRecord) -> None:
         # One that was ended while it loaded did not fail to load.
-        each((record for record in records if record.status is EndpointStatus.CREATING), self._forget_process)
+        if record.status is EndpointStatus.CREATING:
+            self._save(record, running=[])
+        elif record.starting:
+            self._save(record, starting=[])
 
     def _step(self, record: EndpointRecord) -> None:
         step = self._steps.get(record.status)
         if step is not None:
             step(self, record)
 
-    def _forget_process(self, record: EndpointRecord) -> None:
-        self._save(record, running=[])
-
     def _create(self, record: EndpointRecord) -> None:
         if not record.running:
             self._start(record)
-        elif not self._host.running(record.running[0]["handle"]):
-            words = self._host.last_words(record.running[0]["handle"])
-            self._fail(record, words or "its process ended without a word: see the scheduler's log")
-        elif self._host.ready(record.running[0]["handle"]):
+        elif not self._processes.lives(record.running[0]):
+            self._fail(record, self._processes.last_words(record.running[0]))
+        elif self._processes.is_ready(record.running[0]):
             self._save(record, status=advance(record.status, EndpointStatus.IN_SERVICE))
             log.info("endpoint_in_service", endpoint=record.name)
         elif self._clock() - record.modified_at > START_PATIENCE:  # last modified when the process was started
-            self._executor.submit(self._stop, record)
-            self._fail(record, f"/ping did not answer 200 within {START_PATIENCE}")
+            self._processes.end(record.running[0])
+            self._fail(record, TOO_LATE)
 
     def _start(self, record: EndpointRecord) -> None:
         try:
-            spec = self._spec(record)
+            spec = self._specs.of(record, record.config_name)
         except BadInput as error:
             self._fail(record, str(error))
             return
-        self._launch(record, spec)
+        self._launch(record, spec, lambda process: {"running": [process]})
 
-    def _watch(self, record: EndpointRecord) -> None:
-        variant = record.running[0]
-        if self._host.running(variant["handle"]):
+    def _serve(self, record: EndpointRecord) -> None:
+        self._without_retired(self._kept_alive(record))
+
+    def _update(self, record: EndpointRecord) -> None:
+        record = self._kept_alive(record)
+        if record.pending_config_name is None:
+            self._settle(record)
+        elif not record.starting:
+            self._start_beside(record, record.pending_config_name)
+        else:
+            self._hand_over(record, record.pending_config_name)
+
+    def _roll_back(self, record: EndpointRecord) -> None:
+        self._settle(self._kept_alive(record))
+
+    def _start_beside(self, record: EndpointRecord, config_name: str) -> None:
+        try:
+            spec = self._specs.of(record, config_name)
+        except BadInput as error:
+            self._give_up(record, str(error))
             return
-        attempt, last = self._restarts.get(record.name, (0, -math.inf))
+        started_at = self._clock().isoformat()
+        self._launch(record, spec, lambda process: {"starting": [{**process, "started_at": started_at}]})
+
+    def _hand_over(self, record: EndpointRecord, config_name: str) -> None:
+        new = record.starting[0]
+        if not self._processes.lives(new):
+            self._give_up(record, self._processes.last_words(new))
+        elif self._processes.is_ready(new):
+            stop_at = (self._clock() + _linger(record)).isoformat()
+            old = [{**process, "stop_at": stop_at} for process in record.running]
+            lists = {"running": record.starting, "starting": [], "retiring": [*record.retiring, *old]}
+            self._save(record, config_name=config_name, pending_config_name=None, **lists)
+            log.info("endpoint_switched", endpoint=record.name, config=config_name, address=new["handle"]["address"])
+        elif self._clock() - datetime.fromisoformat(new["started_at"]) > START_PATIENCE:
+            self._give_up(record, TOO_LATE)
+
+    def _give_up(self, record: EndpointRecord, reason: str) -> None:
+        log.error("endpoint_not_updated", endpoint=record.name, config=record.pending_config_name, error=reason)
+        self._save(
+            record,
+            status=advance(record.status, EndpointStatus.ROLLING_BACK),
+            failure_reason=reason[:1024],
+            pending_config_name=None,
+            starting=[],
+            retiring=[*record.retiring, *record.starting],
+        )
+
+    def _settle(self, record: EndpointRecord) -> None:
+        """In service once all that served before, or never came to serve, is gone."""
+        record = self._without_retired(record)
+        if not record.retiring:
+            self._save(record, status=advance(record.status, EndpointStatus.IN_SERVICE))
+            log.info("endpoint_in_service", endpoint=record.name, config=record.config_name)
+
+    def _kept_alive(self, record: EndpointRecord) -> EndpointRecord:
+        """The row with a process in the place of one that died, or as it is where none did or its pause is not over."""
+        serving = record.running[0]
+        if self._processes.lives(serving) or not self._may_restart(record.name):
+            return record
+        log.warning("endpoint_restarted", endpoint=record.name, last_words=self._processes.last_words(serving))
+        retiring = [*record.retiring, serving]  # what it forked may live on
+        spec = EndpointSpec.model_validate(serving["spec"])
+        return self._launch(record, spec, lambda process: {"running": [process], "retiring": retiring})
+
+    def _may_restart(self, name: str) -> bool:
+        attempt, last = self._restarts.get(name, (0, -math.inf))
         since = time.monotonic() - last
         attempt = 0 if since > STEADY_SECONDS else attempt
         if since < RESTART_SECONDS[min(attempt, len(RESTART_SECONDS) - 1)]:
-            return
-        self._restarts[record.name] = (attempt + 1, time.monotonic())
-        words = self._host.last_words(variant["handle"])
-        log.warning("endpoint_restarted", endpoint=record.name, last_words=words)
-        self._executor.submit(self._stop, record)  # what it forked may live on
-        self._launch(record, EndpointSpec.model_validate(variant["spec"]))
+            return False
+        self._restarts[name] = (attempt + 1, time.monotonic())
+        return True
 
     def _delete(self, record: EndpointRecord) -> None:
-        stopping = self._stopping.get(record.name)
-        if stopping is None:
-            self._stopping[record.name] = self._executor.submit(self._stop, record)
-        elif stopping.done():
-            del self._stopping[record.name]
-            stopping.result()
+        if not self._without(record, record.processes).processes:
             self._restarts.pop(record.name, None)
             self._database.endpoints.remove(record.name)
             log.info("endpoint_deleted", endpoint=record.name)
 
-    def _stop(self, record: EndpointRecord) -> None:
-        for variant in record.running:
-            self._host.stop(variant["handle"])
+    def _without_retired(self, record: EndpointRecord) -> EndpointRecord:
+        now = self._clock()
+        return self._without(record, [process for process in record.retiring if _is_due(process, now)])
 
-    def _launch(self, record: EndpointRecord, spec: EndpointSpec) -> None:
-        handle = self._host.start(spec, folder=self._folder / spec.endpoint / spec.variant)
-        variant = {"variant": spec.variant, "handle": handle, "spec": spec.model_dump(mode="json")}
+    def _without(self, record: EndpointRecord, ending: Iterable[Json]) -> EndpointRecord:
+        """The row without those of the ending processes that are gone by now."""
+        gone = [process for process in ending if self._processes.is_gone(process)]
+        if not gone:
+            return record
+        lists = {name: getattr(record, name) for name in ("running", "starting", "retiring")}
+        return self._save(record, **{name: [one for one in of if one not in gone] for name, of in lists.items()})
+
+    def _launch(
+        self, record: EndpointRecord, spec: EndpointSpec, changes: Callable[[Json], dict[str, Any]]
+    ) -> EndpointRecord:
+        process = self._processes.start(spec)
         try:
-            self._save(record, running=[variant])
-        except Conflict:
-            self._host.stop(handle)
+            return self._save(record, **changes(process))
+        except Exception:
+            self._processes.stop(process)
             raise
-        log.info("endpoint_started", endpoint=record.name, address=handle["address"])
-
-    def _spec(self, record: EndpointRecord) -> EndpointSpec:
-        config = self._database.endpoint_configs.get(record.config_name)
-        if config is None:
-            raise BadInput(f"endpoint configuration {record.config_name} is gone: create the endpoint again")
-        variant: dict[str, Any] = config.request["ProductionVariants"][0]
-        model = self._database.models.get(variant["ModelName"])
-        if model is None:
-            raise BadInput(f"model {variant['ModelName']} is gone: create it again")
-        container: dict[str, Any] = model.request.get("PrimaryContainer") or model.request["Containers"][0]
-        capture = config.request.get("DataCaptureConfig")
-        return EndpointSpec(
-            endpoint=record.name,
-            variant=variant["VariantName"],
-            model_name=model.name,
-            model_data_url=container["ModelDataUrl"],
-            environment=self._environment(container),
-            data_capture=None if capture is None else DataCaptureConfig.model_validate(capture),
-            spool_folder=(self._folder / record.name / variant["VariantName"] / "spool").absolute(),
-            spool_budget_bytes=self._limits.spool_budget_bytes,
-            flush_interval_seconds=self._limits.flush_interval_seconds,
-            when_spool_is_full=self._limits.when_spool_is_full,
-            durability=self._limits.durability,
-        )
-
-    def _environment(self, container: dict[str, Any]) -> dict[str, str]:
-        threads = str(self._limits.torch_threads)
-        ours = {} if self._limits.torch_threads == 0 else {"OMP_NUM_THREADS": threads}
-        return {**ours, **container.get("Environment", {})}
 
     def _fail(self, record: EndpointRecord, reason: str) -> None:
         log.error("endpoint_failed", endpoint=record.name, error=reason)
         self._save(record, status=advance(record.status, EndpointStatus.FAILED), failure_reason=reason[:1024])
 
-    def _save(self, record: EndpointRecord, **changes: Any) -> None:  # noqa: ANN401 -- fields of the record
-        self._database.endpoints.save(replace(record, modified_at=self._clock(), **changes))
+    def _save(self, record: EndpointRecord, **changes: Any) -> EndpointRecord:  # noqa: ANN401 -- fields of the record
+        return self._database.endpoints.save(replace(record, modified_at=self._clock(), **changes))
 
     _steps = {  # noqa: RUF012 -- read only
         EndpointStatus.CREATING: _create,
-        EndpointStatus.IN_SERVICE: _watch,
+        EndpointStatus.IN_SERVICE: _serve,
+        EndpointStatus.UPDATING: _update,
+        EndpointStatus.ROLLING_BACK: _roll_back,
         EndpointStatus.DELETING: _delete,
     }
 
 
-def running_spec(record: EndpointRecord | None, name: str) -> EndpointSpec:
-    """What the endpoint was last started with; its configuration may be deleted by now.
+def _is_due(process: Json, now: datetime) -> bool:
+    return "stop_at" not in process or datetime.fromisoformat(process["stop_at"]) <= now
 
-    Raises BadInput where none was.
-    """
-    if record is None or not record.running:
-        raise BadInput(f"endpoint {name} does not run: create it, or delete the schedule")
-    return EndpointSpec.model_validate(record.running[0]["spec"])
+
+def _linger(record: EndpointRecord) -> timedelta:
+    policy = (record.deployment_config or {}).get("BlueGreenUpdatePolicy") or {}
+    return LINGER + timedelta(seconds=policy.get("TerminationWaitInSeconds") or 0)

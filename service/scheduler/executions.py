@@ -7,15 +7,22 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from monitor_jobs.contract.catalog import reads_side_index
 from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
 from monitor_jobs.object_store import ObjectStore
 from service.core.deployment import EndpointSpec
-from service.core.monitoring import MonitoringJobDefinition, execution_job_name, processing_job_request, window_of
+from service.core.monitoring import (
+    SIDE_INDEX_PATH,
+    MonitoringJobDefinition,
+    execution_job_name,
+    processing_job_request,
+    window_of,
+)
 from service.core.ports import Database
 from service.core.processing import ProcessingJobRequest
-from service.core.records import ProcessingJobRecord
+from service.core.records import CaptureSource, ProcessingJobRecord
 from service.core.states import ExecutionStatus, ProcessingJobStatus, advance, execution_status
 from service.logs import EventLog
 from service.scheduler.completeness import known_losses
@@ -92,7 +99,8 @@ class Executions:
     ) -> None:
         paths = self._jobs.paths(name)
         local = paths.below_root(definition.endpoint_input.local_path)
-        records = stage_captures(self._store, spec, window_of(held.record), local)
+        index = paths.below_root(SIDE_INDEX_PATH) if _reads_index(held, definition) else None
+        records = stage_captures(self._store, spec, window_of(held.record), local, side_index=index)
         proof = known_losses(self._store, spec, window_of(held.record))
         remarks = _remarks(proof, given_up)
         if records == 0:
@@ -148,6 +156,11 @@ class Executions:
         log.error("execution_failed", execution=held.record.id, error=reason)
         self._jobs.end_orphan(held.record.processing_job_name, reason)
         held.save(status=ExecutionStatus.FAILED, failure_reason=reason[:1024])
+
+
+def _reads_index(held: HeldExecution, definition: MonitoringJobDefinition) -> bool:
+    wanted = held.record.capture_source is CaptureSource.SIDE_INDEX
+    return wanted and reads_side_index(definition.monitoring_app_specification.image_uri)
 
 
 def _remarks(proof: CaptureProof, given_up: tuple[str, ...]) -> str:

@@ -18,7 +18,8 @@ from service.core.records import ExecutionRecord, Query
 from service.core.states import ExecutionStatus
 from service.logs import EventLog
 from service.scheduler.completeness import Completeness, completeness
-from service.scheduler.endpoints import Endpoints, running_spec
+from service.scheduler.endpoint_specs import running_spec
+from service.scheduler.endpoints import Endpoints
 from service.scheduler.executions import Executions
 from service.scheduler.leases import claim, lapsed
 from service.scheduler.places import Places

@@ -7,36 +7,44 @@ what the job does with them (monitor_jobs.job), uploads (publishing).
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from monitor_jobs.capture_io import copy_lines_inside
-from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, variant_prefix
+from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix
 from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.side_index import IndexedCapture, index_folder
 from monitor_jobs.contract.window import Window, hours_of
 from monitor_jobs.model_archive import read_model_card_from_archive
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address, StoredObject
 from service.core.deployment import EndpointSpec
 from service.core.monitoring import COMPLETENESS_PATH, MODEL_CARD_PATH
 from service.core.processing import ProcessingInput
+from service.logs import EventLog
 
 COUNT_CHUNK_BYTES = 1 << 20
 
+log = EventLog(__name__)
 
-def stage_captures(store: ObjectStore, spec: EndpointSpec, window: Window, target: Path) -> int:
+
+def stage_captures(
+    store: ObjectStore, spec: EndpointSpec, window: Window, target: Path, *, side_index: Path | None = None
+) -> int:
     """How many capture lines of the window now lie below `target/{endpoint}/{variant}/yyyy/mm/dd/hh`.
 
-    Whole-hour windows stage whole hour folders, as AWS does; others only the lines inside.
+    Whole-hour windows stage whole hour folders, as AWS does; others only the lines inside. Where a folder is named that
+    takes the side index, whole hours leave the capture files that it covers where they are.
     Proven by tests/integration/test_staging.py.
     """
     if spec.data_capture is None:
         raise BadInput(f"endpoint {spec.endpoint} captures nothing: create it with a DataCaptureConfig")
-    prefix = variant_prefix(spec.data_capture.destination_s3_uri, spec.endpoint, spec.variant)
-    folder = target / spec.endpoint / spec.variant
-    return sum(_stage_hour(store, prefix, window, hour, folder) for hour in hours_of(window))
+    captures = _Captures(store, spec.data_capture.destination_s3_uri, spec.endpoint, spec.variant)
+    index = side_index if window.whole_hours else None
+    return sum(_stage_hour(captures, hour, window, target, index) for hour in hours_of(window))
 
 
 def stage_input(store: ObjectStore, source: ProcessingInput, paths: ContainerPaths) -> None:
@@ -72,12 +80,68 @@ def stage_completeness(proof: CaptureProof, paths: ContainerPaths) -> None:
     target.write_text(proof.model_dump_json(), encoding="utf-8")
 
 
-def _stage_hour(store: ObjectStore, prefix: str, window: Window, hour: datetime, folder: Path) -> int:
-    relative = hour_folder(hour)
-    listing = store.list(S3Address.parse(f"{prefix}/{relative}/"))
-    entries = [entry for entry in listing if entry.address.key.endswith(CAPTURE_SUFFIX)]
-    targets = ((entry, folder / relative / entry.address.key.rpartition("/")[2]) for entry in entries)
-    return sum(_stage_file(store, entry.address, target, window) for entry, target in targets)
+@dataclass(frozen=True, slots=True)
+class _Captures:
+    """The captures of one variant, and what the side index says of them."""
+
+    store: ObjectStore
+    destination: str
+    endpoint: str
+    variant: str
+
+    def in_hour(self, hour: datetime) -> dict[str, StoredObject]:
+        """The capture files of one hour, by their path below the destination."""
+        folder = f"{self.endpoint}/{self.variant}/{hour_folder(hour)}/"
+        listing = self.store.list(S3Address.parse(f"{self.destination}/{folder}"))
+        return {
+            folder + entry.address.key.rpartition("/")[2]: entry
+            for entry in listing
+            if entry.address.key.endswith(CAPTURE_SUFFIX)
+        }
+
+    def index_of_hour(self, hour: datetime) -> Iterator[S3Address]:
+        """The parts of one hour's index."""
+        side = side_prefix(self.destination, self.endpoint, self.variant)
+        return (entry.address for entry in self.store.list(S3Address.parse(index_folder(side, hour))))
+
+
+def _stage_hour(captures: _Captures, hour: datetime, window: Window, target: Path, side_index: Path | None) -> int:
+    files = captures.in_hour(hour)
+    covered = _stage_index(captures, hour, files, side_index) if side_index is not None and files else {}
+    staged = (
+        _stage_file(captures.store, entry.address, target / object_key, window)
+        for object_key, entry in files.items()
+        if object_key not in covered
+    )
+    return sum(staged) + sum(capture.lines for capture in covered.values())
+
+
+def _stage_index(
+    captures: _Captures, hour: datetime, files: Mapping[str, StoredObject], folder: Path
+) -> dict[str, IndexedCapture]:
+    """What the parts that were kept cover: those of which each capture is still as it was, and covered only once."""
+    from monitor_jobs.side_index import read_covered  # Parquet takes long to import, and the command line has no use
+
+    kept: dict[str, IndexedCapture] = {}
+    for address in captures.index_of_hour(hour):
+        part = folder / address.key.rpartition("/")[2]
+        try:
+            _download(captures.store, address, part)
+            covered = {capture.object_key: capture for capture in read_covered(part)}
+        except (BadInput, ObjectMissing) as error:
+            log.warning("side_index_not_read", address=str(address), error=str(error))
+            covered = {}
+        as_indexed = all(_is_as_indexed(capture, files) for capture in covered.values())
+        if covered and as_indexed and covered.keys().isdisjoint(kept):
+            kept |= covered
+        else:
+            part.unlink(missing_ok=True)
+    return kept
+
+
+def _is_as_indexed(capture: IndexedCapture, files: Mapping[str, StoredObject]) -> bool:
+    found = files.get(capture.object_key)
+    return found is not None and found.size_bytes == capture.size_bytes
 
 
 def _stage_file(store: ObjectStore, address: S3Address, target: Path, window: Window) -> int:

@@ -32,7 +32,7 @@ KINDS = ("truncated", "nul", "not_utf8", "malformed", "wrong_encoding", "wrong_s
 
 def skew_captures(lines: int) -> list[Path]:
     """The day's 24 files, about `lines` lines in all; made where they are not there yet."""
-    folder = BENCH_FOLDER / f"class_skew-{lines}"
+    folder = BENCH_FOLDER / f"class_skew-{lines}-uuid"
     if not folder.exists():
         made = folder.with_suffix(".part")
         shutil.rmtree(made, ignore_errors=True)
@@ -68,10 +68,14 @@ def _hour(
     seconds = [b"2026-11-20T%02d:%02d:%02dZ" % (hour, second // 60, second % 60) for second in range(3600)]
     broken = dict.fromkeys(np.flatnonzero(generator.random(lines) < UNREADABLE_SHARE).tolist())
     for index, (row, image) in enumerate(zip(picked_rows, picked_images, strict=True)):
-        event_id = ids[32 * index : 32 * index + 32].encode()
+        event_id = _uuid(ids[32 * index : 32 * index + 32])
         moment = seconds[min(index // LINES_A_SECOND, 3599)]
         line = LINE % (BEFORE_IMAGE, images[image], BEFORE_SCORES, rows[row], event_id, moment)
         yield _damaged(line, KINDS[index % len(KINDS)]) if index in broken else line
+
+
+def _uuid(digits: str) -> bytes:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}".encode()
 
 
 def _damaged(line: bytes, kind: str) -> bytes:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ from sqlalchemy import inspect
 
 from monitor_jobs.contract.errors import Conflict
 from service.adapters.database import connect
-from service.adapters.database.connect import describe, migrate
+from service.adapters.database.connect import MIGRATIONS, describe, migrate
 from service.adapters.database.schema import metadata
 from service.core.records import EndpointRecord, ModelRecord, ProcessingJobRecord, Query, SortOrder
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus
@@ -284,6 +286,24 @@ def test_migrating_again_changes_nothing(database):
 def test_the_migrations_make_the_schema(database):
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_an_endpoint_of_before_updates_is_kept(database):
+    engine = database.engine
+    database.endpoints.add(EndpointRecord("signs", "signs", EndpointStatus.IN_SERVICE, NOON, NOON, running=[{"a": 1}]))
+    downgrade(engine, "0001")
+    migrate(engine)
+    kept = database.endpoints.get("signs")
+    assert (kept.running, kept.starting, kept.retiring) == ([{"a": 1}], [], [])
+    assert (kept.pending_config_name, kept.deployment_config) == (None, None)
+
+
+def downgrade(engine, revision):
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def test_no_table_is_there_that_the_schema_does_not_have(database):

@@ -120,6 +120,35 @@ def test_a_waiter_sees_an_endpoint_go(aws, here):
         assert waiting.result(60) is None
 
 
+def test_an_endpoint_is_updated_and_a_waiter_sees_it_come_back_into_service(aws, here):
+    here.with_endpoint()
+    move(here.database.endpoints, "signs", EndpointStatus.IN_SERVICE)
+    answer = aws.update_endpoint(EndpointName="signs", EndpointConfigName="signs", RetainAllVariantProperties=True)
+    described = aws.describe_endpoint(EndpointName="signs")
+    assert (described["EndpointStatus"], described["EndpointArn"]) == ("Updating", answer["EndpointArn"])
+    assert described["PendingDeploymentSummary"]["EndpointConfigName"] == "signs"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(aws.get_waiter("endpoint_in_service").wait, EndpointName="signs", WaiterConfig=PATIENT)
+        move(here.database.endpoints, "signs", EndpointStatus.IN_SERVICE)
+        assert waiting.result(60) is None
+
+
+def test_an_update_in_progress_is_refused_in_awss_words(aws, here):
+    here.with_endpoint()
+    code, message, status = error_of(aws.update_endpoint, EndpointName="signs", EndpointConfigName="signs")
+    assert (code, status) == ("ValidationException", 400)
+    assert message == ('Cannot update in-progress endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/signs".')
+
+
+def test_a_deployment_config_comes_back_as_boto3_sent_it(aws, here):
+    here.with_endpoint()
+    move(here.database.endpoints, "signs", EndpointStatus.IN_SERVICE)
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    config = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 5}}
+    aws.update_endpoint(EndpointName="signs", EndpointConfigName="signs", DeploymentConfig=config)
+    assert aws.describe_endpoint(EndpointName="signs")["LastDeploymentConfig"] == config
+
+
 def test_a_waiter_sees_a_job_complete(aws, here):
     aws.create_processing_job(**requests.processing_job())
     move(here.database.processing_jobs, "baseline", ProcessingJobStatus.COMPLETED)

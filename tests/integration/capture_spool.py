@@ -10,13 +10,15 @@ from pathlib import Path
 
 from monitor_jobs.contract.capture import DataCaptureConfig
 from monitor_jobs.contract.errors import StoreUnavailable
-from monitor_jobs.contract.watermark import Gap, Watermark
+from monitor_jobs.contract.manifest import Manifest
+from monitor_jobs.contract.watermark import Gap, GapMarker, Watermark
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import Capture, start_capture
 
 CAPTURES = S3Address("bucket", "capture/signs/AllTraffic/")
+MANIFESTS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/manifests/")
 WATERMARKS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/watermarks/")
 GAPS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/gaps/")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -120,11 +122,15 @@ def stored_ids(store: FolderStore) -> list[str]:
 
 
 def watermarks(store: FolderStore) -> list[Watermark]:
-    return [Watermark.model_validate_json(store.get(found.address)) for found in store.list(WATERMARKS)]
+    return [Watermark.from_json(store.get(found.address)) for found in store.list(WATERMARKS)]
 
 
 def gaps(store: FolderStore) -> list[Gap]:
-    return [Gap.model_validate_json(store.get(found.address)) for found in store.list(GAPS)]
+    return [GapMarker.from_json(store.get(found.address)).gap for found in store.list(GAPS)]
+
+
+def manifests(store: FolderStore) -> list[Manifest]:
+    return [Manifest.from_json(store.get(found.address)) for found in store.list(MANIFESTS)]
 
 
 def spooled(spec: EndpointSpec, suffix: str) -> list[Path]:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload, capture_file_path
-from monitor_jobs.contract.watermark import Watermark, watermark_address
+from monitor_jobs.contract.watermark import Watermark, open_watermark_address
 from monitor_jobs.model_archive import pack
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
@@ -21,7 +21,8 @@ from service.adapters.process_runner import ProcessRunner
 from service.core.deployment import EndpointSpec
 from service.core.records import EndpointRecord, ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord
 from service.core.states import FINAL_EXECUTION_STATUSES, EndpointStatus, ExecutionStatus, ScheduleStatus
-from service.scheduler.endpoints import CaptureLimits, Endpoints
+from service.scheduler.endpoint_specs import CaptureLimits
+from service.scheduler.endpoints import Endpoints
 from service.scheduler.executions import Executions
 from service.scheduler.jobs import Jobs
 from service.scheduler.loop import Scheduler
@@ -68,6 +69,9 @@ class StillHost:
 
     def last_words(self, _handle):
         return ""
+
+    def strays(self, _folder):
+        return []
 
 
 @dataclass
@@ -173,7 +177,7 @@ class House:
             ScheduleRecord(name, ScheduleStatus.SCHEDULED, now, now, "digits", request, covered_until=now)
         )
 
-    def ask_for(self, *, schedule="skew", start=NOON - MINUTE, end=NOON, at=None) -> str:
+    def ask_for(self, *, schedule="skew", start=NOON - MINUTE, end=NOON, at=None, **members) -> str:
         """The id of an execution over one window, asked for now."""
         at = at or self.clock()
         record = ExecutionRecord(
@@ -187,6 +191,7 @@ class House:
             created_at=at,
             modified_at=at,
             endpoint_name="digits",
+            **members,
         )
         self.database.executions.add(record)
         return record.id
@@ -202,11 +207,15 @@ class House:
         self.store.put(address, content)
         return address
 
+    def reports(self, prefix="s3://bucket/reports") -> list[str]:
+        """Every key below the reports."""
+        return [entry.address.key for entry in self.store.list(S3Address.parse(prefix))]
+
     def seal(self, until: datetime, *, producer="p", closed=False) -> None:
         """A producer's watermark."""
         mark = Watermark(producer=producer, sealed_until=until, flush_interval_seconds=FLUSH_SECONDS, closed=closed)
         side = "s3://bucket/captures/_sextant/digits/AllTraffic"
-        self.store.put(S3Address.parse(watermark_address(side, producer)), mark.model_dump_json().encode())
+        self.store.put(S3Address.parse(open_watermark_address(side, producer)), mark.to_json())
 
     def execution(self, execution_id: str) -> ExecutionRecord:
         found = self.database.executions.get(execution_id)

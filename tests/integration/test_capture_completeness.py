@@ -11,19 +11,16 @@ from service.core.deployment import EndpointSpec
 from service.core.states import ExecutionStatus
 from tests.integration import job_program
 from tests.integration.capture_spool import Clock, exchange_of, offer_all, started
-from tests.integration.scheduling import NOON, House
+from tests.integration.scheduling import NOON
 
 MONITOR = {"MonitoringAppSpecification": {"ImageUri": "sextant/class-skew"}}
 MONITORED = NOON - timedelta(seconds=30)
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
+def house(house):
     house.runner = ProcessRunner(job_program.environment())
-    house.add_endpoint()
-    yield house
-    house.close()
+    return house
 
 
 def spec_in(house, **changes) -> EndpointSpec:

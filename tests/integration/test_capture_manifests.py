@@ -6,17 +6,19 @@ from datetime import timedelta
 import pytest
 
 from monitor_jobs.contract.errors import StoreUnavailable
-from monitor_jobs.contract.manifest import Manifest, Outcome, sequence_of
+from monitor_jobs.contract.manifest import Outcome, sequence_of
 from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import SegmentName, State
 from tests.integration.capture_spool import (
     CAPTURES,
+    MANIFESTS,
     NOON,
     Clock,
     FaultyFiles,
     Switched,
     exchange_of,
     gaps,
+    manifests,
     offer_all,
     spec_of,
     spooled,
@@ -28,16 +30,11 @@ from tests.integration.test_capture_recovery import child, killed_after, left_be
 from tests.wait import wait_until
 
 PATIENCE = 60
-MANIFESTS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/manifests/")
 
 
 @pytest.fixture
 def store(tmp_path):
     return Switched(tmp_path / "data")
-
-
-def manifests(store):
-    return [Manifest.model_validate_json(store.get(found.address)) for found in store.list(MANIFESTS)]
 
 
 def captured_by_the_second(spec, store, *, seconds=3, **seams):
@@ -91,14 +88,15 @@ def test_the_closed_watermark_tells_the_last_number(tmp_path, store):
     assert (watermark.closed, watermark.last_sequence) == (True, len(manifests(store)))
 
 
-def test_a_segment_costs_two_writes_and_one_look(tmp_path, store):
+def test_a_segment_costs_two_writes_an_hour_its_index_and_every_write_a_look(tmp_path, store):
     capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
     wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
     offer_all(capture, ["i"], at=NOON)
     capture.close()
     now = capture.snapshot()
-    assert now.store_requests["upload", "ok"] == now.store_requests["size", "ok"] == 1
-    assert now.store_requests["put", "ok"] == 3  # the first watermark, the manifest, the last watermark
+    assert now.store_requests["upload", "ok"] == 1
+    assert now.store_requests["head", "ok"] == now.store_requests["put", "ok"] + 1
+    assert now.store_requests["put", "ok"] == 4  # the first watermark, the manifest, the index, the last watermark
 
 
 class NoManifests(Switched):

@@ -21,7 +21,7 @@ from tests.integration.capture_spool import (
     Switched,
     config_of,
     exchange_of,
-    gaps,
+    manifests,
     offer_all,
     spec_of,
     spooled,
@@ -160,11 +160,12 @@ def test_an_unreadable_segment_is_set_aside_and_counted(tmp_path, store):
     assert len(list((spec.spool_folder / "quarantine").iterdir())) == 1
 
 
-def test_an_unreadable_segment_leaves_a_gap_in_its_hour(tmp_path, store):
+def test_an_unreadable_segment_leaves_a_manifest_that_stays_in_its_hour(tmp_path, store):
     left_behind(spec_of(tmp_path), line("a") + b"damage\n" + line("b"))
     swept(spec_of(tmp_path), store)
-    (gap,) = gaps(store)
-    assert (gap.start, gap.dropped, gap.reason) == (NOON, 3, "quarantined")
+    (manifest,) = manifests(store)
+    assert (manifest.outcome, manifest.records, manifest.first_inference_time) == ("quarantined", 3, NOON)
+    assert NOON <= manifest.last_inference_time < NOON + timedelta(hours=1)
 
 
 def test_an_unreadable_segment_does_not_stop_the_others(tmp_path, store):
@@ -201,7 +202,7 @@ def test_the_watermark_of_the_dead_is_closed_once_all_it_left_is_stored(tmp_path
 def test_a_lock_file_without_a_process_is_removed(tmp_path, store):
     spec = spec_of(tmp_path)
     spec.spool_folder.mkdir()
-    become_producer(spec.spool_folder, HERE).let_go()
+    become_producer(spec.spool_folder, HERE, NOON).let_go()
     swept(spec, store)
     assert spooled(spec, "lock") == []
 
@@ -209,7 +210,7 @@ def test_a_lock_file_without_a_process_is_removed(tmp_path, store):
 def test_an_heir_delivers_to_where_the_dead_would_have(tmp_path, store):
     spec = spec_of(tmp_path)
     spec.spool_folder.mkdir()
-    dead = become_producer(spec.spool_folder, HERE.model_copy(update={"endpoint": "digits"}))
+    dead = become_producer(spec.spool_folder, HERE.model_copy(update={"endpoint": "digits"}), NOON)
     path = left_behind(spec, line("a"), producer=dead.producer)
     dead.let_go()
     swept(spec, store)

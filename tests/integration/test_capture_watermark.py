@@ -12,6 +12,8 @@ from tests.integration.capture_spool import (
     NOON,
     Clock,
     Switched,
+    exchange_of,
+    gaps,
     offer_all,
     spec_of,
     started,
@@ -107,6 +109,33 @@ def test_the_last_watermark_is_closed_and_tells_the_whole_truth(tmp_path, store)
     capture.close()
     (watermark,) = watermarks(store)
     assert (watermark.closed, watermark.sealed_until) == (True, NOON)
+
+
+class Hooked(Switched):
+    """A store during whose first upload something else happens."""
+
+    def upload(self, path, address):
+        hook, self.hook = self.hook, lambda: None
+        hook()
+        super().upload(path, address)
+
+
+def test_an_interval_that_ends_during_an_upload_has_its_gap_and_watermark_without_the_next(tmp_path):
+    store, clock = Hooked(tmp_path / "data"), Clock(NOON)
+    capture = started(spec_of(tmp_path, budget_bytes=1), store, clock=clock)
+
+    def another_interval():
+        capture.offer(exchange_of("dropped during the upload", at=clock.now))
+        clock.advance(1)
+        wait_until(capture._spool.wake.is_set, timeout_seconds=PATIENCE, what="the end of the interval")
+
+    store.hook = another_interval
+    wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
+    capture.offer(exchange_of("dropped", at=clock.now))
+    clock.advance(1)
+    wait_until(lambda: len(gaps(store)) == 2, timeout_seconds=PATIENCE, what="the second gap")
+    wait_until(lambda: _sealed_until(store) > NOON, timeout_seconds=PATIENCE, what="the watermark")
+    capture.close()
 
 
 def test_a_watermark_that_could_not_be_closed_stays_open(tmp_path, store):

@@ -2,24 +2,14 @@
 
 from dataclasses import replace
 
-import pytest
-
 from monitor_jobs.contract.errors import StoreUnavailable
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.states import ExecutionStatus, ProcessingJobStatus
-from tests.integration.scheduling import MINUTE, NOON, PACKAGE, House
+from tests.integration.scheduling import MINUTE, NOON, PACKAGE
 from tests.wait import wait_until
 
 BEFORE_NOON = NOON - MINUTE / 2
-
-
-@pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    house.add_endpoint()
-    yield house
-    house.close()
 
 
 def judged(house, action, **changes):
@@ -27,10 +17,6 @@ def judged(house, action, **changes):
     house.add_schedule(action=action, **changes)
     house.capture(BEFORE_NOON)
     return house.ended(house.start(), house.ask_for())
-
-
-def keys(house, prefix="s3://bucket/reports"):
-    return [entry.address.key for entry in house.store.list(S3Address.parse(prefix))]
 
 
 def test_a_clean_window_is_completed_with_the_jobs_own_message(house):
@@ -49,7 +35,7 @@ def test_outputs_lie_where_the_job_says(house):
     ended = judged(house, ("leave_report", "0"))
     folder = house.job_of(ended.id).request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"]
     assert folder == f"s3://bucket/reports/digits/skew/2026/11/20/12/00-00-{ended.id}"
-    assert len(keys(house, f"{folder}/")) == 3
+    assert len(house.reports(f"{folder}/")) == 3
 
 
 def test_an_exit_code_is_told_with_the_last_log_lines(house):
@@ -78,13 +64,13 @@ def test_a_job_over_its_time_fails_with_that_reason(house):
 def test_a_message_that_is_not_utf8_fails_the_job_and_publishes_nothing(house):
     ended = judged(house, ("leave_broken_message",))
     assert ended.failure_reason == "message is not UTF-8 at byte 3: write the exit message as UTF-8"
-    assert keys(house) == []
+    assert house.reports() == []
 
 
 def test_outputs_of_a_job_that_failed_half_way_are_kept(house):
     ended = judged(house, ("leave_half_and_fail",))
     assert ended.failure_reason.endswith("half way through, the disk was full")
-    assert [key.rpartition("/")[2] for key in keys(house)] == ["statistics.json"]
+    assert [key.rpartition("/")[2] for key in house.reports()] == ["statistics.json"]
 
 
 def test_an_image_that_cannot_run_here_fails_the_execution(house):
@@ -164,7 +150,7 @@ def test_a_job_that_is_stopped_on_request_stops_its_execution(house):
     ended = house.ended(process, execution)
     assert (ended.status, ended.failure_reason) == (ExecutionStatus.STOPPED, None)
     assert house.job_of(execution).status is ProcessingJobStatus.STOPPED
-    assert keys(house) == []
+    assert house.reports() == []
 
 
 class _NeverDownloads(FolderStore):

@@ -17,7 +17,7 @@ from service.core.records import ProcessingJobRecord
 from service.core.states import ExecutionStatus, ProcessingJobStatus
 from service.scheduler.leases import LEASE, claim, lapsed, renewing
 from tests.integration import job_program
-from tests.integration.scheduling import MINUTE, NOON, House
+from tests.integration.scheduling import MINUTE, NOON
 from tests.wait import wait_until
 
 BEFORE_NOON = NOON - MINUTE / 2
@@ -25,17 +25,14 @@ BEYOND_LEASE = LEASE.total_seconds() + 1
 
 
 @pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    house.add_endpoint()
+def house(house):
     house.capture(BEFORE_NOON)
-    yield house
-    house.close()
+    return house
 
 
 @pytest.fixture
 def kill_scheduler_of(house):
-    """Runs a scheduler until the execution's job has started, and kills it; the job's pid."""
+    """Runs a scheduler until the execution's job has started and is noted, and kills it; the job's pid."""
 
     def kill(execution):
         seconds, runs = (house.clock() - NOON).total_seconds(), house.runs
@@ -60,7 +57,10 @@ def scheduler_process(house, seconds):
 
 
 def _started_root(house, execution):
-    root = house.folder / "jobs" / str(house.execution(execution).processing_job_name) / "root"
+    job = house.job_of(execution)
+    if job is None or job.handle is None:
+        return None
+    root = house.folder / "jobs" / job.name / "root"
     return root if (root / job_program.STARTED).exists() else None
 
 

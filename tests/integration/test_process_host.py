@@ -1,7 +1,10 @@
 """Endpoints as real processes: found again, listened to, and ended with all that they forked."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 
 import httpx
 import psutil
@@ -151,3 +154,65 @@ def test_a_pid_that_is_someone_elses_by_now_is_neither_running_nor_stopped(host,
     assert not host.running(stale)
     host.stop(stale)
     assert host.running(handle)
+
+
+def test_processes_beside_each_other_have_specs_of_their_own_and_one_of_them_is_ended(host, start, tmp_path):
+    first, second = start(), start()
+    wait_ready(host, first)
+    wait_ready(host, second)
+    host.stop(first)
+    assert (host.running(first), host.ready(second)) == (False, True)
+    assert [str(path) for path in (tmp_path / "endpoint").glob("spec-*.json")] == [second["spec"]]
+
+
+def test_last_words_are_of_the_process_that_is_asked_for(host, start):
+    broken, serving = start(BEHAVIOUR="raise"), start()
+    wait_ended(host, broken)
+    wait_ready(host, serving)
+    assert "the weights are those of another network" in host.last_words(broken)
+    assert "the weights are those of another network" not in host.last_words(serving)
+
+
+@pytest.fixture
+def orphan(tmp_path):
+    """The handle of an endpoint whose starter ended without a word to anybody."""
+    spec = EndpointSpec(
+        endpoint="tiny",
+        variant="AllTraffic",
+        model_name="tiny",
+        model_data_url="s3://bucket/tiny.tar.gz",
+        spool_folder=tmp_path / "spool",
+        spool_budget_bytes=1 << 20,
+        flush_interval_seconds=1,
+    )
+    starter = [sys.executable, "-c", START_AND_DIE, spec.model_dump_json(), str(tmp_path / "endpoint")]
+    environment = job_program.environment(SEXTANT_DATA=str(tmp_path))
+    handle = json.loads(subprocess.run(starter, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+    yield handle
+    ProcessHost({}).stop(handle)
+
+
+START_AND_DIE = """
+import json, os, sys
+from pathlib import Path
+from service.adapters.process_host import ProcessHost
+from service.core.deployment import EndpointSpec
+
+spec = EndpointSpec.model_validate_json(sys.argv[1])
+print(json.dumps(ProcessHost(dict(os.environ)).start(spec, folder=Path(sys.argv[2]))), flush=True)
+os._exit(0)
+"""
+
+
+def test_what_a_dead_starter_left_is_a_stray_below_its_folder_alone(host, start, orphan, tmp_path):
+    ours = start(BEHAVIOUR="hang")
+    (stray,) = host.strays(tmp_path)
+    assert stray.items() <= orphan.items()
+    assert host.strays(tmp_path / "endpoin") == []
+    assert host.running(ours)
+
+
+def test_a_stray_is_ended_by_what_is_known_of_it(host, orphan, tmp_path):
+    (stray,) = host.strays(tmp_path)
+    host.stop(stray)
+    assert (host.running(orphan), host.strays(tmp_path)) == (False, [])

@@ -2,27 +2,12 @@
 
 from dataclasses import replace
 
-import pytest
-
-from monitor_jobs.object_store import S3Address
 from service.core.records import ProcessingJobRecord
 from service.core.states import ProcessingJobStatus
-from tests.integration.scheduling import MINUTE, NOON, House
+from tests.integration.scheduling import MINUTE, NOON
 from tests.wait import wait_until
 
 BEFORE_NOON = NOON - MINUTE / 2
-
-
-@pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    house.add_endpoint()
-    yield house
-    house.close()
-
-
-def keys(house, prefix="s3://bucket/reports"):
-    return [entry.address.key for entry in house.store.list(S3Address.parse(prefix))]
 
 
 def test_a_requested_job_is_run_once_and_its_outputs_uploaded(house):
@@ -30,7 +15,7 @@ def test_a_requested_job_is_run_once_and_its_outputs_uploaded(house):
     job = _ended_job(house, process, name)
     process.tick()
     assert (job.status, job.exit_message, house.runs) == (ProcessingJobStatus.COMPLETED, "done", 1)
-    assert len(keys(house, "s3://bucket/out")) == 3
+    assert len(house.reports("s3://bucket/out")) == 3
 
 
 def test_a_requested_job_that_breaks_the_service_still_ends(house):

@@ -10,21 +10,9 @@ from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.records import ExecutionOrigin
 from service.core.states import EndpointStatus, ExecutionStatus, ScheduleStatus
-from tests.integration.scheduling import FLUSH_SECONDS, MINUTE, NOON, House
+from tests.integration.scheduling import FLUSH_SECONDS, MINUTE, NOON
 
 BEFORE_NOON = NOON - MINUTE / 2
-
-
-@pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    house.add_endpoint()
-    yield house
-    house.close()
-
-
-def keys(house, prefix="s3://bucket/reports"):
-    return [entry.address.key for entry in house.store.list(S3Address.parse(prefix))]
 
 
 def test_a_slot_becomes_one_execution_over_the_hour_before_it(house):
@@ -37,7 +25,7 @@ def test_a_slot_becomes_one_execution_over_the_hour_before_it(house):
     assert (row.origin, row.scheduled_at, row.window_start) == (ExecutionOrigin.SLOT, house.clock(), NOON)
     ended = house.ended(process, row.id)
     assert ended.window_records == 1
-    assert set(keys(house)) == {
+    assert set(house.reports()) == {
         f"reports/digits/skew/2026/11/20/13/{name}.json" for name in ("constraint_violations", "report", "statistics")
     }
 

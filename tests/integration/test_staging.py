@@ -13,20 +13,12 @@ from monitor_jobs.contract.errors import BadInput, SextantError
 from monitor_jobs.contract.window import Window
 from monitor_jobs.object_store import S3Address, StoredObject
 from service.core.processing import ProcessingInput
-from service.scheduler.endpoints import running_spec
+from service.scheduler.endpoint_specs import running_spec
 from service.scheduler.staging import stage_captures, stage_input, stage_model_card
 from tests.integration.scheduling import CAPTURES, MINUTE, NOON, PACKAGE, House, capture_line
 
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def house(tmp_path):
-    house = House(tmp_path)
-    house.add_endpoint()
-    yield house
-    house.close()
 
 
 @pytest.fixture

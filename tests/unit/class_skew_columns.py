@@ -21,14 +21,16 @@ def columns(
     lines = list(range(1, len(labels) + 1)) if lines is None else lines
     names = tuple(dict.fromkeys(labels))
     return PredictionColumns(
-        object_key=object_key,
+        object_keys=(object_key,),
+        files=np.zeros(len(labels), dtype=np.int32),
         lines=np.array(lines, dtype=np.int64),
         times=np.array([NOON + line for line in lines] if times is None else times, dtype=np.int64),
         classes=np.array([names.index(label) for label in labels], dtype=np.int32),
+        answered=names,
         labels=names,
         confidences=np.array([np.nan] * len(labels) if confidences is None else confidences, dtype=np.float32),
-        event_ids=[f"event-{object_key}-{line}" for line in lines],
-        inference_ids=[f"caller-{line}" if line % 2 else None for line in lines],
+        event_ids=np.array([f"event-{object_key}-{line}" for line in lines], dtype=object),
+        inference_ids=np.array([f"caller-{line}" if line % 2 else None for line in lines], dtype=object),
         records=len(set(lines)),
         unreadable={},
     )

@@ -280,3 +280,37 @@ def test_an_unbalanced_snapshot_is_recognised():
     ledger = ledger_of()
     ledger._stored = 1
     assert not ledger.snapshot().balanced
+
+
+def test_a_gap_never_crosses_an_hour():
+    ledger = ledger_of(budget_bytes=1)
+    for after in (-2, -1, 0, 1, 3600):
+        ledger.admit(NOON + seconds(after), 2)
+    gaps = ledger.take_gaps()
+    assert [(gap.start - NOON, gap.dropped) for gap in gaps] == [(-2 * SECOND, 2), (0 * SECOND, 2), (3600 * SECOND, 1)]
+    assert [gap.end - NOON for gap in gaps] == [0 * SECOND, 2 * SECOND, 3601 * SECOND]
+
+
+def test_a_gap_that_was_given_back_stays_in_its_hour():
+    ledger = ledger_of(budget_bytes=1)
+    for after in (-1, 0):
+        ledger.admit(NOON + seconds(after), 2)
+    before = ledger.take_gaps()
+    ledger.give_back(before)
+    assert ledger.take_gaps() == before
+
+
+def test_a_segment_that_is_lost_whole_is_dropped_and_leaves_no_gap():
+    ledger, name = ledger_of(), segment_of()
+    ledger.write(ledger.admit(NOON, 1), name, 1)
+    assert ledger.records_of(name) == 1
+    ledger.lose(name, DropReason.VANISHED)
+    assert (ledger.records_of(name), ledger.take_gaps()) == (0, [])
+    assert ledger.snapshot().dropped[DropReason.VANISHED] == 1
+
+
+def test_what_was_promised_last_can_be_asked_for():
+    ledger = ledger_of()
+    assert ledger.promised == datetime(1970, 1, 1, tzinfo=UTC)
+    ledger.promise(NOON)
+    assert ledger.promised == NOON

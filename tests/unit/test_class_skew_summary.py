@@ -38,9 +38,9 @@ def cut(file: PredictionColumns, at: int) -> list[PredictionColumns]:
     """The rows before and after a cut, as a reader that hands over chunks gives them."""
     halves = []
     for part in (slice(None, at), slice(at, None)):
-        taken = {name: getattr(file, name)[part] for name in ("lines", "times", "classes", "confidences")}
-        ids = {name: list(getattr(file, name))[part] for name in ("event_ids", "inference_ids")}
-        halves.append(dataclasses.replace(file, **taken, **ids, records=len(taken["lines"])))
+        names = ("files", "lines", "times", "classes", "confidences", "event_ids", "inference_ids")
+        taken = {name: getattr(file, name)[part] for name in names}
+        halves.append(dataclasses.replace(file, **taken, records=len(taken["lines"])))
     return halves
 
 

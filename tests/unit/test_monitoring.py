@@ -88,6 +88,7 @@ def test_a_schedule_becomes_this_processing_job():
             "baseline_statistics": "/opt/ml/processing/baseline/stats/statistics.json",
             "SEXTANT_MODEL_CARD": "/opt/ml/processing/model/model_card.json",
             "SEXTANT_CAPTURE_COMPLETENESS": "/opt/ml/processing/completeness/capture_completeness.json",
+            "SEXTANT_SIDE_INDEX": "/opt/ml/processing/side_index",
         },
         "RoleArn": requests.ROLE,
     }

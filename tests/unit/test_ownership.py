@@ -1,16 +1,18 @@
 """Whose segments they are: real flocks on real lock files."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from service.endpoint.ownership import Destination, become_producer, inherit
 
 HERE = Destination(destination="s3://bucket/capture", endpoint="signs", variant="AllTraffic")
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def test_of_two_heirs_only_one_inherits(tmp_path):
-    dead = become_producer(tmp_path, HERE)
+    dead = become_producer(tmp_path, HERE, NOON)
     dead.let_go()
     first = inherit(tmp_path, dead.producer, HERE)
     assert inherit(tmp_path, dead.producer, HERE) is None
@@ -19,7 +21,7 @@ def test_of_two_heirs_only_one_inherits(tmp_path):
 
 
 def test_a_living_producer_cannot_be_inherited(tmp_path):
-    alive = become_producer(tmp_path, HERE)
+    alive = become_producer(tmp_path, HERE, NOON)
     assert inherit(tmp_path, alive.producer, HERE) is None
     alive.end()
 

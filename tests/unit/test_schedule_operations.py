@@ -266,6 +266,7 @@ def test_an_execution_is_described_with_its_window_and_verdict(hourly):
         "MonitoringExecutionId": "execution-1",
         "WindowStart": NOON,
         "WindowEnd": at,
+        "CaptureSource": "SideIndex",
         "ProcessingJobArn": f"{ARN}:processing-job/job-1",
         "ExitMessage": "Completed",
         "WindowRecords": 0,

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, UniqueConstraint
 from sqlalchemy.types import TypeDecorator
 
-from service.core.records import ExecutionOrigin
+from service.core.records import CaptureSource, ExecutionOrigin
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
 
 NAMING = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
@@ -90,6 +90,10 @@ endpoints = Table(
     _time("modified_at"),
     Column("failure_reason", PlainText()),
     Column("running", JSON, nullable=False),
+    Column("starting", JSON, nullable=False),
+    Column("retiring", JSON, nullable=False),
+    Column("pending_config_name", PlainText(128)),
+    Column("deployment_config", JSON(none_as_null=True)),
     _version(),
 )
 
@@ -128,6 +132,7 @@ executions = Table(
     Column("exit_message", PlainText()),
     Column("window_records", Integer),
     Column("violations", Integer),
+    Column("capture_source", Word(CaptureSource), nullable=False, server_default=CaptureSource.SIDE_INDEX.value),
     _version(),
     UniqueConstraint("schedule_name", "scheduled_at"),
     Index("ix_executions_status", "status"),

@@ -12,7 +12,7 @@ from service.control.sagemaker.models import find_model
 from service.control.sagemaker.parsing import parsed
 from service.core.names import Resource
 from service.core.records import EndpointConfigRecord, EndpointRecord
-from service.core.states import EndpointStatus, advance
+from service.core.states import SERVING, EndpointStatus, advance
 
 CONFIG_LISTING = Listing(EndpointConfigRecord, key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
 ENDPOINT_LISTING = Listing(
@@ -26,7 +26,7 @@ ENDPOINT_LISTING = Listing(
 def create_endpoint_config(request: Json, context: Context) -> Json:
     """Keeps an EndpointConfig whose models exist and whose data capture can be done."""
     record = EndpointConfigRecord(str(request["EndpointConfigName"]), context.now, request)
-    _check_variants(record, context)
+    check_variants(record, context)
     data_capture(record)
     arn = context.arn(Resource.ENDPOINT_CONFIG, record.name)
     try:
@@ -91,6 +91,10 @@ def describe_endpoint(request: Json, context: Context) -> Json:
     capture = None if config is None else data_capture(config)
     if capture is not None:
         answer["DataCaptureConfig"] = _capture_summary(capture, record.status)
+    if record.pending_config_name is not None:
+        answer["PendingDeploymentSummary"] = _pending_summary(record)
+    if record.deployment_config is not None:
+        answer["LastDeploymentConfig"] = record.deployment_config
     if record.failure_reason:
         answer["FailureReason"] = record.failure_reason
     return answer
@@ -98,9 +102,10 @@ def describe_endpoint(request: Json, context: Context) -> Json:
 
 def delete_endpoint(request: Json, context: Context) -> Json:
     """Asks for an Endpoint's end; it is gone when its processes have drained and flushed."""
-    record = find_endpoint(str(request["EndpointName"]), context)
-    status = advance(record.status, EndpointStatus.DELETING)
-    context.database.endpoints.save(replace(record, status=status, modified_at=context.now))
+    with context.database.transaction():  # the scheduler may write the row as well
+        record = find_endpoint(str(request["EndpointName"]), context)
+        status = advance(record.status, EndpointStatus.DELETING)
+        context.database.endpoints.save(replace(record, status=status, modified_at=context.now))
     return {}
 
 
@@ -140,7 +145,8 @@ def data_capture(config: EndpointConfigRecord) -> DataCaptureConfig | None:
     return capture
 
 
-def _check_variants(config: EndpointConfigRecord, context: Context) -> None:
+def check_variants(config: EndpointConfigRecord, context: Context) -> None:
+    """Return where the config has one variant of a model that exists. Raises ValidationException."""
     variants: list[dict[str, Any]] = config.request["ProductionVariants"]
     if len(variants) != 1:
         raise ValidationException(f"{config.name} has {len(variants)} ProductionVariants: one is served")
@@ -164,8 +170,13 @@ def _variant_summary(variant: dict[str, Any]) -> Json:
     return {"VariantName": variant["variant"], "CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
 
 
+def _pending_summary(record: EndpointRecord) -> Json:
+    variants = [_variant_summary(process) for process in record.starting]
+    return {"EndpointConfigName": record.pending_config_name, "ProductionVariants": variants}
+
+
 def _capture_summary(capture: DataCaptureConfig, status: EndpointStatus) -> Json:
-    captures = capture.enable_capture and status is EndpointStatus.IN_SERVICE
+    captures = capture.enable_capture and status in SERVING
     return {
         "EnableCapture": capture.enable_capture,
         "CaptureStatus": "Started" if captures else "Stopped",

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from service.control.sagemaker import endpoints, models, processing_jobs, schedules
+from service.control.sagemaker import endpoint_updates, endpoints, models, processing_jobs, schedules
 from service.control.sagemaker.context import Context, Json, UnknownOperationException
 from service.control.sagemaker.shapes import Shape, sagemaker_model, validate
+from service.core.records import CaptureSource
 
 Handler = Callable[[Json, Context], Json]
 
@@ -19,6 +20,7 @@ OPERATIONS: Final[Mapping[str, Handler]] = {
     "DeleteEndpointConfig": endpoints.delete_endpoint_config,
     "ListEndpointConfigs": endpoints.list_endpoint_configs,
     "CreateEndpoint": endpoints.create_endpoint,
+    "UpdateEndpoint": endpoint_updates.update_endpoint,
     "DescribeEndpoint": endpoints.describe_endpoint,
     "DeleteEndpoint": endpoints.delete_endpoint,
     "ListEndpoints": endpoints.list_endpoints,
@@ -48,8 +50,10 @@ EXTENSION_SHAPES: Final[Mapping[str, Shape]] = {
             "MonitoringScheduleName": {"shape": "MonitoringScheduleName"},
             "DataAnalysisStartTime": {"shape": "Timestamp"},
             "DataAnalysisEndTime": {"shape": "Timestamp"},
+            "CaptureSource": {"shape": "CaptureSource"},
         },
     },
+    "CaptureSource": {"type": "string", "enum": list(CaptureSource)},
     "DescribeMonitoringExecution": {
         "type": "structure",
         "required": ["MonitoringExecutionId"],

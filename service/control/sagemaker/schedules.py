@@ -14,7 +14,7 @@ from service.control.sagemaker.parsing import parsed
 from service.core.cron import RunOnce, next_fire_time, parse_expression
 from service.core.monitoring import MonitoringScheduleConfig, offsets_of
 from service.core.names import Resource
-from service.core.records import ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord, SortOrder
+from service.core.records import CaptureSource, ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord, SortOrder
 from service.core.states import ExecutionStatus, ScheduleStatus, advance
 from service.core.windows import scheduled_window
 
@@ -126,7 +126,8 @@ def start_monitoring_execution(request: Json, context: Context) -> Json:
     """Asks for one execution over an explicit window, beside the schedule's own slots. AWS has no such operation."""
     record = find_schedule(str(request["MonitoringScheduleName"]), context)
     start, end = moment(request["DataAnalysisStartTime"]), moment(request["DataAnalysisEndTime"])
-    execution = _requested_execution(record, (start, end), context)
+    source = CaptureSource(str(request.get("CaptureSource", CaptureSource.SIDE_INDEX)))
+    execution = replace(_requested_execution(record, (start, end), context), capture_source=source)
     try:
         context.database.executions.add(execution)
     except Conflict as error:
@@ -157,7 +158,7 @@ def last_execution(schedule: str, context: Context) -> ExecutionRecord | None:
 
 
 def execution_summary(record: ExecutionRecord, context: Context) -> Json:
-    """MonitoringExecutionSummary, and four members of our own: id, window, records, violations."""
+    """MonitoringExecutionSummary, and members of our own: id, window, capture source, records, violations."""
     optional = {
         "ProcessingJobArn": record.processing_job_name
         and context.arn(Resource.PROCESSING_JOB, record.processing_job_name),
@@ -176,6 +177,7 @@ def execution_summary(record: ExecutionRecord, context: Context) -> Json:
         "MonitoringExecutionId": record.id,
         "WindowStart": record.window_start,
         "WindowEnd": record.window_end,
+        "CaptureSource": record.capture_source,
         **{name: value for name, value in optional.items() if value is not None},
     }
 

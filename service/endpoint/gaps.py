@@ -1,0 +1,39 @@
+"""The gaps of one producer, written into the spool: numbered, so that whoever judges captures misses one that is gone.
+
+What lives here: the numbers and the files. What does not: which records were dropped (accounting), delivery (uploader).
+"""
+
+from monitor_jobs.contract.watermark import Gap, GapMarker
+from service.endpoint.recovery import put_file
+from service.endpoint.segment import SegmentName, State
+from service.endpoint.spool import Spool
+from service.logs import EventLog
+
+log = EventLog(__name__)
+
+
+class Gaps:
+    """Used by one thread; a number is taken where its file is, so that they have no hole whatever dies when."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self.last = 0  # the highest number so far
+
+    def write(self, gap: Gap) -> None:
+        """Put a gap into the spool, where the uploader or an heir finds it. Raises OSError where it is not there."""
+        spool, number = self._spool, self.last + 1
+        marker = GapMarker(
+            producer=spool.producer,
+            sequence=number,
+            written_at=spool.clock(),
+            sealed_until=spool.ledger.promised,
+            gap=gap,
+        )
+        path = spool.folder / SegmentName.new(spool.producer, number, gap.start).file(State.GAP)
+        try:
+            put_file(path, marker.to_json(), spool.files)
+        except OSError as error:
+            if not path.exists():
+                raise
+            log.warning("capture_gap_not_synced", error=str(error))
+        self.last = number

@@ -1,0 +1,88 @@
+"""What an endpoint's process is told: its row, configuration, model and this installation's limits in one spec.
+
+What lives here: reading rows. What does not: starting processes (endpoint_processes), and when (endpoints).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from monitor_jobs.contract.capture import DataCaptureConfig
+from monitor_jobs.contract.errors import BadInput
+from service.core.deployment import Durability, EndpointSpec, WhenSpoolIsFull
+from service.core.ports import Database
+from service.core.records import EndpointConfigRecord, EndpointRecord, ModelRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureLimits:
+    """What every endpoint's capture is given, and how many threads torch may take (0 leaves it to torch)."""
+
+    flush_interval_seconds: float
+    spool_budget_bytes: int
+    torch_threads: int
+    when_spool_is_full: WhenSpoolIsFull = WhenSpoolIsFull.DROP
+    durability: Durability = Durability.PROCESS
+
+
+class EndpointSpecs:
+    """Specs of one installation; endpoints keep what is their own below `folder`."""
+
+    def __init__(self, database: Database, folder: Path, limits: CaptureLimits) -> None:
+        self._database = database
+        self._folder = folder
+        self._limits = limits
+
+    def of(self, record: EndpointRecord, config_name: str) -> EndpointSpec:
+        """What a process of this endpoint is to serve under a configuration. Raises BadInput where a row is gone."""
+        config = self._config(config_name)
+        variant: dict[str, Any] = config.request["ProductionVariants"][0]
+        model = self._model(variant["ModelName"])
+        container: dict[str, Any] = model.request.get("PrimaryContainer") or model.request["Containers"][0]
+        capture = config.request.get("DataCaptureConfig")
+        return EndpointSpec(
+            endpoint=record.name,
+            variant=variant["VariantName"],
+            model_name=model.name,
+            model_data_url=container["ModelDataUrl"],
+            environment=self._environment(container),
+            data_capture=None if capture is None else DataCaptureConfig.model_validate(capture),
+            spool_folder=self._spool_folder(record, variant["VariantName"]),
+            spool_budget_bytes=self._limits.spool_budget_bytes,
+            flush_interval_seconds=self._limits.flush_interval_seconds,
+            when_spool_is_full=self._limits.when_spool_is_full,
+            durability=self._limits.durability,
+        )
+
+    def _config(self, name: str) -> EndpointConfigRecord:
+        config = self._database.endpoint_configs.get(name)
+        if config is None:
+            raise BadInput(f"endpoint configuration {name} is gone: create the endpoint again")
+        return config
+
+    def _model(self, name: str) -> ModelRecord:
+        model = self._database.models.get(name)
+        if model is None:
+            raise BadInput(f"model {name} is gone: create it again")
+        return model
+
+    def _spool_folder(self, record: EndpointRecord, variant: str) -> Path:
+        # Whoever takes over delivers what the one before it could not, even where the variant has another name by now.
+        if record.running:
+            return EndpointSpec.model_validate(record.running[0]["spec"]).spool_folder
+        return (self._folder / record.name / variant / "spool").absolute()
+
+    def _environment(self, container: dict[str, Any]) -> dict[str, str]:
+        threads = str(self._limits.torch_threads)
+        ours = {} if self._limits.torch_threads == 0 else {"OMP_NUM_THREADS": threads}
+        return {**ours, **container.get("Environment", {})}
+
+
+def running_spec(record: EndpointRecord | None, name: str) -> EndpointSpec:
+    """What the endpoint was last started with; its configuration may be deleted by now.
+
+    Raises BadInput where none was.
+    """
+    if record is None or not record.running:
+        raise BadInput(f"endpoint {name} does not run: create it, or delete the schedule")
+    return EndpointSpec.model_validate(record.running[0]["spec"])
