@@ -21,7 +21,7 @@ PART_ROWS = 250_000  # about ten megabytes: what waits in memory, and how large 
 class SideIndex:
     """Used by the uploader's thread only; `put` stores an object."""
 
-    def __init__(self, put: Callable[[bytes, S3Address], object]) -> None:
+    def __init__(self, put: Callable[[S3Address, bytes], object]) -> None:
         self._put = put
         self._waiting: dict[tuple[Destination, datetime], dict[str, CaptureIndex]] = {}  # by object key
 
@@ -48,5 +48,5 @@ class SideIndex:
 
     def _publish(self, destination: Destination, hour: datetime) -> None:
         waiting = self._waiting[destination, hour]
-        self._put(index_file(waiting.values()), destination.index_of(hour, uuid.uuid4()))
+        self._put(destination.index_of(hour, uuid.uuid4()), index_file(waiting.values()))
         del self._waiting[destination, hour]

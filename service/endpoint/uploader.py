@@ -160,7 +160,7 @@ class Uploader:
         etag = self._asked("upload", partial(send, entry.path, address))
         self._require(Head(entry.path.stat().st_size, etag), address)
 
-    def _put(self, body: bytes, address: S3Address) -> None:
+    def _put(self, address: S3Address, body: bytes) -> None:
         etag = self._asked("put", partial(self._store.put, address, body))
         self._require(Head(len(body), etag), address)
 
@@ -168,7 +168,7 @@ class Uploader:
         self._asked("head", partial(_require_shown, self._store, address, sent))
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
-        self._put(manifest.to_json(), destination.manifest_of(manifest.producer, manifest.sequence))
+        self._put(destination.manifest_of(manifest.producer, manifest.sequence), manifest.to_json())
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
 
@@ -188,7 +188,7 @@ class Uploader:
         self._index.publish_before(until)
         watermark = self._watermark(self._estate.own, until)
         address = self._estate.own.destination.open_watermark_of(watermark.producer)
-        self._put(watermark.to_json(), address)
+        self._put(address, watermark.to_json())
         self._due = False
 
     def _end_if_empty(self, ownership: Ownership) -> None:
@@ -205,11 +205,11 @@ class Uploader:
     def _close(self, watermark: Watermark, destination: Destination) -> None:
         """Move a watermark from those that are waited for to those of its hour."""
         body, opened = watermark.to_json(), destination.open_watermark_of(watermark.producer)
-        self._put(body, destination.closed_watermark_of(watermark))
+        self._put(destination.closed_watermark_of(watermark), body)
         try:
             self._asked("delete", partial(self._store.delete, opened))
         except StoreRefused:  # whoever may not delete says in both places that it has ended
-            self._put(body, opened)
+            self._put(opened, body)
 
     def _watermark(self, ownership: Ownership, until: datetime) -> Watermark:
         own = ownership is self._estate.own
