@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest, Outcome
-from monitor_jobs.contract.watermark import Watermark, floor_second
+from monitor_jobs.contract.watermark import Gap, Watermark, floor_second
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_sequence_of, lost, manifest_of
@@ -112,13 +112,23 @@ class Uploader:
             self._end_if_empty(ownership)
 
     def _write_gaps(self) -> None:
-        for gap in self._spool.ledger.take_gaps():
-            name = SegmentName.new(self._spool.producer, 0, gap.start)
-            try:
-                write_gap(self._spool.folder, name, gap, self._spool.files)
-            except OSError as error:
-                log.warning("capture_gap_not_written", extra={"error": str(error)})
-                self._spool.ledger.give_back([gap])
+        untold = self._spool.ledger.take_gaps()
+        try:
+            while untold:
+                self._write_gap(untold[-1])
+                untold.pop()
+        finally:
+            self._spool.ledger.give_back(untold)
+
+    def _write_gap(self, gap: Gap) -> None:
+        name = SegmentName.new(self._spool.producer, 0, gap.start)
+        try:
+            write_gap(self._spool.folder, name, gap, self._spool.files)
+        except OSError as error:
+            log.warning("capture_gap_not_written", extra={"error": str(error)})
+            # the disk that takes no captures may take no gap before this process ends; both places have one address
+            address = self._estate.own.destination.address_of(name, State.GAP)
+            self._asked("put", partial(self._store.put, address, gap.to_json()))
 
     def _deliver_all(self, ownership: Ownership) -> None:
         for entry in self._estate.entries_of(ownership):
