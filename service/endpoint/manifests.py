@@ -1,8 +1,10 @@
 """The manifest of each file that the uploader carries: made from the file alone, so that a repeated one is the same.
 
-What lives here: making manifests, and the highest number that the store has of a producer. What does not: when they are
+What lives here: making manifests, and what the store has of a producer already. What does not: when they are
 written (uploader).
 """
+
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -45,12 +47,18 @@ def last_sequence_of(store: ObjectStore, ownership: Ownership) -> int:
     """The highest number of a segment that a dead producer, or whoever delivered for it, has told the store of."""
     prefix = ownership.destination.manifests_of(ownership.producer)
     listed = (sequence_of(found.address.key) for found in store.list(prefix))
-    return max([_told(store, ownership), *filter(None, listed)])
+    watermark = _watermark_of(store, ownership)
+    return max([watermark.last_sequence if watermark else 0, *filter(None, listed)])
 
 
-def _told(store: ObjectStore, ownership: Ownership) -> int:
+def sealed_until_of(store: ObjectStore, ownership: Ownership) -> datetime | None:
+    """How far a producer has told the store that it had come; None where it never has."""
+    watermark = _watermark_of(store, ownership)
+    return watermark.sealed_until if watermark else None
+
+
+def _watermark_of(store: ObjectStore, ownership: Ownership) -> Watermark | None:
     try:
-        text = store.get(ownership.destination.watermark_of(ownership.producer))
-        return Watermark.model_validate_json(text).last_sequence
+        return Watermark.model_validate_json(store.get(ownership.destination.watermark_of(ownership.producer)))
     except (ObjectMissing, ValidationError):
-        return 0
+        return None

@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest, Outcome
-from monitor_jobs.contract.watermark import Gap, Watermark, floor_second
+from monitor_jobs.contract.watermark import SECOND, Gap, Watermark, floor_second
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.endpoint.adoption import Estate
-from service.endpoint.manifests import last_sequence_of, lost, manifest_of
+from service.endpoint.manifests import last_sequence_of, lost, manifest_of, sealed_until_of
 from service.endpoint.ownership import Destination, Ownership
 from service.endpoint.recovery import Entry, is_readable, write_gap
 from service.endpoint.segment import SegmentName, State, held
@@ -48,6 +48,7 @@ class Uploader:
         self._store = store
         self._generator = generator
         self._last_sequence = 0
+        self._ends: dict[str, datetime] = {}  # of producers: after the last record that was delivered
         self._finishing = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture-uploader", daemon=True)
@@ -171,6 +172,9 @@ class Uploader:
         self._asked("put", partial(self._store.put, address, manifest.to_json()))
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
+        if manifest.last_inference_time is not None:
+            end = manifest.last_inference_time + SECOND
+            self._ends[manifest.producer] = max(end, self._ends.get(manifest.producer, end))
 
     def _account_for_vanished(self, ownership: Ownership) -> None:
         for name in self._estate.vanished_of(ownership):
@@ -192,13 +196,19 @@ class Uploader:
             raise
 
     def _end_if_empty(self, ownership: Ownership) -> None:
-        ledger, now = self._spool.ledger, floor_second(self._spool.clock())
         own = ownership is self._estate.own
-        if self._estate.entries_of(ownership) or (own and not ledger.is_written_down):
+        if self._estate.entries_of(ownership) or (own and not self._spool.ledger.is_written_down):
             return
-        watermark = self._watermark(ownership, ledger.promise(now) if own else now)
+        until = self._spool.ledger.promise(self._end_of(ownership)) if own else self._end_of(ownership)
+        watermark = self._watermark(ownership, until)
         self._put_watermark(ownership, watermark.model_copy(update={"closed": True}))
         self._estate.end(ownership)
+
+    def _end_of(self, ownership: Ownership) -> datetime:
+        """Now, unless the clock was set back since: not before a record, nor before what was promised already."""
+        now = floor_second(self._spool.clock())
+        told = sealed_until_of(self._store, ownership)
+        return max(now, self._ends.get(ownership.producer, now), told or now)
 
     def _watermark(self, ownership: Ownership, until: datetime) -> Watermark:
         own = ownership is self._estate.own
