@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -40,6 +40,7 @@ from service.endpoint.ports import CaptureSink
 from service.endpoint.process import serve
 from service.metrics import Metric
 from tests.integration.capture_spool import spec_of
+from tests.servers import capture_campaign
 from tests.servers.capture_campaign import FORKS, InMemoryCapture
 from tests.servers.endpoint import write_package
 from tests.servers.system_faults import fake_clock
@@ -120,6 +121,12 @@ def real_capture(spec: EndpointSpec, store: FolderStore) -> CaptureSink:
 def weak_capture(spec: EndpointSpec, store: FolderStore) -> CaptureSink:
     """What capture must not be: records that wait in memory for the next flush."""
     return InMemoryCapture(store)
+
+
+def never_flushed_capture(spec: EndpointSpec, store: FolderStore) -> CaptureSink:
+    """The same, where the next flush never comes."""
+    capture_campaign.WEAK_FLUSH_SECONDS = threading.TIMEOUT_MAX
+    return weak_capture(spec, store)
 
 
 def forgetful_capture(spec: EndpointSpec, store: FolderStore) -> CaptureSink:
@@ -283,6 +290,13 @@ def invoke(connection: HTTPConnection, inference_id: str, body: bytes) -> HTTPRe
     headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Inference-Id": inference_id}
     connection.request("POST", "/invoke", body, headers)
     return connection.getresponse()
+
+
+def ask_too_much(port: int) -> None:
+    """Let the model allocate from now on; its endpoint may end before it answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    with closing(connection), suppress(OSError, HTTPException):
+        invoke(connection, f"too-much-{time.monotonic_ns():x}", GLUTTONY).read()
 
 
 @contextmanager

@@ -43,12 +43,17 @@ class Disk:
 @contextmanager
 def small_disk(folder: Path, size_bytes: int) -> Iterator[Disk]:
     """A new ext4 of that size mounted on the folder, or a tmpfs where no loop device is to be had."""
-    image = folder.with_suffix(".ext4")
+    image = disk_image(folder)
     with image.open("wb") as file:
         file.truncate(size_bytes)
     _run("mkfs.ext4", "-q", "-F", "-m", "0", image)  # -m 0: root gets no more of it than others
     with mounted_image(image, folder) as disk:
         yield disk
+
+
+def disk_image(folder: Path) -> Path:
+    """The file that holds the disk mounted on the folder."""
+    return folder.with_suffix(".ext4")
 
 
 @contextmanager

@@ -40,7 +40,9 @@ class Size:
     """How much is tried."""
 
     disk: DiskSize
+    disks: int  # faults of disks
     siblings: int
+    flush_seconds: float  # of siblings: the shorter, the sooner they look what the dead left
     restarts: int
     memory: int
     script: tuple[float, ...]
@@ -48,8 +50,8 @@ class Size:
     at_once: int  # groups
 
 
-LONG = Size(DiskSize(64 * 2**20, 100_000, 2), SIBLINGS_GOAL, 25, MEMORY_GOAL, 2 * SCRIPT, 0.3, at_once=1)
-SHORT = Size(DiskSize(16 * 2**20, 200_000, 0.2), 1, 2, 1, SCRIPT[:6], 0.05, at_once=6)
+LONG = Size(DiskSize(64 * 2**20, 100_000, 2), 6, SIBLINGS_GOAL, 60, 25, MEMORY_GOAL, 2 * SCRIPT, 0.3, at_once=1)
+SHORT = Size(DiskSize(16 * 2**20, 200_000, 0.2), 1, 1, 0.5, 2, 1, SCRIPT[:6], 0.05, at_once=6)
 
 
 @dataclass
@@ -118,9 +120,7 @@ def disks(folder: Path, size: Size) -> Found:
     folder.mkdir()
     faults = {"full disk": full_of_captures, "crowded disk": full_of_others, "read-only disk": made_read_only}
     tried = [(f"{name}, {policy}", fault, policy) for name, fault in faults.items() for policy in (DROP, REFUSE)]
-    if size is SHORT:
-        tried = [tried[0], tried[-1]]
-    ends = {name: suffered(folder / name, size.disk, fault, policy) for name, fault, policy in tried}
+    ends = {name: suffered(folder / name, size.disk, fault, policy) for name, fault, policy in tried[: size.disks]}
     dropping = [end for name, end in ends.items() if name.endswith(DROP)]
     refusing = [end for name, end in ends.items() if name.endswith(REFUSE)]
     kinds = ", ".join(sorted({end.kind for end in ends.values()}))
@@ -163,7 +163,7 @@ def broken_disks(folder: Path, size: Size) -> Found:
 
 def workers(folder: Path, size: Size) -> Found:
     """Four endpoints on one spool, of which one after the other is killed."""
-    ended = siblings(folder, size.siblings)
+    ended = siblings(folder, size.siblings, size.flush_seconds)
     return Found(
         accounts={"killed siblings": ended.account},
         figures={
@@ -230,7 +230,7 @@ def disk_control(folder: Path, size: Size) -> Found:
 
 
 def sibling_control(folder: Path, size: Size) -> Found:
-    account = siblings(folder, CONTROL_TIMES, weak_capture).account
+    account = siblings(folder, CONTROL_TIMES, size.flush_seconds, weak_capture).account
     return control("sibling_control_lost", account.missing, f"records that wait in memory, {account}")
 
 

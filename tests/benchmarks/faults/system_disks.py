@@ -28,7 +28,7 @@ from tests.servers.fault_endpoints import (
     real_capture,
     store_down,
 )
-from tests.servers.system_faults import crowded, mounted_image, read_only, small_disk
+from tests.servers.system_faults import crowded, disk_image, mounted_image, read_only, small_disk
 from tests.wait import wait_until
 
 ANSWERS_AFTER = 50
@@ -138,7 +138,7 @@ def broken(folder: Path, size: DiskSize, durability: Durability, when_full: When
             dropped = living.dropped
             living.terminate()
             living.wait()
-    with mounted_image((folder / "spool").with_suffix(".ext4"), folder / "spool"):
+    with mounted_image(disk_image(disk.folder), disk.folder):
         drain(folder)
     oldest = max((broke_at - call.answered for call in missing_calls(folder, load)), default=timedelta())
     return Broken(account_of(folder, [load], dropped=dropped), oldest.total_seconds())

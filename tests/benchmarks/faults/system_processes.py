@@ -7,9 +7,8 @@ goals (tests.benchmarks.faults.system).
 import random
 import signal
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from service.endpoint.ownership import locked_producers
@@ -17,14 +16,13 @@ from service.endpoint.recovery import entries_in
 from tests.benchmarks.faults.system_account import Account, account_of
 from tests.servers.capture_campaign import drain
 from tests.servers.fault_endpoints import (
-    GLUTTONY,
     PATIENCE,
     Endpoint,
     Load,
     Open,
+    ask_too_much,
     endpoint,
     furnish,
-    invoke,
     load_on,
     real_capture,
 )
@@ -48,12 +46,12 @@ class Ended:
         return f"{self.account.acked} acknowledged, {self.times} times, longest wait {self.longest_seconds:.1f} s"
 
 
-def siblings(folder: Path, kills: int, open_capture: Open = real_capture) -> Ended:
+def siblings(folder: Path, kills: int, flush_seconds: float, open_capture: Open = real_capture) -> Ended:
     """Four endpoints on one spool; again and again one is killed, and the others deliver what it left.
 
     Only then it gets a successor, so that it is siblings who adopt.
     """
-    furnish(folder)
+    furnish(folder, flush_interval_seconds=flush_seconds)
     loads: list[Load] = []
     with Workers(folder, open_capture) as workers:
         waits = [one_killed(folder, workers, loads) for _ in range(kills)]
@@ -128,8 +126,7 @@ def out_of_memory(folder: Path, kills: int, open_capture: Open = real_capture) -
             with load_on(living.port) as load:
                 loads.append(load)
                 time.sleep(random.uniform(0.1, 0.5))
-                with suppress(OSError, HTTPException):  # it may end before it answers
-                    invoke(HTTPConnection("127.0.0.1", living.port, timeout=PATIENCE), "too-much", GLUTTONY)
+                ask_too_much(living.port)
                 assert living.wait() == -signal.SIGKILL, "the endpoint outlived its memory"
             assert limit.kills, "somebody else killed the endpoint"
     drain(folder)
