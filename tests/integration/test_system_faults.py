@@ -25,14 +25,8 @@ from tests.integration.capture_spool import (
     stored_ids,
 )
 from tests.servers.capture_campaign import drain
-from tests.servers.fault_endpoints import (
-    ask_too_much,
-    endpoint,
-    furnish,
-    load_on,
-    never_flushed_capture,
-    real_capture,
-)
+from tests.servers.fault_endpoints import endpoint, furnish, never_flushed_capture, real_capture
+from tests.servers.fault_load import ask_too_much, load_on
 from tests.servers.system_faults import (
     Unobtainable,
     crowded,

@@ -1,8 +1,7 @@
-"""Endpoint processes that suffer what the operating system does, callers that stay, and what the processes count.
+"""Endpoint processes that suffer what the operating system does, and what they count.
 
-What lives here: a folder with a model, a store behind a switch and a spool; processes on it; load that tries again
-after a refused connection. What does not: the faults (tests.servers.system_faults), what is to be learnt
-(tests.benchmarks.faults.system).
+What lives here: a folder with a model, a store behind a switch and a spool; processes on it. What does not: load on
+them (fault_load), the faults (system_faults), what is to be learnt (tests.benchmarks.faults.system).
 """
 
 import os
@@ -11,15 +10,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from itertools import count
 from pathlib import Path
 
 import httpx
@@ -43,13 +39,11 @@ from tests.integration.capture_spool import spec_of
 from tests.servers import capture_campaign
 from tests.servers.capture_campaign import FORKS, InMemoryCapture
 from tests.servers.endpoint import write_package
+from tests.servers.fault_load import GLUTTONY
 from tests.servers.system_faults import fake_clock
 from tests.wait import wait_until
 
 PATIENCE = 60
-CALLERS = 4
-RETRY_SECONDS = 0.01
-GLUTTONY = b'"allocate until you are killed"'
 MODEL = f"""
 import threading
 
@@ -234,87 +228,6 @@ def live(folder: Path, listener: socket.socket, open_capture: Open) -> None:
         return opened
 
     sys.exit(serve(spec, listener=listener, store=store, capture_factory=capture))
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request that was answered to its end."""
-
-    inference_id: str
-    sent: datetime
-    answered: datetime
-    status: int
-    retry_after: str | None
-
-
-@dataclass
-class Load:
-    """Callers that go on until they are told to stop; what is cut off without an answer is in no list."""
-
-    ports: Sequence[int]
-    body: bytes = b"[1]"
-    calls: list[Call] = field(default_factory=list)
-    cut_off: int = 0
-    enough: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def acknowledged(self) -> list[Call]:
-        return [call for call in self.calls if call.status == HTTPStatus.OK]
-
-    @property
-    def refused(self) -> list[Call]:
-        return [call for call in self.calls if call.status != HTTPStatus.OK]
-
-    def call_for_ever(self, prefix: str, port: int) -> None:
-        """One caller on a kept connection; where that breaks it connects again."""
-        connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        for number in count():
-            if self.enough.is_set():
-                break
-            try:
-                self.calls.append(self.called(connection, f"{prefix}-{number}"))
-            except (OSError, HTTPException):
-                self.cut_off += 1
-                connection.close()
-                time.sleep(RETRY_SECONDS)
-        connection.close()
-
-    def called(self, connection: HTTPConnection, inference_id: str) -> Call:
-        sent = datetime.now(UTC)
-        response = invoke(connection, inference_id, self.body)
-        response.read()
-        return Call(inference_id, sent, datetime.now(UTC), response.status, response.getheader("Retry-After"))
-
-
-def invoke(connection: HTTPConnection, inference_id: str, body: bytes) -> HTTPResponse:
-    headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Inference-Id": inference_id}
-    connection.request("POST", "/invoke", body, headers)
-    return connection.getresponse()
-
-
-def ask_too_much(port: int) -> None:
-    """Let the model allocate from now on; its endpoint may end before it answers."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    with closing(connection), suppress(OSError, HTTPException):
-        invoke(connection, f"too-much-{time.monotonic_ns():x}", GLUTTONY).read()
-
-
-@contextmanager
-def load_on(*ports: int, body: bytes = b"[1]", callers: int = CALLERS) -> Iterator[Load]:
-    """Load on endpoints until the block ends."""
-    load, name = Load(ports, body), f"{time.monotonic_ns():x}"
-    threads = [
-        threading.Thread(target=load.call_for_ever, args=(f"{name}-{number}", ports[number % len(ports)]))
-        for number in range(callers)
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield load
-    finally:
-        load.enough.set()
-        for thread in threads:
-            thread.join()
 
 
 if __name__ == "__main__":

@@ -124,23 +124,25 @@ def disks(folder: Path, size: Size) -> Found:
     dropping = [end for name, end in ends.items() if name.endswith(DROP)]
     refusing = [end for name, end in ends.items() if name.endswith(REFUSE)]
     kinds = ", ".join(sorted({end.kind for end in ends.values()}))
-    return Found(
+    found = Found(
         accounts={name: end.account for name, end in ends.items()},
         figures={
             "full_disk_miscounted": nothing(
                 sum(end.account.miscounted for end in dropping), f"dropped_total and gaps against missing, on {kinds}"
             ),
             "full_disk_failed_inferences": nothing(sum(end.account.refused for end in dropping), "drop", "requests"),
-            "full_disk_refusals_without_retry_after": nothing(
-                sum(end.impolite for end in refusing),
-                f"of {sum(end.account.refused for end in refusing)}; 503 is asked for",
-                "requests",
-            ),
             "full_disk_healed": Figure(
                 min(end.healed for end in ends.values()), "answers", ">= 1", "after the fault, by the same process"
             ),
         },
     )
+    if refusing:
+        refused = sum(end.account.refused for end in refusing)
+        impolite = sum(end.impolite for end in refusing)
+        found.figures["full_disk_impolite_refusals"] = nothing(
+            impolite, f"of {refused}, without 503 or Retry-After", "requests"
+        )
+    return found
 
 
 def broken_disks(folder: Path, size: Size) -> Found:

@@ -13,7 +13,7 @@ import orjson
 from monitor_jobs.contract.watermark import Gap, floor_second
 from monitor_jobs.object_store.folder import FolderStore
 from tests.integration.capture_spool import CAPTURES, gaps
-from tests.servers.fault_endpoints import Call, Load
+from tests.servers.fault_load import Call, Load
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from service.endpoint.capture import Capture, start_capture
 from tests.benchmarks.faults.system_account import stored_ids
 from tests.integration.capture_spool import exchange_of, spec_of
 from tests.integration.capture_times import Watch, findings_in, misplaced_in
-from tests.servers.fault_endpoints import endpoint_of_another_time, furnish, load_on
+from tests.servers.fault_endpoints import endpoint_of_another_time, furnish
+from tests.servers.fault_load import load_on
 from tests.wait import wait_until
 
 PATIENCE = 30

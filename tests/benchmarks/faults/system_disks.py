@@ -17,17 +17,15 @@ from tests.benchmarks.faults.system_account import Account, account_of, missing_
 from tests.servers.capture_campaign import drain
 from tests.servers.fault_endpoints import (
     PATIENCE,
-    Call,
     Endpoint,
-    Load,
     Open,
     endpoint,
     forgetful_capture,
     furnish,
-    load_on,
     real_capture,
     store_down,
 )
+from tests.servers.fault_load import Call, Load, load_on
 from tests.servers.system_faults import crowded, disk_image, mounted_image, read_only, small_disk
 from tests.wait import wait_until
 

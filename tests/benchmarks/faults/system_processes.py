@@ -15,17 +15,8 @@ from service.endpoint.ownership import locked_producers
 from service.endpoint.recovery import entries_in
 from tests.benchmarks.faults.system_account import Account, account_of
 from tests.servers.capture_campaign import drain
-from tests.servers.fault_endpoints import (
-    PATIENCE,
-    Endpoint,
-    Load,
-    Open,
-    ask_too_much,
-    endpoint,
-    furnish,
-    load_on,
-    real_capture,
-)
+from tests.servers.fault_endpoints import PATIENCE, Endpoint, Open, endpoint, furnish, real_capture
+from tests.servers.fault_load import Load, ask_too_much, load_on
 from tests.servers.processes import free_ports
 from tests.servers.system_faults import memory_limit
 from tests.wait import wait_until
