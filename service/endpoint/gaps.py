@@ -21,19 +21,22 @@ class Gaps:
 
     def write(self, gap: Gap) -> None:
         """Put a gap into the spool, where the uploader or an heir finds it. Raises OSError where it is not there."""
-        spool, number = self._spool, self.last + 1
-        marker = GapMarker(
-            producer=spool.producer,
-            sequence=number,
-            written_at=spool.clock(),
-            sealed_until=spool.ledger.promised,
-            gap=gap,
-        )
-        path = spool.folder / SegmentName.new(spool.producer, number, gap.start).file(State.GAP)
+        spool, marker = self._spool, self.next_marker(gap)
+        path = spool.folder / SegmentName.new(spool.producer, marker.sequence, gap.start).file(State.GAP)
         try:
             put_file(path, marker.to_json(), spool.files)
         except OSError as error:
             if not path.exists():
                 raise
             log.warning("capture_gap_not_synced", error=str(error))
-        self.last = number
+        self.last = marker.sequence
+
+    def next_marker(self, gap: Gap) -> GapMarker:
+        """The marker that the next number makes of a gap."""
+        return GapMarker(
+            producer=self._spool.producer,
+            sequence=self.last + 1,
+            written_at=self._spool.clock(),
+            sealed_until=self._spool.ledger.promised,
+            gap=gap,
+        )

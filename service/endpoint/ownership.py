@@ -45,7 +45,7 @@ class Destination(BaseModel):
     def address_of(self, name: SegmentName, state: State) -> S3Address:
         """The address of a sealed segment or of a gap, always the same for the same name."""
         if state is State.GAP:
-            return S3Address.parse(gap_address(self._side, name.producer, name.sequence))
+            return self.gap_of(name.producer, name.sequence)
         captures = variant_prefix(self.destination, self.endpoint, self.variant)
         return S3Address.parse(f"{captures}/{capture_file_path(name.opened_at, name.uuid)}")
 
@@ -64,6 +64,10 @@ class Destination(BaseModel):
     def manifests_of(self, producer: str) -> str:
         """The address below which a producer's manifests lie."""
         return manifest_folder(self._side, producer)
+
+    def gap_of(self, producer: str, sequence: int) -> S3Address:
+        """The address of a gap's marker."""
+        return S3Address.parse(gap_address(self._side, producer, sequence))
 
     def gaps_of(self, producer: str) -> str:
         """The address below which a producer's gap markers lie."""

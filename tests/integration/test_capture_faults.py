@@ -196,6 +196,31 @@ def test_a_gap_that_cannot_be_written_down_is_written_down_later(tmp_path, store
     assert [gap.dropped for gap in gaps(store)] == [3]
 
 
+def test_a_gap_for_which_the_disk_has_no_room_until_the_end_is_told_to_the_store(tmp_path, store):
+    files = FaultyFiles("open", errno.EROFS)
+    files.fail(10**9)
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=files)
+    offer_all(capture, ids_of(3), at=NOON)
+    capture.close()
+    assert [(gap.dropped, gap.reason) for gap in gaps(store)] == [(3, DropReason.DISK_ERROR)]
+    assert [watermark.closed for watermark in watermarks(store)] == [True]
+
+
+def test_gaps_that_neither_disk_nor_store_takes_are_told_later_each_once(tmp_path, store):
+    files, clock = FaultyFiles("open", errno.EROFS), Clock(NOON)
+    files.fail(10**9)
+    store.on = False
+    capture = started(spec_of(tmp_path, budget_bytes=4500), store, clock=clock, files=files)
+    offer_all(capture, ids_of(3), at=NOON)
+    capture.offer(exchange_of("too large", at=NOON, request_bytes=4000))
+    clock.advance(1)
+    tries = ("put", "failed")
+    wait_until(lambda: capture.snapshot().store_requests.get(tries), timeout_seconds=PATIENCE, what="a try")
+    store.on = True
+    capture.close()
+    assert {gap.reason: gap.dropped for gap in gaps(store)} == {"disk_error": 3, "spool_full": 1}
+
+
 class Stuck(FaultyFiles):
     """A disk on which writing takes until it is let go."""
 
