@@ -30,7 +30,9 @@ from monitor_jobs.contract.watermark import (
 from monitor_jobs.contract.window import HOUR, Window, floor_hour, hours_of
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 
-SLACK = timedelta(minutes=10)  # a clock that was set back puts neighbouring segments, or an end, out of order by that
+# A clock that was set back puts segments, or an end, out of the order of their numbers by as much. Little is looked for
+# first, for each minute of it costs requests; more where a capture file is left that nobody seems to know.
+SLACK, MORE_SLACK = timedelta(minutes=10), timedelta(minutes=90)
 
 
 def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, variant: str, window: Window) -> Evidence:
@@ -39,12 +41,17 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
     Watermarks are read first: whatever they pass was there, manifest and all, before anything else is listed. The
     number of requests is counted in tests/unit/test_capture_proof_requests.py.
     """
-    side = side_prefix(destination, endpoint, variant)
-    unreadable: list[str] = []
-    marks = _watermarks(store, side, window, unreadable)
-    objects = tuple(_objects(store, variant_prefix(destination, endpoint, variant), window))
-    trails = tuple(_trail(store, side, mark, window) for mark in marks)
-    return Evidence(endpoint, window, trails, objects, tuple(unreadable))
+    side, captures = side_prefix(destination, endpoint, variant), variant_prefix(destination, endpoint, variant)
+
+    def evidence_within(slack: timedelta) -> Evidence:
+        reach, unreadable = Window(floor_hour(window.start) - slack, window.end + slack), list[str]()
+        marks = _watermarks(store, side, reach, unreadable)
+        objects = tuple(_objects(store, captures, window))
+        trails = tuple(_trail(store, side, mark, reach) for mark in marks)
+        return Evidence(endpoint, window, trails, objects, tuple(unreadable))
+
+    found = evidence_within(SLACK)
+    return evidence_within(MORE_SLACK) if any(found.unknown_objects) else found
 
 
 def with_contents(evidence: Evidence, store: ObjectStore, bucket: str) -> Evidence:
@@ -85,18 +92,18 @@ def _objects(store: ObjectStore, prefix: str, window: Window) -> Iterator[FoundO
                 yield FoundObject(entry.address.key, entry.size_bytes)
 
 
-def _watermarks(store: ObjectStore, side: str, window: Window, unreadable: list[str]) -> list[Watermark]:
-    """One of each producer that may have captured in the window.
+def _watermarks(store: ObjectStore, side: str, reach: Window, unreadable: list[str]) -> list[Watermark]:
+    """One of each producer that may have captured within reach.
 
     The open ones are listed first: one that ends meanwhile is among the closed by then.
     """
     marks: dict[str, Watermark] = {}
     for folder in (open_watermark_folder(side), closed_watermark_folder(side)):
         for entry in store.list(S3Address.parse(folder)):
-            mark = _watermark(store, side, entry.address, unreadable) if _lived_in(entry.address.key, window) else None
+            mark = _watermark(store, side, entry.address, unreadable) if _lived_in(entry.address.key, reach) else None
             if mark is not None:
                 marks[mark.producer] = max(mark, marks.get(mark.producer, mark), key=_progress)
-    return [mark for mark in marks.values() if not _ended_before(mark, window)]
+    return [mark for mark in marks.values() if not _ended_before(mark, reach)]
 
 
 def _watermark(store: ObjectStore, side: str, address: S3Address, unreadable: list[str]) -> Watermark | None:
@@ -113,49 +120,47 @@ def _watermark(store: ObjectStore, side: str, address: S3Address, unreadable: li
     return mark
 
 
-def _lived_in(key: str, window: Window) -> bool:
+def _lived_in(key: str, reach: Window) -> bool:
     """False where the key alone tells that the producer had ended before the window, or was born after it."""
     born_at, closing_hour = born_at_of(producer_of(key)), closing_hour_of(key)
-    ended = closing_hour is not None and closing_hour + HOUR <= floor_hour(window.start) - SLACK
-    return not ended and (born_at is None or born_at - SLACK < window.end)
+    ended = closing_hour is not None and closing_hour + HOUR <= reach.start
+    return not ended and (born_at is None or born_at < reach.end)
 
 
 def _progress(mark: Watermark) -> tuple[object, ...]:
     return mark.closed, mark.sealed_until, mark.last_sequence
 
 
-def _ended_before(mark: Watermark, window: Window) -> bool:
-    return mark.closed and mark.sealed_until < floor_hour(window.start) - SLACK
+def _ended_before(mark: Watermark, reach: Window) -> bool:
+    return mark.closed and mark.sealed_until < reach.start
 
 
-def _trail(store: ObjectStore, side: str, mark: Watermark, window: Window) -> Trail:
-    return Trail(mark, _segments(store, side, mark, window), _gaps(store, side, mark, window))
+def _trail(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Trail:
+    return Trail(mark, _segments(store, side, mark, reach), _gaps(store, side, mark, reach))
 
 
-def _segments(store: ObjectStore, side: str, mark: Watermark, window: Window) -> Stretch[Manifest]:
-    """Those opened in the window's hours, and a little before and after: numbers go up with time, nearly."""
+def _segments(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stretch[Manifest]:
+    """Those opened within reach: numbers go up with time, nearly."""
 
     def parse(number: int, text: bytes) -> Manifest:
         manifest = Manifest.from_json(text)
         _require_name((mark.producer, number), (manifest.producer, manifest.sequence))
         return manifest
 
-    start, end = floor_hour(window.start) - SLACK, window.end + SLACK
     series = Series(store, manifest_folder(side, mark.producer), mark.last_sequence, parse)
-    return series.stretch(lambda manifest: manifest.opened_at >= start, lambda manifest: manifest.opened_at >= end)
+    return series.stretch(lambda each: each.opened_at >= reach.start, lambda each: each.opened_at >= reach.end)
 
 
-def _gaps(store: ObjectStore, side: str, mark: Watermark, window: Window) -> Stretch[GapMarker]:
-    """Those that were written down after the window's start, while the watermark had not passed its end."""
+def _gaps(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stretch[GapMarker]:
+    """Those that were written down after the reach's start, while the watermark had not passed its end."""
 
     def parse(number: int, text: bytes) -> GapMarker:
         marker = GapMarker.from_json(text)
         _require_name((mark.producer, number), (marker.producer, marker.sequence))
         return marker
 
-    start = window.start - SLACK
     series = Series(store, gap_folder(side, mark.producer), mark.last_gap, parse)
-    return series.stretch(lambda marker: marker.written_at >= start, lambda marker: marker.sealed_until >= window.end)
+    return series.stretch(lambda each: each.written_at >= reach.start, lambda each: each.sealed_until >= reach.end)
 
 
 def _require_name(name: tuple[str, int], told: tuple[str, int]) -> None:

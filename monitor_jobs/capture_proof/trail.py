@@ -60,6 +60,18 @@ class Evidence:
     objects: tuple[FoundObject, ...]
     unreadable: tuple[str, ...] = ()  # keys of watermarks
 
+    @property
+    def manifests(self) -> dict[str, Manifest]:
+        """The manifests that tell of a capture file, by its key."""
+        told = (manifest for trail in self.trails for manifest in trail.segments.told.values())
+        return {manifest.object_key: manifest for manifest in told if manifest.object_key is not None}
+
+    @property
+    def unknown_objects(self) -> list[FoundObject]:
+        """Capture files that may concern the window and that no manifest tells of."""
+        known = self.manifests
+        return [each for each in self.objects if each.key not in known and each.may_concern(self.window)]
+
 
 def concerns(manifest: Manifest, window: Window) -> bool:
     """True where the segment may hold records of the window: by its times, or by its hour where it tells none."""

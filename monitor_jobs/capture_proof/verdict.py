@@ -93,12 +93,7 @@ def _runs(numbers: Iterable[int]) -> list[range]:
 
 
 def _of_objects(evidence: Evidence) -> Iterator[Finding]:
-    manifests = {
-        manifest.object_key: manifest
-        for trail in evidence.trails
-        for manifest in trail.segments.told.values()
-        if manifest.object_key is not None
-    }
+    manifests = evidence.manifests
     found = {each.key: each for each in evidence.objects}
     for key, manifest in manifests.items():
         if key not in found and concerns(manifest, evidence.window):

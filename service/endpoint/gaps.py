@@ -21,18 +21,18 @@ class Gaps:
 
     def write(self, gap: Gap) -> None:
         """Put a gap into the spool, where the uploader or an heir finds it. Raises OSError where it is not there."""
-        marker = self.marker_of(gap)
-        path = self._spool.folder / SegmentName.new(marker.producer, marker.sequence, gap.start).file(State.GAP)
+        spool, marker = self._spool, self.next_marker(gap)
+        path = spool.folder / SegmentName.new(spool.producer, marker.sequence, gap.start).file(State.GAP)
         try:
-            put_file(path, marker.to_json(), self._spool.files)
+            put_file(path, marker.to_json(), spool.files)
         except OSError as error:
             if not path.exists():
                 raise
             log.warning("capture_gap_not_synced", error=str(error))
         self.last = marker.sequence
 
-    def marker_of(self, gap: Gap) -> GapMarker:
-        """The gap with the next number; whoever puts it elsewhere sets `last` to that."""
+    def next_marker(self, gap: Gap) -> GapMarker:
+        """The marker that the next number makes of a gap."""
         return GapMarker(
             producer=self._spool.producer,
             sequence=self.last + 1,

@@ -47,7 +47,7 @@ def lost(name: SegmentName, outcome: Outcome, *, records: int = 0) -> Manifest:
 
 def last_numbers_of(store: ObjectStore, ownership: Ownership) -> tuple[int, int]:
     """The highest numbers of a dead producer's segments and gaps that the store has, whoever delivered them."""
-    told, destination = _told(store, ownership), ownership.destination
+    told, destination = watermark_of(store, ownership), ownership.destination
     segments = _highest(store, destination.manifests_of(ownership.producer), told.last_sequence if told else 0)
     return segments, _highest(store, destination.gaps_of(ownership.producer), told.last_gap if told else 0)
 
@@ -63,7 +63,8 @@ def _highest(store: ObjectStore, folder: str, told: int) -> int:
     return highest
 
 
-def _told(store: ObjectStore, ownership: Ownership) -> Watermark | None:
+def watermark_of(store: ObjectStore, ownership: Ownership) -> Watermark | None:
+    """What a producer that has not ended told the store last; None where it never has, or that cannot be read."""
     try:
         return Watermark.from_json(store.get(ownership.destination.open_watermark_of(ownership.producer)))
     except (ObjectMissing, ValueError):

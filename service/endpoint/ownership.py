@@ -50,10 +50,6 @@ class Destination(BaseModel):
         captures = variant_prefix(self.destination, self.endpoint, self.variant)
         return S3Address.parse(f"{captures}/{capture_file_path(name.opened_at, name.uuid)}")
 
-    def gap_of(self, producer: str, sequence: int) -> S3Address:
-        """The address of a gap marker."""
-        return S3Address.parse(gap_address(self._side, producer, sequence))
-
     def open_watermark_of(self, producer: str) -> S3Address:
         """The address of a producer's watermark until it ends."""
         return S3Address.parse(open_watermark_address(self._side, producer))
@@ -69,6 +65,10 @@ class Destination(BaseModel):
     def manifests_of(self, producer: str) -> str:
         """The address below which a producer's manifests lie."""
         return manifest_folder(self._side, producer)
+
+    def gap_of(self, producer: str, sequence: int) -> S3Address:
+        """The address of a gap's marker."""
+        return S3Address.parse(gap_address(self._side, producer, sequence))
 
     def gaps_of(self, producer: str) -> str:
         """The address below which a producer's gap markers lie."""

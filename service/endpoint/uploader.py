@@ -16,10 +16,10 @@ from typing import TypeVar
 
 from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest, Outcome
-from monitor_jobs.contract.watermark import Gap, Watermark, floor_second
+from monitor_jobs.contract.watermark import SECOND, Gap, Watermark, floor_second
 from monitor_jobs.object_store import Head, ObjectStore, S3Address
 from service.endpoint.adoption import Estate
-from service.endpoint.manifests import last_numbers_of, lost, manifest_of
+from service.endpoint.manifests import last_numbers_of, lost, manifest_of, watermark_of
 from service.endpoint.ownership import Destination, Ownership
 from service.endpoint.recovery import Entry
 from service.endpoint.segment import State, held
@@ -53,6 +53,7 @@ class Uploader:
         self._index = SideIndex(self._put)
         self._last_sequence = 0
         self._due = False  # gaps and a watermark, since an interval has ended
+        self._ends: dict[str, datetime] = {}  # of producers: after the last record that was delivered
         self._finishing = threading.Event()
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture-uploader", daemon=True)
@@ -133,8 +134,8 @@ class Uploader:
             gaps.write(gap)
         except OSError as error:
             log.warning("capture_gap_not_written", error=str(error))
-            # the disk that takes no captures may take no gap before this process ends; both places have one address
-            marker = gaps.marker_of(gap)
+            # the disk that takes no captures may take no gap before this process ends
+            marker = gaps.next_marker(gap)
             self._put(self._estate.own.destination.gap_of(marker.producer, marker.sequence), marker.to_json())
             gaps.last = marker.sequence
 
@@ -185,6 +186,9 @@ class Uploader:
         self._put(address, manifest.to_json())
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
+        if manifest.last_inference_time is not None:
+            end = manifest.last_inference_time + SECOND
+            self._ends[manifest.producer] = max(end, self._ends.get(manifest.producer, end))
 
     def _is_stored(self, address: S3Address) -> bool:
         try:
@@ -213,15 +217,21 @@ class Uploader:
         self._due = False
 
     def _end_if_empty(self, ownership: Ownership) -> None:
-        ledger, now = self._spool.ledger, floor_second(self._spool.clock())
         own = ownership is self._estate.own
-        if self._estate.entries_of(ownership) or (own and not ledger.is_written_down):
+        if self._estate.entries_of(ownership) or (own and not self._spool.ledger.is_written_down):
             return
         if own:
             self._index.publish()
-        watermark = self._watermark(ownership, ledger.promise(now) if own else now)
+        until = self._spool.ledger.promise(self._end_of(ownership)) if own else self._end_of(ownership)
+        watermark = self._watermark(ownership, until)
         self._close(watermark.model_copy(update={"closed": True}), ownership.destination)
         self._estate.end(ownership)
+
+    def _end_of(self, ownership: Ownership) -> datetime:
+        """Now, unless the clock was set back since: not before a record, nor before what was promised already."""
+        now = floor_second(self._spool.clock())
+        told = watermark_of(self._store, ownership)
+        return max(now, self._ends.get(ownership.producer, now), told.sealed_until if told else now)
 
     def _close(self, watermark: Watermark, destination: Destination) -> None:
         """Move a watermark from those that are waited for to those of its hour."""

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import random
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from monitor_jobs.contract.capture import DataCaptureConfig
 from monitor_jobs.contract.errors import StoreUnavailable
 from monitor_jobs.contract.manifest import Manifest
 from monitor_jobs.contract.watermark import Gap, GapMarker, Watermark
-from monitor_jobs.object_store import S3Address
+from monitor_jobs.object_store import ObjectMissing, S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import Capture, start_capture
@@ -126,7 +127,13 @@ def stored_ids(store: FolderStore) -> list[str]:
 
 
 def watermarks(store: FolderStore) -> list[Watermark]:
-    return [Watermark.from_json(store.get(found.address)) for found in store.list(WATERMARKS)]
+    """Every watermark, each as far as it has come; one is closed by a move, and may be listed twice, or be gone."""
+    found: dict[str, Watermark] = {}
+    for entry in store.list(WATERMARKS):
+        with suppress(ObjectMissing):
+            mark = Watermark.from_json(store.get(entry.address))
+            found[mark.producer] = max(mark, found.get(mark.producer, mark), key=lambda each: each.closed)
+    return list(found.values())
 
 
 def gaps(store: FolderStore) -> list[Gap]:

@@ -154,11 +154,19 @@ def test_an_heir_tells_the_last_numbers_that_the_store_has_over_a_hole(tmp_path,
 
 
 def test_a_segment_that_was_set_aside_is_one_finding_with_its_records(tmp_path, store):
-    segment_left(spec_of(tmp_path), b"damage\n" + line("a"), 1)
+    segment_left(spec_of(tmp_path), b"damage\n" * 2, 1)
     swept(spec_of(tmp_path), store)
     (finding,) = proof_of(store).findings
     assert (finding.kind, finding.reason, finding.records) == (FindingKind.LOST_SEGMENT, "quarantined", 2)
     assert proof_of(store).missing_records == 2
+
+
+def test_what_is_damaged_of_a_segment_is_one_finding_and_the_rest_is_stored(tmp_path, store):
+    segment_left(spec_of(tmp_path), b"damage\n" + line("a"), 1)
+    swept(spec_of(tmp_path), store)
+    (finding,) = proof_of(store).findings
+    assert (finding.kind, finding.reason, finding.records) == (FindingKind.GAP, "quarantined", 1)
+    assert stored_ids(store) == ["a"]
 
 
 def test_a_manifest_that_cannot_be_read_in_the_spool_says_quarantined_all_the_same(tmp_path, store):

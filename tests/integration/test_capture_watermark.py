@@ -5,13 +5,18 @@ from datetime import timedelta
 
 import pytest
 
+from monitor_jobs.contract.watermark import Watermark
 from monitor_jobs.object_store.folder import FolderStore
 from service.endpoint.accounting import Ledger
+from service.endpoint.capture_lines import line_of
+from service.endpoint.ownership import Destination, become_producer
+from service.endpoint.segment import SegmentName, State
 from service.endpoint.spool import Spool
 from tests.integration.capture_spool import (
     NOON,
     Clock,
     Switched,
+    config_of,
     exchange_of,
     gaps,
     offer_all,
@@ -24,6 +29,7 @@ from tests.integration.capture_spool import (
 from tests.wait import wait_until
 
 PATIENCE = 30
+HERE = Destination(destination="s3://bucket/capture", endpoint="signs", variant="AllTraffic")
 
 
 @pytest.fixture
@@ -145,6 +151,47 @@ def test_a_watermark_that_could_not_be_closed_stays_open(tmp_path, store):
     store.on = False
     capture.close(timeout_seconds=0.5)
     assert [watermark.closed for watermark in watermarks(store)] == [False]
+
+
+def test_the_last_watermark_is_not_before_a_record_of_a_clock_that_was_set_back(tmp_path, store):
+    clock = Clock(NOON)
+    capture = started(spec_of(tmp_path, flush_seconds=86400), store, clock=clock)
+    offer_all(capture, ["ahead"], at=NOON + timedelta(hours=1))
+    capture.close()
+    assert [each.sealed_until for each in watermarks(store)] == [NOON + timedelta(hours=1, seconds=1)]
+
+
+def dead_producer(spec):
+    """A producer that has died and left its lock."""
+    spec.spool_folder.mkdir()
+    ownership = become_producer(spec.spool_folder, HERE, NOON)
+    ownership.let_go()
+    return ownership.producer
+
+
+def closed_by_an_heir(spec, store):
+    """How far the watermark of a dead producer goes once an heir, at noon, has closed it."""
+    heir = started(spec, store, clock=Clock(NOON))
+    (dead,) = wait_until(
+        lambda: [each for each in watermarks(store) if each.closed], timeout_seconds=PATIENCE, what="a closed watermark"
+    )
+    heir.close()
+    return dead.sealed_until
+
+
+def test_an_heir_whose_clock_was_set_back_does_not_set_the_watermark_back(tmp_path, store):
+    spec, later = spec_of(tmp_path), NOON + timedelta(hours=1)
+    dead = Watermark(producer=dead_producer(spec), sealed_until=later, flush_interval_seconds=1)
+    store.put(HERE.open_watermark_of(dead.producer), dead.to_json())
+    assert closed_by_an_heir(spec, store) == later
+
+
+def test_an_heir_whose_clock_was_set_back_closes_after_the_last_record(tmp_path, store):
+    spec, later = spec_of(tmp_path), NOON + timedelta(hours=1)
+    name = SegmentName.new(dead_producer(spec), 1, later)
+    line = line_of(exchange_of("ahead", at=later), later, config_of())
+    (spec.spool_folder / name.file(State.OPEN)).write_bytes(line)
+    assert closed_by_an_heir(spec, store) == later + timedelta(seconds=1)
 
 
 def _sealed_until(store: FolderStore):

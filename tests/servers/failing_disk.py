@@ -38,6 +38,11 @@ class Effect(StrEnum):
 CRASHES = (Effect.CRASH_BEFORE, Effect.CRASH_AFTER)
 
 
+def is_record(content: bytes) -> bool:
+    """Whether that is written by the writer, not a marker by the uploader."""
+    return b'"captureData"' in content
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """The `number`th call of a name (1 is the first), or from that one on, and what becomes of it."""
@@ -63,8 +68,8 @@ class FailingDisk:
         self._lock = threading.Lock()
         self._within = threading.local()
 
-    def take_half_of_the_next_write(self) -> None:
-        """The disk is full for one record, as every life of a spool shows once."""
+    def take_half_of_the_next_record(self) -> None:
+        """The disk is full for a moment, as every life of a spool shows once."""
         self._half_next = True
 
     def heal(self) -> None:
@@ -81,7 +86,7 @@ class FailingDisk:
     def _call(self, name: str, real: Callable[..., object], *arguments: object) -> object:
         with self._inside():
             effect = self._effect_on(name)
-            if name == "write" and (self._half_next or effect is Effect.SHORT):
+            if name == "write" and (effect is Effect.SHORT or (self._half_next and is_record(arguments[1]))):
                 self._half_next = False
                 descriptor, content = arguments
                 return real(descriptor, content[: len(content) // 2])

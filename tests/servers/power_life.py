@@ -156,7 +156,7 @@ def live(folder: Path, seed: int, durability: str, disk_of: DiskOf = RecordedDis
         store.on = step.store_is_on
         story.clock.advance(STEP_SECONDS)
         if step.disk_takes_half:
-            disk.take_half_of_the_next_write()
+            disk.take_half_of_the_next_record()
         asyncio.run(story.answer(*step.names, request_bytes=step.request_bytes))
         if durability == "process":  # the clock stands still while a sync that is due takes its time
             wait_until(recorder.nothing_is_overdue, timeout_seconds=PATIENCE, what="a sync")

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.servers.failing_disk import is_record
+
 BLOCK_BYTES = 4096
 
 
@@ -67,8 +69,8 @@ class RecordedDisk:
         self._half_next = False
         self._lock = threading.RLock()
 
-    def take_half_of_the_next_write(self) -> None:
-        """The disk is full for one record."""
+    def take_half_of_the_next_record(self) -> None:
+        """The disk is full for a moment."""
         self._half_next = True
 
     def know(self, folder: Path) -> None:
@@ -94,8 +96,9 @@ class RecordedDisk:
 
     def write(self, descriptor: int, content: bytes) -> int:
         with self._lock:
-            taken = content[: len(content) // 2] if self._half_next else content
-            self._half_next = False
+            half = self._half_next and is_record(content)
+            taken = content[: len(content) // 2] if half else content
+            self._half_next &= not half
             written = os.write(descriptor, taken)
             offset = os.lseek(descriptor, 0, os.SEEK_CUR) - written
             self._note(Wrote(self._files[os.fstat(descriptor).st_ino], offset, taken[:written]))

@@ -142,7 +142,7 @@ def live_on(folder: Path, fault: Fault | None) -> None:
 
 
 async def _live(story: Story, disk: FailingDisk) -> None:
-    await story.fill(disk.take_half_of_the_next_write)
+    await story.fill(disk.take_half_of_the_next_record)
     story.settle()
     await story.answer("last")
     if disk.fired:
