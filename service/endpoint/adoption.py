@@ -4,7 +4,9 @@ What lives here: whose files are ours, and how those of the dead come into the l
 (ownership), mending one file (recovery), delivery (uploader).
 """
 
+import time
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from monitor_jobs.contract.manifest import Outcome
@@ -14,19 +16,27 @@ from service.endpoint.ownership import Ownership, inherit, locked_producers
 from service.endpoint.recovery import (
     QUARANTINE,
     Entry,
+    Mended,
     UnreadableSegment,
+    damage_of,
     entries_in,
     foreign_files,
+    is_readable,
     mend,
+    part,
+    parts_in,
     quarantine,
     seems_to_hold,
     set_aside,
+    span_of,
 )
-from service.endpoint.segment import SegmentName, State, held, publish
+from service.endpoint.segment import SegmentName, State, held, publish, sync_folder
 from service.endpoint.spool import Spool
 from service.logs import EventLog
 
 log = EventLog(__name__)
+
+UNREADABLE_SECONDS = 30.0  # what is set aside is so for good
 
 
 class Estate:
@@ -39,6 +49,7 @@ class Estate:
         self._owned = {own.producer: own}
         self._writing = True
         self._set_aside_bytes = 0
+        self._unreadable_since: dict[Path, float] = {}
 
     @property
     def finished(self) -> bool:
@@ -66,13 +77,17 @@ class Estate:
 
     def sweep(self) -> None:
         """Inherit from those that died, mend and seal what nobody writes any more, set aside what nobody can read."""
+        folder = self._spool.folder
         try:
-            entries = entries_in(self._spool.folder)
-            self._inherit_from({entry.name.producer for entry in entries} | locked_producers(self._spool.folder))
-            foreign = foreign_files(self._spool.folder)
+            entries, parts, foreign = entries_in(folder), parts_in(folder), foreign_files(folder)
+            producers = {entry.name.producer for entry in entries} | set(parts.values()) | locked_producers(folder)
         except OSError as error:
             log.error("spool_not_swept", cause=error)
             return
+        self._inherit_from(producers)
+        for path, producer in parts.items():
+            if producer in self._owned:  # this thread writes them, and is not at it: whoever began it has died
+                self._discard(path)
         for entry in filter(self._is_orphan, entries):
             self._revive(entry)
         for path in foreign:
@@ -91,6 +106,14 @@ class Estate:
         except OSError as error:
             log.error("segment_not_quarantined", cause=error, file=entry.path.name)
 
+    def doubt(self, entry: Entry) -> None:
+        """Set aside what cannot be read for long; a disk that fails for a moment costs nothing."""
+        now = time.monotonic()
+        if is_readable(entry.path):
+            self._unreadable_since.pop(entry.path, None)
+        elif now - self._unreadable_since.setdefault(entry.path, now) >= UNREADABLE_SECONDS:
+            self.set_aside(entry)
+
     def end(self, ownership: Ownership) -> None:
         """Forget a producer that has nothing left."""
         del self._owned[ownership.producer]
@@ -108,10 +131,20 @@ class Estate:
 
     def _inherit_from(self, producers: Iterable[str]) -> None:
         for producer in set(producers) - self._owned.keys():
-            ownership = inherit(self._spool.folder, producer, self.own.destination)
+            try:
+                ownership = inherit(self._spool.folder, producer, self.own.destination)
+            except OSError as error:
+                log.error("producer_not_inherited", cause=error, producer=producer)
+                continue
             if ownership is not None:
                 self._owned[producer] = ownership
                 log.info("producer_inherited", producer=producer)
+
+    def _discard(self, path: Path) -> None:
+        try:
+            self._spool.files.unlink(path)
+        except OSError as error:
+            log.error("part_not_removed", cause=error, file=path.name)
 
     def _is_orphan(self, entry: Entry) -> bool:
         if not entry.holds_records or entry.name.producer not in self._owned:
@@ -134,22 +167,41 @@ class Estate:
             self.set_aside(entry)
         except OSError as error:
             log.error("segment_not_mended", cause=error, file=entry.path.name)
+            self.doubt(entry)
 
     def _mend_and_seal(self, entry: Entry) -> None:
-        mended = mend(entry.path, self._spool.files)
+        mended = self._mended(entry)
         if entry.state is State.OPEN:
             publish(entry.path, entry.path.with_name(entry.name.file(State.SEALED)), self._spool.files)
+        else:
+            sync_folder(entry.path.parent, self._spool.files)  # its producer may have died before it came to that
         self._spool.ledger.adopt(entry.name, mended.records, mended.size_bytes)
+
+    def _mended(self, entry: Entry) -> Mended:
+        files = self._spool.files
+        try:
+            return mend(entry.path, files)
+        except UnreadableSegment as error:
+            damaged = damage_of(entry.path)
+            log.warning("segment_damaged", file=entry.path.name, lines=len(damaged.damage), error=str(error))
+            self._give_up(len(damaged.damage), *span_of(entry))
+            part(entry.path, damaged, files)
+            return mend(entry.path, files)
+
+    def _give_up(self, records: int, first: datetime, last: datetime) -> None:
+        """Write down a gap over records that nobody had counted, not before what is promised, and count them."""
+        ledger = self._spool.ledger
+        start = max(first, ledger.promised)
+        end = max(start, last) + SECOND
+        self.gaps.write(Gap(start=start, end=end, dropped=records, reason=Outcome.QUARANTINED))
+        ledger.quarantine(SegmentName.new(self.own.producer, 0, start), records)
 
     def _set_foreign_aside(self, path: Path) -> None:
         log.warning("segment_unreadable", file=path.name, error="no name of a segment")
-        ledger, files = self._spool.ledger, self._spool.files
-        start = max(floor_second(self._spool.clock()), ledger.promised)
+        now = floor_second(self._spool.clock())
         try:
-            records = seems_to_hold(path)
-            self.gaps.write(Gap(start=start, end=start + SECOND, dropped=records, reason=Outcome.QUARANTINED))
-            quarantine(path, files)
-            ledger.quarantine(SegmentName.new(self.own.producer, 0, start), records)
+            self._give_up(seems_to_hold(path), now, now)
+            quarantine(path, self._spool.files)
         except OSError as error:
             log.error("segment_not_quarantined", cause=error, file=path.name)
 

@@ -24,7 +24,7 @@ from service.core.sampling import is_sampled
 from service.endpoint.accounting import Ledger
 from service.endpoint.adoption import Estate
 from service.endpoint.capture_lines import line_of
-from service.endpoint.ownership import Destination, Ownership, become_producer
+from service.endpoint.ownership import Destination, Ownership, become_producer, make_folder
 from service.endpoint.ports import CaptureRefused
 from service.endpoint.segment import Files
 from service.endpoint.snapshot import Fate, Snapshot
@@ -141,7 +141,7 @@ def start_capture(
     if config is None:
         raise BadInput(f"endpoint {spec.endpoint} has no DataCaptureConfig: use NoCapture, or configure data capture")
     destination = Destination(destination=config.destination_s3_uri, endpoint=spec.endpoint, variant=spec.variant)
-    own = _become_producer_in(spec.spool_folder, destination, clock())
+    own = _become_producer_in(spec.spool_folder, destination, clock(), files)
     ledger = Ledger(budget_bytes=spec.spool_budget_bytes, queue_bytes=QUEUE_BYTES)
     spool = Spool(spec.spool_folder, own.producer, spec.flush_interval_seconds, ledger, clock, files)
     uploader = Uploader(spool, Estate(spool, own), store, generator)
@@ -155,10 +155,10 @@ def start_capture(
     )
 
 
-def _become_producer_in(folder: Path, destination: Destination, born_at: datetime) -> Ownership:
+def _become_producer_in(folder: Path, destination: Destination, born_at: datetime, files: Files) -> Ownership:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return become_producer(folder, destination, born_at)
+        make_folder(folder, files)
+        return become_producer(folder, destination, born_at, files)
     except OSError as error:
         raise BadInput(
             f"spool folder {folder} cannot be written to: {error}; make it a local folder of ours"

@@ -10,6 +10,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -26,7 +27,7 @@ from monitor_jobs.contract.watermark import (
     open_watermark_address,
 )
 from monitor_jobs.object_store import S3Address
-from service.endpoint.segment import SegmentName, State, take_flock
+from service.endpoint.segment import Files, SegmentName, State, sync_folder, take_flock
 from service.logs import EventLog
 
 log = EventLog(__name__)
@@ -107,14 +108,30 @@ class Ownership:
             os.close(self.descriptor)
 
 
-def become_producer(folder: Path, destination: Destination, born_at: datetime) -> Ownership:
+def make_folder(folder: Path, files: Files) -> None:
+    """Make a spool folder, and put its name and those of the folders made for it on the disk. Raises OSError.
+
+    Where only the disk refuses to sync, a log line says so: an endpoint serves on a bad disk too.
+    """
+    made = list(takewhile(lambda each: not each.exists(), (folder, *folder.parents)))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for each in made:
+            sync_folder(each.parent, files)
+    except OSError as error:
+        log.warning("spool_folder_not_synced", folder=str(folder), error=str(error))
+
+
+def become_producer(folder: Path, destination: Destination, born_at: datetime, files: Files = os) -> Ownership:
     """A producer that never was before, alive while this process is. Raises OSError where the folder takes no file."""
     producer = new_producer(born_at)
     ownership = _claim(folder, producer, destination)
     if ownership is None:  # an heir came between its creation and its flock, found it dead, and may have ended it
-        return become_producer(folder, destination, born_at)
+        return become_producer(folder, destination, born_at, files)
     try:
         ownership.path.write_text(destination.model_dump_json())
+        files.fsync(ownership.descriptor)  # or a power failure would leave segments, and not to whom they belong
+        sync_folder(folder, files)
     except OSError as error:  # a full disk; an heir of this variant knows the destination anyway
         log.warning("producer_destination_not_written", producer=producer, error=str(error))
     return ownership

@@ -4,7 +4,9 @@ What lives here: listing, mending, quarantine. What does not: whose files they a
 (uploader).
 """
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +18,12 @@ from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.contract.manifest import Outcome, unstored
 from monitor_jobs.contract.watermark import SECOND, floor_second
 from monitor_jobs.contract.window import HOUR, floor_hour
-from service.endpoint.segment import Files, SegmentName, State, parse_file_name, publish, write_whole
+from service.endpoint.segment import Files, SegmentName, State, parse_file_name, publish, sync_folder, write_whole
 
 QUARANTINE = "quarantine"
+PART = ".part"  # the suffix of a file that is being written
+NOT_OF_THE_FILE = (errno.ENOENT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # so why it is not read: gone, or our limits
+_PART_NAME = re.compile(rf"(?P<producer>[0-9a-f]{{32}})-.*{re.escape(PART)}")
 
 
 class UnreadableSegment(SextantError):
@@ -40,6 +45,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Damaged:
+    """The lines of a segment: those that are records, and those that are none."""
+
+    records: list[bytes]
+    damage: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Mended:
     """What a segment holds now."""
 
@@ -58,11 +71,17 @@ def foreign_files(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.name.endswith(suffixes) and not parse_file_name(path.name)]
 
 
+def parts_in(folder: Path) -> dict[Path, str]:
+    """Every file that was being written, or still is, and its producer."""
+    matches = ((path, _PART_NAME.fullmatch(path.name)) for path in folder.iterdir())
+    return {path: match["producer"] for path, match in matches if match}
+
+
 def mend(path: Path, files: Files) -> Mended:
-    """Cut what a crash left of an unfinished record, and count the others.
+    """Cut what a crash left of an unfinished record, put the others on the disk, and count them.
 
     Only the end may be torn: text after the last newline, and one last line that is no record. Raises UnreadableSegment
-    where any other line is none, or the file cannot be read.
+    where any other line is none, or the file cannot be read; OSError where that may pass.
     """
     content = _content(path)
     *lines, tail = content.split(b"\n")
@@ -71,8 +90,7 @@ def mend(path: Path, files: Files) -> Mended:
         whole_bytes -= len(lines.pop()) + 1
     if not all(map(_is_record, lines)):
         raise UnreadableSegment(f"{path.name} holds a line before its last that is no capture record")
-    if whole_bytes < len(content):
-        _cut(path, whole_bytes, files)
+    _keep(path, whole_bytes, files)
     return Mended(len(lines), whole_bytes)
 
 
@@ -85,42 +103,64 @@ def seems_to_hold(path: Path) -> int:
 
 
 def is_readable(path: Path) -> bool:
-    """True where every byte of the file can be read."""
+    """True where every byte of the file can be read, or it is not the file that stands in the way."""
     try:
         path.read_bytes()
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno in NOT_OF_THE_FILE
     return True
 
 
 def set_aside(entry: Entry, records: int, files: Files) -> None:
     """Move a segment to the quarantine and leave its manifest, so that whoever reads its hour knows. Raises OSError."""
-    name, changed_at = entry.name, datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
-    first, hour_end = floor_second(name.opened_at), floor_hour(name.opened_at) + HOUR
+    name, (first, last) = entry.name, span_of(entry)
     manifest = unstored(name.producer, name.sequence, name.opened_at, Outcome.QUARANTINED, records=records)
-    last = min(max(floor_second(changed_at), first), hour_end - SECOND)
     told = manifest.model_copy(update={"first_inference_time": first, "last_inference_time": last})
     put_file(entry.path.with_name(name.file(State.LOST)), told.to_json(), files)
     quarantine(entry.path, files)
 
 
+def span_of(entry: Entry) -> tuple[datetime, datetime]:
+    """The first and the last second that records of a segment may be of, in its hour. Raises OSError."""
+    changed_at = datetime.fromtimestamp(entry.path.stat().st_mtime, UTC)
+    first, hour_end = floor_second(entry.name.opened_at), floor_hour(entry.name.opened_at) + HOUR
+    return first, min(max(floor_second(changed_at), first), hour_end - SECOND)
+
+
 def quarantine(path: Path, files: Files) -> None:
     """Move a file to where nobody looks for captures. Raises OSError."""
-    folder = path.parent / QUARANTINE
-    folder.mkdir(exist_ok=True)
-    publish(path, folder / path.name, files)
+    publish(path, _quarantine_beside(path, files) / path.name, files)
+
+
+def damage_of(path: Path) -> Damaged:
+    """What of a segment is no record: a power failure can tear a hole into what was not synced, with records after it.
+
+    Raises OSError; UnreadableSegment where there is nothing to keep.
+    """
+    parted = Damaged([], [])
+    for line in _content(path).split(b"\n")[:-1]:
+        (parted.records if _is_record(line) else parted.damage).append(line + b"\n")
+    if not parted.records:
+        raise UnreadableSegment(f"{path.name} holds no capture record")
+    return parted
+
+
+def part(path: Path, damaged: Damaged, files: Files) -> None:
+    """Leave only the records in a segment, and the rest in the quarantine. Raises OSError."""
+    put_file(_quarantine_beside(path, files) / path.name, b"".join(damaged.damage), files)
+    put_file(path, b"".join(damaged.records), files)
 
 
 def put_file(path: Path, content: bytes, files: Files) -> None:
-    """Put a file into the spool, whole or not at all. Raises OSError; only its name may be there then."""
-    beside = path.with_suffix(".part")
+    """Put a file into the spool, whole or not at all; what a failure leaves of it ends in PART. Raises OSError.
+
+    After such a failure its name may be there, and then with all of it.
+    """
+    beside = path.with_suffix(PART)
     descriptor = files.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         write_whole(descriptor, content, files)
         files.fsync(descriptor)
-    except OSError:
-        beside.unlink()
-        raise
     finally:
         os.close(descriptor)
     publish(beside, path, files)
@@ -136,17 +176,23 @@ def _entries(folder: Path) -> Iterator[Entry]:
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
+    except IsADirectoryError as error:  # any other failure may pass
         raise UnreadableSegment(f"{path.name} cannot be read: {error}") from error
 
 
-def _cut(path: Path, size_bytes: int, files: Files) -> None:
+def _quarantine_beside(path: Path, files: Files) -> Path:
+    folder = path.parent / QUARANTINE
+    folder.mkdir(exist_ok=True)
+    sync_folder(path.parent, files)
+    return folder
+
+
+def _keep(path: Path, size_bytes: int, files: Files) -> None:
     descriptor = files.open(path, os.O_WRONLY | os.O_CLOEXEC, 0o600)
     try:
-        files.ftruncate(descriptor, size_bytes)
-        files.fsync(descriptor)
+        if os.fstat(descriptor).st_size > size_bytes:
+            files.ftruncate(descriptor, size_bytes)
+        files.fsync(descriptor)  # its producer may have died before it came to that
     finally:
         os.close(descriptor)
 

@@ -164,25 +164,28 @@ class OpenSegment:
                 self._named = True
 
     def seal(self) -> None:
-        """Put the file on the disk under its sealed name and close it; an empty one is removed, a torn one closed.
+        """Put the file on the disk under its sealed name and close it; an empty one is removed.
 
-        Where the disk refuses to sync, the file is sealed with what the kernel still holds of it, and the refusal
-        raised.
+        A torn one keeps its name, and whoever mends it seals it. Where the disk refuses to sync, the file is sealed
+        with what the kernel still holds of it, and the refusal raised.
         """
         try:
             if self.torn:
-                return
-            if not self.size_bytes:
+                self.sync()  # its whole records are waited for
+            elif self.size_bytes:
+                self._publish()
+            else:
                 self._files.unlink(self._path)
                 self.discarded = True
-                return
-            try:
-                with self._doubted():
-                    self._files.fsync(self._fd)
-            finally:
-                publish(self._path, self._path.with_name(self.name.file(State.SEALED)), self._files)
         finally:
             os.close(self._fd)
+
+    def _publish(self) -> None:
+        try:
+            with self._doubted():
+                self._files.fsync(self._fd)
+        finally:
+            publish(self._path, self._path.with_name(self.name.file(State.SEALED)), self._files)
 
     @contextmanager
     def _doubted(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from monitor_jobs.object_store import Head, ObjectStore, S3Address
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_numbers_of, lost, manifest_of, watermark_of
 from service.endpoint.ownership import Destination, Ownership
-from service.endpoint.recovery import Entry, is_readable
+from service.endpoint.recovery import Entry
 from service.endpoint.segment import State, held
 from service.endpoint.side_index import SideIndex
 from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
@@ -152,8 +152,7 @@ class Uploader:
                 if mine:
                     self._move(entry, destination)
         except (SextantError, OSError):
-            if not is_readable(entry.path) and entry.path.exists():
-                self._estate.set_aside(entry)
+            self._estate.doubt(entry)
             raise
 
     def _move(self, entry: Entry, destination: Destination) -> None:
@@ -181,12 +180,22 @@ class Uploader:
         self._asked("head", partial(_require_shown, self._store, address, sent))
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
-        self._put(destination.manifest_of(manifest.producer, manifest.sequence), manifest.to_json())
+        address = destination.manifest_of(manifest.producer, manifest.sequence)
+        if manifest.outcome is not Outcome.STORED and self._is_stored(address):
+            return  # a file that could not be opened after all has the number of the next; or it was not set aside
+        self._put(address, manifest.to_json())
         if manifest.producer == self._spool.producer:
             self._last_sequence = max(self._last_sequence, manifest.sequence)
         if manifest.last_inference_time is not None:
             end = manifest.last_inference_time + SECOND
             self._ends[manifest.producer] = max(end, self._ends.get(manifest.producer, end))
+
+    def _is_stored(self, address: S3Address) -> bool:
+        try:
+            self._asked("head", partial(self._store.head, address))
+        except NotFound:
+            return False
+        return True
 
     def _account_for_vanished(self, ownership: Ownership) -> None:
         for name in self._estate.vanished_of(ownership):

@@ -27,6 +27,7 @@ from tests.integration.capture_spool import (
     watermarks,
 )
 from tests.integration.test_capture_recovery import child, killed_after, left_behind, line, swept
+from tests.servers.failing_disk import Effect, FailingDisk, Fault
 from tests.wait import wait_until
 
 PATIENCE = 60
@@ -182,10 +183,18 @@ def test_a_segment_with_nothing_whole_in_it_has_a_manifest_and_no_object(tmp_pat
 
 def test_a_quarantined_segment_has_a_manifest_that_says_so(tmp_path, store):
     spec = spec_of(tmp_path)
-    path = left_behind(spec, b"damage\n" + line("a"))
+    path = left_behind(spec, b"damage\n" * 2)
     path.rename(path.with_name(SegmentName.new("0" * 32, 5, NOON).file(State.OPEN)))
     swept(spec, store)
     assert [(each.sequence, each.outcome) for each in manifests(store)] == [(5, Outcome.QUARANTINED)]
+
+
+def test_a_file_that_was_opened_after_all_does_not_hide_the_one_that_has_its_number(tmp_path, store):
+    disk = FailingDisk(Fault("open", 1, Effect.DONE_BUT_EIO))
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=disk)
+    offer_all(capture, ["refused", "stored"], at=NOON)
+    capture.close()
+    assert [(each.sequence, each.outcome) for each in manifests(store)] == [(1, Outcome.STORED)]
 
 
 def test_a_vanished_segment_has_a_manifest_that_says_so(tmp_path, store):

@@ -10,7 +10,7 @@ from monitor_jobs.capture_proof import findings_of, read_evidence, with_contents
 from monitor_jobs.contract.completeness import FindingKind
 from monitor_jobs.contract.errors import StoreRefused
 from monitor_jobs.contract.manifest import Manifest, Outcome
-from monitor_jobs.contract.watermark import Gap, GapMarker
+from monitor_jobs.contract.watermark import Gap, GapMarker, Watermark
 from monitor_jobs.contract.window import HOUR, Window
 from monitor_jobs.object_store import S3Address
 from service.endpoint.accounting import Ledger
@@ -154,11 +154,19 @@ def test_an_heir_tells_the_last_numbers_that_the_store_has_over_a_hole(tmp_path,
 
 
 def test_a_segment_that_was_set_aside_is_one_finding_with_its_records(tmp_path, store):
-    segment_left(spec_of(tmp_path), b"damage\n" + line("a"), 1)
+    segment_left(spec_of(tmp_path), b"damage\n" * 2, 1)
     swept(spec_of(tmp_path), store)
     (finding,) = proof_of(store).findings
     assert (finding.kind, finding.reason, finding.records) == (FindingKind.LOST_SEGMENT, "quarantined", 2)
     assert proof_of(store).missing_records == 2
+
+
+def test_what_is_damaged_of_a_segment_is_one_finding_and_the_rest_is_stored(tmp_path, store):
+    segment_left(spec_of(tmp_path), b"damage\n" + line("a"), 1)
+    swept(spec_of(tmp_path), store)
+    (finding,) = proof_of(store).findings
+    assert (finding.kind, finding.reason, finding.records) == (FindingKind.GAP, "quarantined", 1)
+    assert stored_ids(store) == ["a"]
 
 
 def test_a_manifest_that_cannot_be_read_in_the_spool_says_quarantined_all_the_same(tmp_path, store):
@@ -198,7 +206,8 @@ class Stubborn(Switched):
 def test_whoever_may_not_delete_says_in_both_places_that_it_has_ended(tmp_path):
     store = Stubborn(tmp_path / "data")
     started(spec_of(tmp_path), store, clock=Clock(NOON)).close()
-    assert [mark.closed for mark in watermarks(store)] == [True, True]
+    marks = [Watermark.from_json(store.get(found.address)) for found in store.list(WATERMARKS)]
+    assert [mark.closed for mark in marks] == [True, True]
     assert proof_of(store).findings == ()
 
 

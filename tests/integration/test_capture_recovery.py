@@ -1,5 +1,6 @@
 """What processes that died leave in the spool: real children, real SIGKILL, real flocks."""
 
+import errno
 import os
 import random
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.object_store import S3Address
+from service.endpoint import adoption, uploader
 from service.endpoint.capture_lines import line_of
 from service.endpoint.ownership import Destination, become_producer
 from service.endpoint.segment import OpenSegment, SegmentName, State
@@ -21,6 +23,7 @@ from tests.integration.capture_spool import (
     Switched,
     config_of,
     exchange_of,
+    gaps,
     manifests,
     offer_all,
     spec_of,
@@ -154,14 +157,29 @@ def test_an_upload_that_was_not_followed_by_an_unlink_is_repeated_under_the_same
 
 def test_an_unreadable_segment_is_set_aside_and_counted(tmp_path, store):
     spec = spec_of(tmp_path)
-    left_behind(spec, line("a") + b"\0" * 100 + b"\n" + line("b"))
+    left_behind(spec, b"\0" * 100 + b"\n" + b"damage\n" * 2)
     now = swept(spec, store)
     assert (now.quarantined, now.captured[Source.ADOPTED], now.balanced, stored_keys(store)) == (3, 3, True, [])
     assert len(list((spec.spool_folder / "quarantine").iterdir())) == 1
 
 
+def test_of_a_damaged_segment_every_whole_record_is_delivered(tmp_path, store):
+    spec = spec_of(tmp_path)
+    left_behind(spec, line("a") + b"\0" * 100 + b"\n" + line("b"))
+    now = delivered(spec, store, ["a", "b"])
+    assert (now.stored, now.quarantined, now.captured[Source.ADOPTED], now.balanced) == (2, 1, 3, True)
+
+
+def test_what_is_damaged_of_a_segment_is_kept_and_leaves_a_gap(tmp_path, store):
+    spec = spec_of(tmp_path)
+    left_behind(spec, line("a") + b"damage\n" + line("b"))
+    delivered(spec, store, ["a", "b"])
+    (gap,), (kept,) = gaps(store), (spec.spool_folder / "quarantine").iterdir()
+    assert (gap.start, gap.dropped, gap.reason, kept.read_bytes()) == (NOON, 1, "quarantined", b"damage\n")
+
+
 def test_an_unreadable_segment_leaves_a_manifest_that_stays_in_its_hour(tmp_path, store):
-    left_behind(spec_of(tmp_path), line("a") + b"damage\n" + line("b"))
+    left_behind(spec_of(tmp_path), b"damage\n" * 3)
     swept(spec_of(tmp_path), store)
     (manifest,) = manifests(store)
     assert (manifest.outcome, manifest.records, manifest.first_inference_time) == ("quarantined", 3, NOON)
@@ -169,9 +187,22 @@ def test_an_unreadable_segment_leaves_a_manifest_that_stays_in_its_hour(tmp_path
 
 
 def test_an_unreadable_segment_does_not_stop_the_others(tmp_path, store):
-    left_behind(spec_of(tmp_path), b"damage\n" + line("a"), opened_at=NOON - timedelta(hours=1))
+    left_behind(spec_of(tmp_path), b"damage\n" * 2, opened_at=NOON - timedelta(hours=1))
     left_behind(spec_of(tmp_path), line("b"))
     assert delivered(spec_of(tmp_path), store, ["b"]).quarantined == 2
+
+
+def test_a_segment_that_cannot_be_read_for_a_moment_is_delivered(tmp_path, store, monkeypatch):
+    path, read, fails = left_behind(spec_of(tmp_path), line("a")), Path.read_bytes, [errno.EIO] * 2
+
+    def failing(each):
+        if each == path and fails:
+            raise OSError(fails.pop(), "unreadable for now")
+        return read(each)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    monkeypatch.setattr(uploader, "IDLE_SECONDS", 0.1)
+    assert delivered(spec_of(tmp_path), store, ["a"]).quarantined == 0
 
 
 def test_a_file_that_only_looks_like_a_segment_is_set_aside(tmp_path, store):
@@ -179,6 +210,34 @@ def test_a_file_that_only_looks_like_a_segment_is_set_aside(tmp_path, store):
     left_behind(spec, line("a")).rename(spec.spool_folder / "somebody.open")
     assert swept(spec, store).quarantined == 1
     assert (spec.spool_folder / "quarantine" / "somebody.open").exists()
+
+
+def test_what_a_process_was_writing_when_it_died_is_removed(tmp_path, store):
+    spec = spec_of(tmp_path)
+    part = left_behind(spec, b"half a gap", state=State.GAP).rename(spec.spool_folder / f"{'0' * 32}-1.part")
+    swept(spec, store)
+    assert not part.exists()
+
+
+def test_what_a_living_process_is_writing_is_left_to_it(tmp_path, store):
+    spec = spec_of(tmp_path)
+    spec.spool_folder.mkdir()
+    alive = become_producer(spec.spool_folder, HERE, NOON)
+    part = spec.spool_folder / f"{alive.producer}-1.part"
+    part.write_bytes(b"half a gap")
+    swept(spec, store)
+    assert part.exists()
+    alive.end()
+
+
+def test_a_gap_that_nobody_can_read_is_set_aside(tmp_path, store, monkeypatch):
+    monkeypatch.setattr(adoption, "UNREADABLE_SECONDS", 0.0)
+    spec = spec_of(tmp_path)
+    path = left_behind(spec, b"", state=State.GAP)
+    path.unlink()
+    path.mkdir()  # which no user can read as a file
+    wait_until(lambda: swept(spec, store) and not path.exists(), timeout_seconds=PATIENCE, what="the quarantine")
+    assert (spec.spool_folder / "quarantine" / path.name).exists()
 
 
 def test_files_of_other_kinds_are_left_alone(tmp_path, store):

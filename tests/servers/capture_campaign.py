@@ -1,7 +1,7 @@
 """Processes that capture and are killed, again and again on one folder, and what they acknowledged before.
 
 What lives here: endpoints under load, and captures without HTTP that kill themselves between the upload of a segment
-and its removal. What does not: what is to be learnt of them (tests.benchmarks.capture_faults).
+and its removal. What does not: what is to be learnt of them (tests.benchmarks.faults.kills).
 
 Every life is a process of its own, forked from a server that has the imports behind it: a hundred starts take seconds.
 """

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs the real servers that the tests start themselves, from Debian's packages. Needs root.
 set -eu
-packages="ceph-common ceph-mon ceph-osd radosgw postgresql prometheus"
-for program in ceph-mon ceph-osd radosgw promtool initdb; do
+packages="ceph-common ceph-mon ceph-osd radosgw postgresql prometheus faketime strace"
+for program in ceph-mon ceph-osd radosgw promtool initdb faketime strace; do
     found=$(command -v "$program" || ls /usr/lib/postgresql/*/bin/"$program" 2>/dev/null || true)
     [ -n "$found" ] || missing="${missing:-} $program"
 done

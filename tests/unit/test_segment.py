@@ -3,6 +3,7 @@ import fcntl
 import os
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -155,6 +156,9 @@ def test_the_record_after_a_failed_append_follows_the_one_before(tmp_path):
 
 
 class NeitherWritesNorCuts(HalfWrites):
+    def faulty(self, real, *arguments):
+        return super().faulty(real, *arguments) if real is os.write else FaultyFiles.faulty(self, real, *arguments)
+
     def ftruncate(self, *arguments):
         raise OSError(errno.EIO, f"no {arguments}")
 
@@ -168,6 +172,19 @@ def test_a_segment_that_cannot_be_rolled_back_is_torn_and_not_sealed(tmp_path):
     segment.seal()
     assert segment.torn
     assert [path.suffix for path in tmp_path.iterdir()] == [".open"]
+
+
+def test_the_whole_records_of_a_torn_segment_are_put_on_the_disk(tmp_path):
+    files = NeitherWritesNorCuts()
+    segment = opened(tmp_path, files)
+    segment.append(RECORD)
+    files.fail(1)
+    with pytest.raises(OSError, match="bytes written"):
+        segment.append(RECORD)
+    files.call = "fdatasync"  # which fails from now on, and is heard of
+    files.fail(1)
+    with pytest.raises(OSError, match="No space"):
+        segment.seal()
 
 
 def test_a_failed_sync_still_seals_what_there_is_and_says_so(tmp_path):
@@ -272,6 +289,41 @@ def test_a_torn_tail_is_cut(tmp_path, content, records):
     path.write_bytes(content)
     assert mend(path, os) == Mended(records, len(RECORD) * records)
     assert path.read_bytes() == RECORD * records
+
+
+def test_what_the_dead_wrote_is_put_on_the_disk_before_it_is_counted(tmp_path):
+    path, files = tmp_path / "segment", FaultyFiles("fsync", errno.EIO)
+    path.write_bytes(RECORD)
+    files.fail(1)
+    with pytest.raises(OSError, match="Input/output"):
+        mend(path, files)
+
+
+def reads_that_fail(monkeypatch, number, times):
+    """Let so many looks at a file fail."""
+    read, left = Path.read_bytes, [OSError(number, os.strerror(number))] * times
+
+    def failing(path):
+        if left:
+            raise left.pop()
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+
+
+def test_a_read_that_fails_once_says_nothing_about_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "segment"
+    path.write_bytes(RECORD)
+    reads_that_fail(monkeypatch, errno.EIO, 1)
+    with pytest.raises(OSError, match="Input/output"):
+        mend(path, os)
+    assert mend(path, os).records == 1
+
+
+@pytest.mark.parametrize(("number", "of_the_file"), [(errno.EMFILE, False), (errno.ENOENT, False), (errno.EIO, True)])
+def test_a_process_without_descriptors_takes_no_file_for_unreadable(tmp_path, monkeypatch, number, of_the_file):
+    reads_that_fail(monkeypatch, number, 1)
+    assert is_readable(tmp_path / "segment") is not of_the_file
 
 
 @given(kept=st.integers(0, 4), cut=st.integers(1, len(RECORD) - 1))
