@@ -156,7 +156,7 @@ def _leave_wreckage(folder: Path) -> None:
     (left,) = spooled(spec_of(folder), "open")
     name, _ = parse_file_name(left.name) or (None, None)
     assert name is not None
-    for sequence, content in ((2, b"damage\n" + left.read_bytes()), (3, left.read_bytes()[:10])):
+    for sequence, content in ((2, b"damage\n" * 3), (3, left.read_bytes()[:10])):
         (left.with_name(SegmentName.new(name.producer, sequence, NOON).file(State.OPEN))).write_bytes(content)
 
 
