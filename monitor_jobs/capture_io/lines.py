@@ -24,6 +24,8 @@ MICROSECOND: Final = timedelta(microseconds=1)
 JSON_SPACE: Final = b" \t\r\n"
 MAX_TIME_CHARACTERS: Final = 64
 NO_TIME: Final = int(np.iinfo(np.int64).min)  # stands for the time of a line whose time cannot be read
+BEGINNING: Final = b'{"captureData":{"endpoint'
+AFTER_BEGINNING: Final = b'Output":{'
 ANSWER: Final = b'"endpointOutput":{'
 INCOMPLETE_CHARACTER: Final = "unexpected end of data"  # UnicodeDecodeError.reason where a character is cut short
 
@@ -75,9 +77,20 @@ _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def without_request(line: bytes) -> bytes:
-    """A line as capture_line writes it, less the request, which is most of it and which no prediction needs."""
+    """A line as capture_line writes it, less the request, which is most of it and which no prediction needs.
+
+    Any other line is left as it is, so that it is refused for the same reason.
+    """
     start = line.rfind(ANSWER)  # within a body its quotes would be escaped
-    return b'{"captureData":{' + line[start:] if start > 0 else line
+    intact = start > 0 and line.startswith(BEGINNING) and b"\0" not in line and _is_text(line)
+    return BEGINNING + line[start + len(ANSWER) - len(AFTER_BEGINNING) :] if intact else line
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        return line.isascii() or bool(line.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def decode_lines(text: bytes, lines: list[Line]) -> Iterator[bytes]:

@@ -80,6 +80,26 @@ def test_what_a_request_and_its_caller_say_is_no_answer(text, trap):
         assert summary_of(raw).predictions == 1
 
 
+DAMAGES = [
+    (b"image/jpeg", b"image/\xff\xfe"),
+    (b"image/jpeg", b"image/\0"),
+    (b'Data":', b'Data"'),
+    (b'{"cap', b'{"Cap'),
+]
+
+
+@pytest.mark.parametrize(("whole", "damaged"), [*DAMAGES, (b'"}\n', b'"\n'), (b"[[0.25", b"[[NaN, 0.25")])
+def test_a_line_that_is_damaged_anywhere_is_counted_as_its_capture_counts_it(tmp_path, whole, damaged):
+    request = CapturedBody(b"\x89PNG", "image/jpeg", "BASE64")
+    answer = CapturedBody(b"[[0.25, 0.75]]", "application/json", "JSON")
+    ids = {"event_id": str(uuid.uuid4()), "inference_id": None, "custom_attributes": None}
+    good = capture_line(inference_time=NOON, request=request, response=answer, **ids)
+    path = written(tmp_path, good, good.replace(whole, damaged, 1), good)
+    raw = summary_of(read_predictions(path, object_key=key_of(0), window=None, card=CARD))
+    assert summary_of(read_index(indexed(tmp_path, path), CARD)) == raw
+    assert (raw.records, sum(raw.unreadable.values())) == (2, 1)
+
+
 def test_large_groups_are_read_apart_and_give_the_same(tmp_path, monkeypatch):
     path = capture_of(tmp_path, [("[[0.25, 0.75]]", minute, None) for minute in range(60)])
     for minute in range(3):

@@ -22,7 +22,7 @@ from tests.servers.weak_spools import keeps_half_records, removes_before_upload
 WORKERS = 4
 REHEARSALS = 3  # two threads make the calls: not every life makes as many
 MORE_CALLS = 2  # than the longest rehearsal
-QUICK_TRIALS = 36
+QUICK_TRIALS = 20
 CONTROL_CRASHES = 6
 KERNEL_STRIDE = 2
 NAMED = 5  # of what is wrong, in a note
