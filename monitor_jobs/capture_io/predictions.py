@@ -42,7 +42,7 @@ class Texts(Protocol):
 class PredictionColumns:
     """Predictions of capture files, one row each, by object key and line; a batch answer gives several of one line.
 
-    object_keys: the files, ascending. files int32 [n]: index into object_keys. lines int64 [n]: line numbers from 1.
+    object_keys: the files, ascending. files int32 [n]: index into object_keys. lines [n]: line numbers from 1.
     times int64 [n]: inferenceTime in whole seconds since 1970. classes int32 [n]: index into answered and labels.
     answered: the distinct class numbers and texts that were answered; labels: their names by the card, of which two may
     be alike. confidences float32 [n]: best score in [0, 1], NaN where the answer is a class without a score. records:
@@ -51,7 +51,7 @@ class PredictionColumns:
 
     object_keys: tuple[str, ...]
     files: npt.NDArray[np.int32]
-    lines: npt.NDArray[np.int64]
+    lines: npt.NDArray[np.integer]
     times: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int32]
     answered: tuple[int | str, ...]

@@ -149,7 +149,7 @@ def _recent(columns: PredictionColumns) -> dict[str, tuple[RecordRef, ...]]:
 
 def _newest_rows(columns: PredictionColumns) -> Rows:
     """The rows of the last records of every class, grouped by class."""
-    order = _without_old(columns, _by_time(columns.times))
+    order = _without_old(columns)
     order = order[np.argsort(_narrow(columns, order), kind="stable")]
     repeats = _repeats(columns.classes[order], columns.lines[order], columns.files[order])
     order = order[~repeats]  # one batch, one record
@@ -159,20 +159,21 @@ def _newest_rows(columns: PredictionColumns) -> Rows:
     return newest
 
 
-def _by_time(times: npt.NDArray[np.int64]) -> Rows:
-    """The rows, oldest first; those of one second by file and line, as they come."""
-    return np.arange(times.size) if (times[1:] >= times[:-1]).all() else np.argsort(times, kind="stable")
+def _without_old(columns: PredictionColumns) -> Rows:
+    """The rows, oldest first, less those of which enough newer ones of their class are certainly there.
 
-
-def _without_old(columns: PredictionColumns, order: Rows) -> Rows:
-    """The order less the rows of which enough newer ones of their class are certainly there: most of a large file."""
-    head, tail = order[:-RECENT_ROWS], order[-RECENT_ROWS:]
-    if not head.size:
-        return order
-    batch = _largest_batch(columns.lines[tail], columns.files[tail])
-    lately = np.bincount(columns.classes[tail], minlength=len(columns.labels))
+    That leaves a few thousand of a million. Rows of one second stay by file and line, as they come.
+    """
+    times, classes = columns.times, columns.classes
+    order = None if (times[1:] >= times[:-1]).all() else np.argsort(times, kind="stable")  # None: as they are
+    by_time = classes if order is None else classes[order]
+    tail = np.arange(max(0, times.size - RECENT_ROWS), times.size)
+    rows = tail if order is None else order[tail]
+    lately = np.bincount(classes[rows], minlength=len(columns.labels))
+    batch = _largest_batch(columns.lines[rows], columns.files[rows]) if rows.size else 1
     wanted = lately < MAX_OFFENDING_RECORDS * batch  # rows of so many that hold 25 distinct records
-    return np.concatenate((head[wanted[columns.classes[head]]], tail))
+    kept = np.concatenate((np.flatnonzero(wanted[by_time[: times.size - tail.size]]), tail))
+    return kept if order is None else order[kept]
 
 
 def _repeats(*values: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
@@ -205,7 +206,7 @@ def _doubtful(columns: PredictionColumns, unsure: Rows) -> tuple[Doubt, ...]:
     return _least_sure(map(Doubt._make, doubts))
 
 
-def _largest_batch(lines: npt.NDArray[np.int64], files: npt.NDArray[np.int32]) -> int:
+def _largest_batch(lines: npt.NDArray[np.integer], files: npt.NDArray[np.int32]) -> int:
     starts = np.flatnonzero(~_repeats(lines, files))
     return int(np.diff(starts, append=len(lines)).max())
 

@@ -60,11 +60,10 @@ def _groups(paths: Iterable[Path]) -> Iterator[list[Path]]:
 
 def _read(path: Path) -> tuple[pa.Table, Totals]:
     try:
-        metadata = pq.read_metadata(path)
-        totals = Totals.model_validate_json(told(metadata, TOTALS_KEY))
-        file = pq.ParquetFile(path, metadata=metadata, read_dictionary=["object_key", "label"])
+        file = pq.ParquetFile(path, read_dictionary=["object_key", "label"])
+        totals = Totals.model_validate_json(told(file.metadata, TOTALS_KEY))
         return file.read(use_threads=False), totals
-    except (pa.ArrowException, OSError, ValidationError) as error:
+    except (pa.ArrowException, OSError, ValidationError, KeyError) as error:  # KeyError: it has no such column
         raise no_index(path, error) from error
 
 
@@ -75,7 +74,7 @@ def _columns(tables: Sequence[pa.Table], totals: Totals, card: ModelCard) -> Pre
     return PredictionColumns(
         object_keys=tuple(column["object_key"].dictionary.to_pylist()),
         files=_numbers(column["object_key"].indices),
-        lines=_numbers(column["line"]).astype(np.int64),
+        lines=_numbers(column["line"]),
         times=_numbers(column["inference_time"].view(pa.int64())) // MILLISECONDS,
         classes=classes,
         answered=answered,
