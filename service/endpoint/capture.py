@@ -1,11 +1,12 @@
 """Capture inside the endpoint process: takes answered exchanges, and brings every sampled one to the object store.
 
-What lives here: the door for the event loop. Behind it: `writer` (queue to segment), `uploader` (segment to store),
-`adoption` (what the dead left), `accounting` (where every record is). What does not: answering requests.
+What lives here: the door for the event loop. Behind it: `writer` (queue to segment), `syncer` (segment to disk),
+`uploader` (segment to store), `adoption` (what the dead left), `accounting` (where every record is). What does not:
+answering requests.
 
 A record is safe from the death of the process once its line is written, and its answer waits for that: whoever got a
-2xx has a capture that outlives kill -9. It is safe from a power failure 100 ms later, or when its segment is sealed;
-where durability is `power`, the answer waits for that too.
+2xx has a capture that outlives kill -9. It is safe from a power failure once the next sync has ended, which is asked
+for within 100 ms and waits for at most one before it; where durability is `power`, the answer waits for that too.
 """
 
 import asyncio
