@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -30,7 +31,7 @@ from service.endpoint.invocation import (
     send_error,
 )
 from service.endpoint.model_functions import ModelRequest
-from service.endpoint.ports import CaptureRefused, CaptureSink
+from service.endpoint.ports import CaptureRefused, CaptureSink, Tell
 from service.endpoint.predictions import read_predictions
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelBusy, ModelWorker
@@ -109,17 +110,23 @@ class Invocations:
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
         self._capture.require_room()
-        with self._worker.place() as served:
+        with self._worker.place() as place:
             body = await _in_time(read_body(scope, receive, limit=self._limit))
             request = ModelRequest(body, headers.content_type, headers.accept)
-            answer = await self._worker.answer(served, request, hung_up=client_gone(receive))
-        if len(answer.body) > self._limit:
-            raise ModelUnsuitable(f"the model's answer has {len(answer.body)} bytes: an answer may have {self._limit}")
-        await self._capture.before_answer(_exchange(headers, body, answer))
+            pass_on = partial(self._pass_on, headers, body)
+            answer = await self._worker.answer(place, request, hung_up=client_gone(receive), before_answer=pass_on)
         await send_answer(send, answer.body, answer.content_type)
         if answer.has_nan:
             self._metrics.held_nan()
-        self._metrics.predicted(read_predictions(answer, served.card))
+        self._metrics.predicted(read_predictions(answer, place.served.card))
+
+    def _pass_on(self, headers: InvocationHeaders, body: bytes, answer: Answer, tell: Tell) -> None:
+        """On the model's thread."""
+        if len(answer.body) > self._limit:
+            size = len(answer.body)
+            tell(ModelUnsuitable(f"the model's answer has {size} bytes: an answer may have {self._limit}"))
+        else:
+            self._capture.before_answer(_exchange(headers, body, answer), tell)
 
 
 def _exchange(headers: InvocationHeaders, body: bytes, answer: Answer) -> Exchange:

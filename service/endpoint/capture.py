@@ -1,6 +1,6 @@
 """Capture inside the endpoint process: takes answered exchanges, and brings every sampled one to the object store.
 
-What lives here: the door for the event loop. Behind it: `writer` (queue to segment), `syncer` (segment to disk),
+What lives here: the door for those who answer. Behind it: `writer` (queue to segment), `syncer` (segment to disk),
 `uploader` (segment to store), `adoption` (what the dead left), `accounting` (where every record is). What does not:
 answering requests.
 
@@ -9,10 +9,8 @@ A record is safe from the death of the process once its line is written, and its
 for within 100 ms and waits for at most one before it; where durability is `power`, the answer waits for that too.
 """
 
-import asyncio
 import os
 import random
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -26,21 +24,21 @@ from service.endpoint.accounting import Ledger
 from service.endpoint.adoption import Estate
 from service.endpoint.capture_lines import line_of
 from service.endpoint.ownership import Destination, Ownership, become_producer, make_folder
-from service.endpoint.ports import CaptureRefused
+from service.endpoint.ports import CaptureRefused, Tell
 from service.endpoint.segment import Files
 from service.endpoint.snapshot import Fate, Snapshot
 from service.endpoint.spool import Clock, Spool
 from service.endpoint.uploader import Uploader
-from service.endpoint.writer import Told, Writer
+from service.endpoint.waiting import Told
+from service.endpoint.writer import Writer
 
 QUEUE_BYTES = 64 * 2**20  # what a slow disk may cost in memory
 EXCHANGE_OVERHEAD_BYTES = 1024  # metadata and framing of one record
-DISK_SECONDS = 30.0  # an answer waits no longer for a disk that hangs
 CLOSE_SECONDS = 20.0  # an endpoint has 30 s between SIGTERM and SIGKILL
 
 
 class Capture:
-    """The port CaptureSink: `offer` from one event loop, `close` once after the last offer."""
+    """The port CaptureSink: `close` once after the last exchange."""
 
     def __init__(
         self,
@@ -68,30 +66,25 @@ class Capture:
         if not self._spool.ledger.has_room or self._writer.disk_fails:
             raise CaptureRefused("captures find no room on the disk: wait, or see why the store does not take them")
 
-    async def before_answer(self, exchange: Exchange) -> None:
-        """Return once the record is as durable as was asked for: in its segment, or on the disk.
+    def before_answer(self, exchange: Exchange, tell: Tell) -> None:
+        """Tell once the record is as durable as was asked for: in its segment, or on the disk.
 
-        Where that fails it is answered nevertheless, unless captures are to refuse: CaptureRefused then.
+        Where that fails, or takes longer than 30 s, it is answered nevertheless, unless captures are to refuse:
+        CaptureRefused then.
         """
-        at_risk = self._is_sampled() and await self._fate_of(exchange) is Fate.AT_RISK
-        if at_risk and self._when_full is WhenSpoolIsFull.REFUSE:
-            raise CaptureRefused("the capture of this request is not safe: send it again")
+        if not self._is_sampled():
+            tell(None)
+        elif not self._take(exchange, partial(self._tell, tell)):
+            self._tell(tell, Fate.AT_RISK)
 
     def offer(self, exchange: Exchange) -> None:
         """Take a sampled exchange into the queue, or count it as dropped, for callers who do not wait."""
         if self._is_sampled():
             self._take(exchange, None)
 
-    async def _fate_of(self, exchange: Exchange) -> Fate:
-        loop = asyncio.get_running_loop()
-        fate: asyncio.Future[Fate] = loop.create_future()
-        if not self._take(exchange, partial(_tell, loop, fate)):
-            return Fate.AT_RISK
-        too_late = loop.call_later(DISK_SECONDS, _settle, fate, Fate.AT_RISK)  # asyncio.timeout costs ten times as much
-        try:
-            return await fate
-        finally:
-            too_late.cancel()
+    def _tell(self, tell: Tell, fate: Fate) -> None:
+        refused = fate is Fate.AT_RISK and self._when_full is WhenSpoolIsFull.REFUSE
+        tell(CaptureRefused("the capture of this request is not safe: send it again") if refused else None)
 
     def _take(self, exchange: Exchange, told: Told | None) -> bool:
         """False where there is no room for it; else `told`, where it is given, will hear how that ended."""
@@ -118,16 +111,6 @@ class Capture:
     def _is_sampled(self) -> bool:
         percentage = self._config.initial_sampling_percentage
         return self._config.enable_capture and is_sampled(percentage, self._generator.random())
-
-
-def _tell(loop: asyncio.AbstractEventLoop, fate: "asyncio.Future[Fate]", outcome: Fate) -> None:
-    with suppress(RuntimeError):  # the loop has ended, and its requests with it
-        loop.call_soon_threadsafe(_settle, fate, outcome)
-
-
-def _settle(fate: "asyncio.Future[Fate]", outcome: Fate) -> None:
-    if not fate.done():  # somebody may wait for it no more
-        fate.set_result(outcome)
 
 
 def start_capture(

@@ -1,5 +1,6 @@
 """The door between answering and capturing, and its shipped simple adapter."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from monitor_jobs.contract.errors import SextantError
@@ -10,6 +11,9 @@ class CaptureRefused(SextantError):
     """The capture of a request could not be kept, and the endpoint is to answer only what is captured."""
 
 
+Tell = Callable[[Exception | None], None]  # None: the answer may be sent; else what is to be raised in its place
+
+
 class CaptureSink(Protocol):
     """Takes answered exchanges. Whether one is captured is decided behind this door."""
 
@@ -17,8 +21,12 @@ class CaptureSink(Protocol):
         """Return where one more request may be answered; called before the model runs. Raises CaptureRefused."""
         ...
 
-    async def before_answer(self, exchange: Exchange) -> None:
-        """Take the exchange; return once its answer may be sent. Raises CaptureRefused where it may not."""
+    def before_answer(self, exchange: Exchange, tell: Tell) -> None:
+        """Take the exchange, on any thread, and return at once.
+
+        `tell` is called once, now or later and from any thread: with None when the answer may be sent, with a
+        CaptureRefused where it may not.
+        """
         ...
 
     def close(self, timeout_seconds: float) -> None:
@@ -32,8 +40,9 @@ class NoCapture:
     def require_room(self) -> None:
         """Return at once: nothing needs room."""
 
-    async def before_answer(self, exchange: Exchange) -> None:
-        """Return at once: nothing is kept."""
+    def before_answer(self, exchange: Exchange, tell: Tell) -> None:  # noqa: ARG002 -- nothing is kept
+        """Let every answer pass at once."""
+        tell(None)
 
     def close(self, timeout_seconds: float) -> None:
         """Return at once: nothing waits."""

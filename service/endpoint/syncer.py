@@ -29,7 +29,7 @@ class Syncer:
 
     def sync(self, segment: OpenSegment) -> None:
         """Put on the disk what was appended so far; the segment is doubtful afterwards where that fails."""
-        self._asked.put(partial(sync, segment))
+        self._asked.put(partial(self._sync, segment))
 
     def seal(self, segment: OpenSegment) -> None:
         """Seal a segment that is written no more, and wake the uploader."""
@@ -47,6 +47,10 @@ class Syncer:
     def _run(self) -> None:
         while (task := self._asked.get()) is not None:
             task()
+
+    def _sync(self, segment: OpenSegment) -> None:
+        sync(segment)
+        segment.count()
 
     def _seal(self, segment: OpenSegment) -> None:
         seal(segment, self._spool)

@@ -24,9 +24,14 @@ def default_input_fn(data: bytes | str, content_type: str) -> torch.Tensor:
 
 
 def default_predict_fn(data: object, model: Any) -> object:  # noqa: ANN401  # whatever model_fn returned
-    """The model's answer to the data, without gradients, with the module in evaluation mode."""
+    """The model's answer to the data, which goes where the module's weights are; no gradients, evaluation mode."""
     # Asked first, because eval() walks all layers, and that would cost every request.
     if isinstance(model, torch.nn.Module) and model.training:
         model.eval()
     with torch.inference_mode():
-        return model(data.to(device()) if isinstance(data, torch.Tensor) else data)
+        return model(data.to(_device_of(model)) if isinstance(data, torch.Tensor) else data)
+
+
+def _device_of(model: object) -> torch.device:
+    weight = next(model.parameters(), None) if isinstance(model, torch.nn.Module) else None
+    return device() if weight is None else weight.device

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final
@@ -22,10 +22,11 @@ from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
 from service.endpoint.codecs import Answer
 from service.endpoint.invocation import CallerGone
 from service.endpoint.model_functions import ModelRequest, ServedModel
+from service.endpoint.ports import Tell
 
 PLACES: Final = 128
 
-_Job = tuple["Future[Any]", Callable[[], Any]]
+BeforeAnswer = Callable[[Answer, Tell], None]
 
 
 class ModelBusy(SextantError):
@@ -34,6 +35,20 @@ class ModelBusy(SextantError):
 
 class ModelTimedOut(ModelUnsuitable):
     """The model did not answer within its limit."""
+
+
+class Place:
+    """One of the queue's places and the model: taken until the model has answered, or its holder leaves."""
+
+    def __init__(self, served: ServedModel, free: Callable[[], None]) -> None:
+        self.served = served
+        self._free = free
+        self._left = _Once()
+
+    def leave(self) -> None:
+        """Give the place to somebody else; from any thread, and again for nothing."""
+        if self._left.first():
+            self._free()
 
 
 class ModelWorker:
@@ -45,9 +60,9 @@ class ModelWorker:
         self._timeout_seconds = timeout_seconds
         self._observe = observe
         self._places = places
-        self._taken = 0
+        self._free = threading.BoundedSemaphore(places)
         self._running_since: float | None = None
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # A daemon, because a hung model must not keep the process from ending.
         threading.Thread(target=self._run, name="model", daemon=True).start()
 
@@ -58,11 +73,13 @@ class ModelWorker:
 
     async def load(self, load: Callable[[], ServedModel]) -> None:
         """Load the model; raises what `load` raises."""
-        self.served = await asyncio.wrap_future(self._submit(load))
+        loaded: Future[ServedModel] = Future()
+        self._jobs.put(partial(_fulfil, loaded, load))
+        self.served = await asyncio.wrap_future(loaded)
 
     @contextmanager
-    def place(self) -> Iterator[ServedModel]:
-        """One of the queue's places and the model, for as long as a request is held in memory.
+    def place(self) -> Iterator[Place]:
+        """One of the queue's places, for a request that waits for the model.
 
         Raises ModelBusy where the model is not loaded, stuck, or all places are taken.
         """
@@ -70,34 +87,37 @@ class ModelWorker:
             raise ModelBusy("the model is still being loaded")
         if self._overdue:
             raise ModelBusy(f"the model is busy with one request for more than {self._timeout_seconds:g} s")
-        if self._taken >= self._places:
+        if not self._free.acquire(blocking=False):
             raise ModelBusy(f"{self._places} requests wait for the model already")
-        self._taken += 1
+        place = Place(self.served, self._free.release)
         try:
-            yield self.served
+            yield place
         finally:
-            self._taken -= 1
+            place.leave()
 
-    async def answer(self, served: ServedModel, request: ModelRequest, *, hung_up: Coroutine[Any, Any, None]) -> Answer:
-        """The model's answer.
+    async def answer(
+        self, place: Place, request: ModelRequest, *, hung_up: Coroutine[Any, Any, None], before_answer: BeforeAnswer
+    ) -> Answer:
+        """The model's answer, once `before_answer` has let it pass.
+
+        `before_answer` is called on the model's thread with an answer that somebody still waits for; it tells, once
+        and from any thread, None or the error to be raised in its place. So one wake-up of the loop serves both, which
+        costs as much as all else that is done for an answer.
 
         Raises ModelTimedOut where the model runs longer than the limit, ModelBusy where the request waited that long
         for others, CallerGone when `hung_up` ends first, else what ServedModel.answer raises. What has not started by
-        then never will.
+        then never will, and what was given up is not shown to `before_answer`.
         """
-        future = self._submit(partial(self._timed, served, request))
-        answering: asyncio.Future[Answer] = asyncio.wrap_future(future)
+        call = _Call(partial(self._timed, place, request), before_answer)
+        self._jobs.put(call.run)
         watching = asyncio.ensure_future(hung_up)
         try:
-            first = asyncio.FIRST_COMPLETED
-            await asyncio.wait((answering, watching), timeout=self._timeout_seconds, return_when=first)
-            if answering.done():
-                return answering.result()
-            if watching.done():
-                raise CallerGone("the caller hung up before the answer")
-            raise self._too_late(future)
+            waited_for = (call.answered, watching)
+            await asyncio.wait(waited_for, timeout=self._timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not call.answered.done() and call.give_up():
+                raise self._given_up(call, watching)
+            return await call.answered
         finally:
-            answering.cancel()
             watching.cancel()
 
     @property
@@ -105,35 +125,93 @@ class ModelWorker:
         since = self._running_since
         return since is not None and self.served is not None and time.monotonic() - since > self._timeout_seconds
 
-    def _too_late(self, future: "Future[Any]") -> SextantError:
-        # The model's thread passes over a cancelled call, so this one has not started, and will not.
-        if future.cancel():
-            return ModelBusy(f"this request waited {self._timeout_seconds:g} s for others to be answered")
-        return ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s")
+    def _given_up(self, call: "_Call", watching: "asyncio.Future[None]") -> SextantError:
+        if watching.done():
+            return CallerGone("the caller hung up before the answer")
+        if call.started:
+            return ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s")
+        return ModelBusy(f"this request waited {self._timeout_seconds:g} s for others to be answered")
 
-    def _submit(self, work: Callable[[], Any]) -> "Future[Any]":
-        future: Future[Any] = Future()
-        self._jobs.put((future, work))
-        return future
-
-    def _timed(self, served: ServedModel, request: ModelRequest) -> Answer:
+    def _timed(self, place: Place, request: ModelRequest) -> Answer:
         started = time.perf_counter()
         try:
-            return served.answer(request)
+            return place.served.answer(request)
         finally:
             self._observe(time.perf_counter() - started)
+            place.leave()
 
     def _run(self) -> None:
         while True:
-            future, work = self._jobs.get()
-            if not future.set_running_or_notify_cancel():
-                continue
+            job = self._jobs.get()
             self._running_since = time.monotonic()
-            try:
-                result = work()
-            except Exception as error:  # noqa: BLE001  # the caller gets it from the future
-                self._running_since = None
-                future.set_exception(error)
-            else:
-                self._running_since = None
-                future.set_result(result)
+            job()
+            self._running_since = None
+
+
+class _Once:
+    """Lets one of several threads do what is to be done once."""
+
+    def __init__(self) -> None:
+        self._taken = threading.Lock()  # never released
+
+    def first(self) -> bool:
+        """True for the first who asks."""
+        return self._taken.acquire(blocking=False)
+
+    @property
+    def done(self) -> bool:
+        """True once somebody was first."""
+        return self._taken.locked()
+
+
+class _Call:
+    """One request's way through the model's thread, which either its caller gives up or the model's answer ends."""
+
+    def __init__(self, work: Callable[[], Answer], before_answer: BeforeAnswer) -> None:
+        self.started = False
+        self._loop = asyncio.get_running_loop()
+        self.answered: asyncio.Future[Answer] = self._loop.create_future()
+        self._work = work
+        self._before_answer = before_answer
+        self._ended = _Once()
+
+    def give_up(self) -> bool:
+        """True where no answer has come yet: none will."""
+        return self._ended.first()
+
+    def run(self) -> None:
+        """On the model's thread."""
+        if self._ended.done:
+            return
+        self.started = True
+        try:
+            answer = self._work()
+            if self._ended.first():
+                self._before_answer(answer, partial(self._tell, answer))
+        except Exception as error:  # noqa: BLE001  # the caller gets it from the future
+            self._end(error)
+
+    def _tell(self, answer: Answer, error: Exception | None) -> None:
+        self._end(answer if error is None else error)
+
+    def _end(self, outcome: Answer | Exception) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and its requests with it
+            self._loop.call_soon_threadsafe(_settle, self.answered, outcome)
+
+
+def _settle(answered: "asyncio.Future[Answer]", outcome: Answer | Exception) -> None:
+    if answered.done():
+        return  # somebody may wait for it no more
+    if isinstance(outcome, Exception):
+        answered.set_exception(outcome)
+    else:
+        answered.set_result(outcome)
+
+
+def _fulfil(future: "Future[ServedModel]", load: Callable[[], ServedModel]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(load())
+    except Exception as error:  # noqa: BLE001  # the caller gets it from the future
+        future.set_exception(error)

@@ -21,6 +21,7 @@ from service.endpoint.segment import OpenSegment, SegmentName
 from service.endpoint.snapshot import DropReason, Fate
 from service.endpoint.spool import Spool
 from service.endpoint.syncer import Syncer, seal, sync
+from service.endpoint.waiting import Told, Waiting
 from service.logs import EventLog
 
 log = EventLog(__name__)
@@ -32,7 +33,6 @@ BATCH_RECORDS = 128  # more than answers can wait at a time
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 Encode = Callable[[Exchange, datetime], bytes]
-Told = Callable[[Fate], None]
 
 
 class _Queued(NamedTuple):
@@ -40,7 +40,6 @@ class _Queued(NamedTuple):
 
     ticket: Ticket
     exchange: Exchange
-    told: Told | None
 
 
 class Writer:
@@ -51,7 +50,8 @@ class Writer:
         self._encode = encode
         self._durability = durability
         self._queue: SimpleQueue[_Queued | None] = SimpleQueue()  # None wakes
-        self._waiting: list[Told] = []  # for the sync that power asks for
+        self._waiting = Waiting()
+        self._unsynced: list[Ticket] = []  # of those that power asks a sync for
         self._distrusted = False
         self._failed_at = -math.inf
         self._ending = threading.Event()
@@ -65,6 +65,7 @@ class Writer:
 
     def start(self) -> None:
         """Begin to write."""
+        self._waiting.start()
         self._syncer.start()
         self._thread.start()
 
@@ -73,9 +74,11 @@ class Writer:
 
         `told` hears SAFE once the record is written, or on the disk where durability is `power`; AT_RISK where it was
         dropped, or the disk failed to sync for it. All that wait share one sync, and whoever comes while it runs the
-        next.
+        next. Nobody waits for a disk that hangs: AT_RISK after 30 s.
         """
-        self._queue.put(_Queued(ticket, exchange, told))
+        if told is not None:
+            self._waiting.add(ticket, told)
+        self._queue.put(_Queued(ticket, exchange))
 
     @property
     def disk_fails(self) -> bool:
@@ -91,12 +94,14 @@ class Writer:
     def _run(self) -> None:
         while not self._ending.is_set() or self._spool.ledger.queued_records:
             batch, self._distrusted = self._batch(), False
+            self._keep_time()
             for queued in batch:
                 self._take(queued)
+            # Nothing more until the next record: whoever is told wakes up, and would have to wait for this thread.
             self._settle()
-            self._keep_time()
         self._seal()
         self._syncer.finish()
+        self._waiting.finish()
 
     def _batch(self) -> list[_Queued]:
         """What is queued; where that is nothing, what comes first within a sync interval."""
@@ -108,16 +113,16 @@ class Writer:
         return [queued for queued in (first, *more) if queued is not None]
 
     def _settle(self) -> None:
-        if not self._waiting:
+        if not self._unsynced:
             return
         if self._segment is not None:
             self._sync(self._segment)
-        for told in self._waiting:
-            told(Fate.AT_RISK if self._distrusted else Fate.SAFE)
-        self._waiting = []
+        for ticket in self._unsynced:
+            self._waiting.tell(ticket, Fate.AT_RISK if self._distrusted else Fate.SAFE)
+        self._unsynced = []
 
     def _take(self, queued: _Queued) -> None:
-        ticket, exchange, told = queued
+        ticket, exchange = queued
         try:
             failure = self._write(ticket, self._encode(exchange, ticket.moment))
         except OSError as error:
@@ -129,19 +134,14 @@ class Writer:
             failure = DropReason.UNENCODABLE
         if failure is not None:
             self._spool.ledger.drop(ticket, failure)
-        if told is not None:
-            self._tell(told, failure)
-        if self._segment is not None:
-            self._segment.count()
+        self._tell(ticket, failure)
         self._log(failure)
 
-    def _tell(self, told: Told, failure: DropReason | None) -> None:
-        if failure is not None:
-            told(Fate.AT_RISK)
-        elif self._durability is Durability.POWER:
-            self._waiting.append(told)
+    def _tell(self, ticket: Ticket, failure: DropReason | None) -> None:
+        if failure is None and self._durability is Durability.POWER:
+            self._unsynced.append(ticket)
         else:
-            told(Fate.SAFE)
+            self._waiting.tell(ticket, Fate.SAFE if failure is None else Fate.AT_RISK)
 
     def _write(self, ticket: Ticket, line: bytes) -> DropReason | None:
         ledger = self._spool.ledger

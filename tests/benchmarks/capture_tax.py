@@ -1,8 +1,9 @@
 """What capture costs an endpoint: processor time of its loop and of its process, throughput, and the slowest answers.
 
 `python -m tests.benchmarks.capture_tax [--quick] [--json]`. Bodies of 48 KB, which become BASE64, small JSON answers,
-all sampled, to a folder store on the same disk. Processor time is that of this process with a capture, less that of the
-same loop without one; throughput and latency are those of two endpoints under the same load in turn.
+all sampled, to a folder store on the same disk. Processor time is that of this process answering through a model's
+thread with a capture, less that of the same without one; throughput and latency are those of two endpoints under the
+same load in turn.
 """
 
 import argparse
@@ -15,16 +16,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import psutil
 import uvloop
 
+from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import Capture, start_capture
-from service.endpoint.ports import CaptureSink, NoCapture
+from service.endpoint.codecs import Answer
+from service.endpoint.model_functions import ModelRequest, ServedModel
+from service.endpoint.ports import CaptureSink, NoCapture, Tell
+from service.endpoint.worker import ModelWorker
 from tests.benchmarks.closed_loop import CALLERS, Arm, Turns, in_turn
 from tests.benchmarks.figures import BENCH_FOLDER, RESAMPLES, SEED, Figure, publish
 from tests.benchmarks.invoke import CAPTURE_ALL, npy
@@ -32,6 +38,7 @@ from tests.servers.endpoint import RunningEndpoint, running_endpoint, write_pack
 
 BODY_BYTES = 49_152
 ANSWER = b"[[0.02, 0.03, 0.01, 0.81, 0.02, 0.03, 0.01, 0.04, 0.02, 0.01]]"
+MODEL_SECONDS = 0.0005  # so that the loop falls asleep with and without a capture, as it does behind a real model
 BLOCK = 100  # records in a row with a capture, and as many without
 SPOOL = {"spool_budget_bytes": 2**31, "flush_interval_seconds": 60}
 OFF = CAPTURE_ALL | {"EnableCapture": False}
@@ -98,26 +105,53 @@ def capturing(folder: Path) -> Iterator[Capture]:
     assert counts.stored == sum(counts.captured.values()) > 0, f"a record was not stored: {counts}"
 
 
-async def answer_all(sink: CaptureSink, bodies: list[bytes]) -> float:
+async def answer_all(worker: ModelWorker, sink: CaptureSink, bodies: list[bytes]) -> float:
     """Seconds of processor time that the loop's thread spent on answering one after another."""
     started = time.thread_time()
     for body in bodies:
-        await sink.before_answer(
-            Exchange(body, "application/octet-stream", ANSWER, "application/json", datetime.now(UTC))
-        )
+        request = ModelRequest(body, "application/octet-stream", "application/json")
+        with worker.place() as place:
+            await worker.answer(place, request, hung_up=never(), before_answer=partial(pass_on, sink, body))
     return time.thread_time() - started
+
+
+async def never() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+def pass_on(sink: CaptureSink, body: bytes, answer: Answer, tell: Tell) -> None:
+    sink.before_answer(
+        Exchange(body, "application/octet-stream", answer.body, answer.content_type, datetime.now(UTC)), tell
+    )
+
+
+def answer_after_a_while(*_: object) -> bytes:
+    time.sleep(
+        MODEL_SECONDS
+    )  # so that the loop falls asleep with and without a capture, as it does behind a real model
+    return ANSWER
+
+
+async def constant_model() -> ModelWorker:
+    worker = ModelWorker(timeout_seconds=60, observe=lambda _seconds: None)
+    await worker.load(lambda: ServedModel(ModelCard(), "application/json", None, answer_after_a_while))
+    return worker
 
 
 def tax_of_round(folder: Path, bodies: list[bytes], blocks: int) -> tuple[float, float]:
     """Microseconds that each record cost the loop's thread, and the process, from start to close."""
-    none, loop_seconds, process_seconds = NoCapture(), 0.0, -time.process_time()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, capturing(folder) as capture:
-        for _ in range(blocks):
-            loop_seconds += runner.run(answer_all(capture, bodies))
-            without = runner.run(answer_all(none, bodies))
-            loop_seconds -= without
-            process_seconds -= 2 * without  # once for its own cost, once for the same within the captured block
-    process_seconds += time.process_time()
+    none, loop_seconds, bare_seconds = NoCapture(), 0.0, 0.0
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        worker = runner.run(constant_model())
+        process_seconds = -time.process_time()
+        with capturing(folder) as capture:
+            for _ in range(blocks):
+                loop_seconds += runner.run(answer_all(worker, capture, bodies))
+                before = time.process_time()
+                loop_seconds -= runner.run(answer_all(worker, none, bodies))
+                bare_seconds += time.process_time() - before
+        process_seconds += time.process_time()
+    process_seconds -= 2 * bare_seconds  # once for its own cost, once for the same within the captured block
     records = blocks * len(bodies)
     return 1e6 * loop_seconds / records, 1e6 * process_seconds / records
 

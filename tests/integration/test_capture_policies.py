@@ -12,6 +12,7 @@ from monitor_jobs.contract.errors import StoreRefused
 from service.endpoint.ports import CaptureRefused
 from service.endpoint.snapshot import DropReason
 from service.endpoint.writer import SEGMENT_BYTES
+from tests.answering import captured
 from tests.integration.capture_spool import (
     NOON,
     Clock,
@@ -129,7 +130,7 @@ def test_an_answer_waits_for_the_disk(tmp_path, store):
     capture = power_safe(tmp_path, store, files)
 
     async def answers():
-        waiting = asyncio.ensure_future(capture.before_answer(exchange_of("i", at=NOON)))
+        waiting = asyncio.ensure_future(captured(capture, exchange_of("i", at=NOON)))
         await asyncio.sleep(0)  # it begins
         await asyncio.to_thread(capture.wait_until_written, PATIENCE)
         early = waiting.done()
@@ -148,10 +149,10 @@ def test_all_answers_that_wait_share_syncs(tmp_path, store):
     capture = power_safe(tmp_path, store, files)
 
     async def answers():
-        first = asyncio.ensure_future(capture.before_answer(exchange_of("first", at=NOON)))
+        first = asyncio.ensure_future(captured(capture, exchange_of("first", at=NOON)))
         await asyncio.sleep(0)  # it begins
         await asyncio.to_thread(capture.wait_until_written, PATIENCE)
-        others = [asyncio.ensure_future(capture.before_answer(exchange_of(str(n), at=NOON))) for n in range(50)]
+        others = [asyncio.ensure_future(captured(capture, exchange_of(str(n), at=NOON))) for n in range(50)]
         await asyncio.sleep(0)  # all of them are in the queue now, while the first one's sync runs
         files.let.release(2)
         await asyncio.gather(first, *others)
@@ -166,7 +167,7 @@ def test_all_answers_that_wait_share_syncs(tmp_path, store):
 def test_an_answer_of_a_process_waits_until_its_record_is_written_and_not_for_the_disk(tmp_path, store):
     files = Watched()
     capture = started(spec_of(tmp_path, flush_seconds=3600), store, clock=Clock(NOON), files=files)
-    asyncio.run(capture.before_answer(exchange_of("i", at=NOON)))
+    asyncio.run(captured(capture, exchange_of("i", at=NOON)))
     [segment] = (tmp_path / "spool").glob("*.open")
     assert (segment.read_bytes().count(b"\n"), files.syncs) == (1, 0)
     files.let.release(100)
@@ -178,7 +179,7 @@ def test_an_answer_that_waits_for_the_disk_finds_its_record_there(tmp_path, stor
     files = Watched()
     files.let.release(100)
     capture = power_safe(tmp_path, store, files)
-    asyncio.run(capture.before_answer(exchange_of("i", at=NOON, request_bytes=request_bytes)))
+    asyncio.run(captured(capture, exchange_of("i", at=NOON, request_bytes=request_bytes)))
     assert files.syncs == 1
     capture.close()
 
@@ -186,10 +187,10 @@ def test_an_answer_that_waits_for_the_disk_finds_its_record_there(tmp_path, stor
 def test_answers_of_a_process_go_on_while_the_disk_syncs(tmp_path, store):
     files, clock = Watched(), Clock(NOON)
     capture = started(spec_of(tmp_path, flush_seconds=3600), store, clock=clock, files=files)
-    asyncio.run(capture.before_answer(exchange_of("before", at=NOON)))
+    asyncio.run(captured(capture, exchange_of("before", at=NOON)))
     clock.advance(0.2)
     wait_until(lambda: files.waiting, timeout_seconds=PATIENCE, what="a sync that takes its time")
-    asyncio.run(capture.before_answer(exchange_of("meanwhile", at=NOON)))
+    asyncio.run(captured(capture, exchange_of("meanwhile", at=NOON)))
     assert files.syncs == 0
     files.let.release(100)
     capture.close()
@@ -200,7 +201,7 @@ def test_each_answered_exchange_is_captured_once(tmp_path, store):
     files = Watched()
     files.let.release(100)
     capture = power_safe(tmp_path, store, files)
-    asyncio.run(capture.before_answer(exchange_of("once", at=NOON)))
+    asyncio.run(captured(capture, exchange_of("once", at=NOON)))
     capture.close()
     assert stored_ids(store) == ["once"]
 
@@ -217,7 +218,7 @@ def test_a_disk_that_does_not_sync_refuses_the_answer_only_where_it_is_asked_to(
 
 def _outcome(capture, exchange):
     try:
-        asyncio.run(capture.before_answer(exchange))
+        asyncio.run(captured(capture, exchange))
     except CaptureRefused as error:
         return error
     return None
@@ -227,7 +228,7 @@ def test_what_is_not_sampled_does_not_wait_for_the_disk(tmp_path, store):
     files = Watched()
     off = spec_of(tmp_path, durability="power").data_capture.model_copy(update={"initial_sampling_percentage": 0})
     capture = power_safe(tmp_path, store, files, config=off)
-    asyncio.run(capture.before_answer(exchange_of("i", at=NOON)))
+    asyncio.run(captured(capture, exchange_of("i", at=NOON)))
     capture.close()
     assert (files.syncs, stored_ids(store)) == (0, [])
 

@@ -13,6 +13,7 @@ import pytest
 from monitor_jobs.contract.window import HOUR
 from monitor_jobs.object_store.folder import FolderStore
 from service.endpoint.snapshot import DropReason
+from tests.answering import captured
 from tests.integration.capture_spool import (
     NOON,
     Clock,
@@ -134,7 +135,7 @@ def break_under(capture, disk):
     """Let a disk break on which one record is, and drop three more."""
     if disk.device is None:
         pytest.skip("mount: a tmpfs cannot break")
-    asyncio.run(capture.before_answer(exchange_of("answered", at=NOON)))
+    asyncio.run(captured(capture, exchange_of("answered", at=NOON)))
     disk.fail()
     offer_all(capture, ids_of(3), at=NOON)
     capture.close(timeout_seconds=2)

@@ -32,7 +32,7 @@ from service import logs
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import start_capture
 from service.endpoint.capture_lines import line_of
-from service.endpoint.ports import CaptureSink
+from service.endpoint.ports import CaptureSink, Tell
 from service.endpoint.process import serve
 from service.endpoint.recovery import entries_in
 from tests.integration.capture_spool import CAPTURES, config_of, exchange_of, spec_of, started
@@ -100,8 +100,9 @@ class InMemoryCapture:
     def require_room(self) -> None:
         pass
 
-    async def before_answer(self, exchange: Exchange) -> None:
+    def before_answer(self, exchange: Exchange, tell: Tell) -> None:
         self._lines.append(line_of(exchange, exchange.answered_at, config_of()))
+        tell(None)
 
     def close(self, timeout_seconds: float) -> None:  # noqa: ARG002  the port's signature
         self._flush()

@@ -20,7 +20,7 @@ from monitor_jobs.object_store.port import S3Address
 from service import logs
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import start_capture
-from service.endpoint.ports import CaptureSink
+from service.endpoint.ports import CaptureSink, Tell
 from service.endpoint.process import serve
 from tests.wait import wait_until
 
@@ -65,8 +65,9 @@ class FileCapture:
     def require_room(self) -> None:
         pass
 
-    async def before_answer(self, exchange: Exchange) -> None:
+    def before_answer(self, exchange: Exchange, tell: Tell) -> None:
         self._file.write(exchange.response_body.decode() + "\n")
+        tell(None)
 
     def close(self, timeout_seconds: float) -> None:
         self._file.write("closed in time\n" if timeout_seconds > 0 else "closed late\n")

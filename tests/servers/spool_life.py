@@ -22,6 +22,7 @@ from service.endpoint.capture_lines import line_of
 from service.endpoint.ownership import Destination, become_producer
 from service.endpoint.ports import CaptureRefused
 from service.endpoint.segment import SegmentName, State
+from tests.answering import captured
 from tests.integration.capture_spool import NOON, Clock, config_of, exchange_of, spec_of, started
 from tests.servers.capture_campaign import FORKS
 from tests.servers.failing_disk import CRASHES, FailingDisk, Fault
@@ -84,7 +85,7 @@ class Story:
     async def _answer_one(self, name: str, request_bytes: int) -> None:
         fate = SAFE
         try:
-            await self.capture.before_answer(exchange_of(name, at=self.clock.now, request_bytes=request_bytes))
+            await captured(self.capture, exchange_of(name, at=self.clock.now, request_bytes=request_bytes))
         except CaptureRefused:
             fate = AT_RISK
         self.told[name] = fate

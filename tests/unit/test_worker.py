@@ -11,7 +11,8 @@ from monitor_jobs.contract.model_package import ModelCard
 from service.endpoint.codecs import Answer
 from service.endpoint.invocation import CallerGone
 from service.endpoint.model_functions import ModelRequest, ServedModel
-from service.endpoint.worker import ModelBusy, ModelTimedOut, ModelWorker
+from service.endpoint.ports import Tell
+from service.endpoint.worker import BeforeAnswer, ModelBusy, ModelTimedOut, ModelWorker
 
 Transform = Callable[..., object]
 
@@ -26,14 +27,24 @@ async def loaded(transform: Transform = echo, *, timeout_seconds: float = 30, pl
     return worker
 
 
-async def ask(worker: ModelWorker, body: bytes = b"[1]", *, hung_up: asyncio.Event | None = None) -> Answer:
+def let_pass(_answer: Answer, tell: Tell) -> None:
+    tell(None)
+
+
+async def ask(
+    worker: ModelWorker,
+    body: bytes = b"[1]",
+    *,
+    hung_up: asyncio.Event | None = None,
+    before_answer: BeforeAnswer = let_pass,
+) -> Answer:
     request, gone = ModelRequest(body, "application/json", ""), hung_up or asyncio.Event()
 
     async def until_gone() -> None:
         await gone.wait()
 
-    with worker.place() as served:
-        return await worker.answer(served, request, hung_up=until_gone())
+    with worker.place() as place:
+        return await worker.answer(place, request, hung_up=until_gone(), before_answer=before_answer)
 
 
 def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -182,3 +193,98 @@ def test_the_models_time_is_observed_even_when_it_fails() -> None:
 
     run(scenario)
     assert len(seen) == 1
+
+
+class Held:
+    """Answers that wait for a word, which the test gives."""
+
+    def __init__(self) -> None:
+        self.answers: list[bytes] = []
+        self.tells: list[Tell] = []
+        self.came = threading.Event()
+
+    def __call__(self, answer: Answer, tell: Tell) -> None:
+        self.answers.append(answer.body)
+        self.tells.append(tell)
+        self.came.set()
+
+
+def test_an_answer_waits_until_it_is_let_pass() -> None:
+    async def scenario() -> None:
+        worker, held = await loaded(), Held()
+        asking = asyncio.create_task(ask(worker, before_answer=held))
+        await asyncio.to_thread(held.came.wait, 10)
+        assert not asking.done()
+        held.tells[0](None)
+        assert (await asking).body == b"[1]"
+
+    run(scenario)
+
+
+def test_what_is_told_in_place_of_an_answer_is_raised() -> None:
+    async def scenario() -> None:
+        worker = await loaded()
+        with pytest.raises(ModelBusy, match="not today"):
+            await ask(worker, before_answer=lambda _answer, tell: tell(ModelBusy("not today")))
+
+    run(scenario)
+
+
+def test_what_breaks_before_an_answer_is_raised_and_the_model_goes_on() -> None:
+    def breaks(_answer: Answer, _tell: Tell) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        worker = await loaded()
+        with pytest.raises(ZeroDivisionError):
+            await ask(worker, before_answer=breaks)
+        assert (await ask(worker)).body == b"[1]"
+
+    run(scenario)
+
+
+def test_an_answer_that_waits_to_pass_holds_no_place() -> None:
+    async def scenario() -> None:
+        worker, held = await loaded(places=1), Held()
+        asking = asyncio.create_task(ask(worker, b"1", before_answer=held))
+        await asyncio.to_thread(held.came.wait, 10)
+        assert (await ask(worker, b"2")).body == b"2"
+        held.tells[0](None)
+        assert (await asking).body == b"1"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("how", ["limit", "hung up"])
+def test_an_answer_that_nobody_waits_for_any_more_is_shown_to_nobody(how: str) -> None:
+    gate, held = threading.Event(), Held()
+
+    async def scenario() -> None:
+        worker = await loaded(lambda *_: gate.wait(30), timeout_seconds=0.05 if how == "limit" else 30)
+        gone = asyncio.Event()
+        asking = asyncio.create_task(ask(worker, hung_up=gone, before_answer=held))
+        asyncio.get_running_loop().call_later(0.02, gone.set if how == "hung up" else bool)
+        with pytest.raises((ModelTimedOut, CallerGone)):
+            await asking
+        gate.set()
+        async with asyncio.timeout(10):
+            while not worker.ready:
+                await asyncio.sleep(0)
+        await ask(worker)
+
+    run(scenario)
+    assert held.answers == []
+
+
+def test_a_caller_who_hangs_up_while_the_answer_waits_to_pass_is_waited_for() -> None:
+    async def scenario() -> None:
+        worker, held, gone = await loaded(), Held(), asyncio.Event()
+        asking = asyncio.create_task(ask(worker, hung_up=gone, before_answer=held))
+        await asyncio.to_thread(held.came.wait, 10)
+        gone.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        held.tells[0](None)
+        assert (await asking).body == b"[1]"  # its capture is made already: what is captured is answered
+
+    run(scenario)
