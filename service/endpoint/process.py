@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -38,6 +39,8 @@ MODEL_FAILED_EXIT_CODE: Final = 3
 STOP_SECONDS: Final = 29.0  # SageMaker's contract: SIGTERM, 30 s, SIGKILL
 DRAIN_SECONDS: Final = 25  # of which answers may take these; capture has what they leave
 
+SWITCH_SECONDS: Final = 0.0005  # how long a thread that counts or indexes captures may keep the model's from its answer
+
 CaptureFactory = Callable[[CollectorRegistry], CaptureSink]
 
 log = EventLog("sextant.endpoint")
@@ -51,6 +54,7 @@ def serve(spec: EndpointSpec, *, listener: socket.socket, store: ObjectStore, ca
     """
     require_loopback(listener.getsockname()[0])
     os.environ.update(spec.environment)
+    sys.setswitchinterval(SWITCH_SECONDS)
     registry = CollectorRegistry()
     metrics = ServingMetrics(registry, spec)
     worker = ModelWorker(timeout_seconds=spec.model_timeout_seconds, observe=metrics.model_ran)

@@ -9,7 +9,6 @@ import fcntl
 import os
 import re
 import uuid
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ class OpenSegment:
     After a failed append the file ends at the last whole record; where even that could not be had it is `torn`. One
     that failed to reach the disk is `doubtful`: the kernel reports that once, and then forgets the pages. Neither is
     written again: seal it, and open another. A sealed one that had nothing in it is `discarded`: no file has its name
-    any more. One thread may sync and count while another appends.
+    any more. One thread may sync while another appends.
     """
 
     def __init__(self, folder: Path, name: SegmentName, files: Files) -> None:
@@ -122,7 +121,7 @@ class OpenSegment:
         self._path = folder / name.file(State.OPEN)
         self._files = files
         self._tally = Tally()
-        self._uncounted: deque[bytes] = deque()
+        self._uncounted: list[bytes] = []
         self._unsynced = False
         self._named = False  # on the disk; without its name a file's content is not to be found there
         self._fd = files.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -144,9 +143,10 @@ class OpenSegment:
         self._uncounted.append(line)
 
     def count(self) -> None:
-        """Take the digest of what was appended while it is in memory; for one thread beside the one that appends."""
-        while self._uncounted:
-            self._tally.add(self._uncounted.popleft())
+        """Take the digest of what was appended, while it is still in the processor's cache and nobody waits for it."""
+        for line in self._uncounted:
+            self._tally.add(line)
+        self._uncounted.clear()
 
     def contents(self) -> Contents:
         """What was appended to a segment that is written no more."""

@@ -1,5 +1,6 @@
-"""What the writer and the uploader of one process share: the folder, the ledger, the clock's grid, two signals."""
+"""What the threads of one capture share: the folder, the ledger, the clock's grid, two signals, and who comes first."""
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from service.endpoint.accounting import Ledger
 from service.endpoint.segment import Files
 
 GRACE = timedelta(seconds=0.5)  # an answer stamped before a tick is offered by then; one that is not is stamped anew
+BACKGROUND_NICENESS = 10
 
 Clock = Callable[[], datetime]
 
@@ -37,3 +39,8 @@ class Spool:
         The same for every producer of that interval, so that minutes and hours end with all before them sealed.
         """
         return int((now - GRACE).timestamp() // self.flush_interval_seconds)
+
+
+def yield_to_answers() -> None:
+    """Let the kernel prefer every other thread to this one: nobody waits for what it does."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BACKGROUND_NICENESS)

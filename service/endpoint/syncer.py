@@ -9,7 +9,7 @@ from functools import partial
 from queue import Queue
 
 from service.endpoint.segment import OpenSegment
-from service.endpoint.spool import Spool
+from service.endpoint.spool import Spool, yield_to_answers
 from service.logs import EventLog
 
 log = EventLog(__name__)
@@ -29,7 +29,7 @@ class Syncer:
 
     def sync(self, segment: OpenSegment) -> None:
         """Put on the disk what was appended so far; the segment is doubtful afterwards where that fails."""
-        self._asked.put(partial(self._sync, segment))
+        self._asked.put(partial(sync, segment))
 
     def seal(self, segment: OpenSegment) -> None:
         """Seal a segment that is written no more, and wake the uploader."""
@@ -45,12 +45,9 @@ class Syncer:
         self._thread.join()
 
     def _run(self) -> None:
+        yield_to_answers()
         while (task := self._asked.get()) is not None:
             task()
-
-    def _sync(self, segment: OpenSegment) -> None:
-        sync(segment)
-        segment.count()
 
     def _seal(self, segment: OpenSegment) -> None:
         seal(segment, self._spool)

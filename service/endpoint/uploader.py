@@ -25,7 +25,7 @@ from service.endpoint.recovery import Entry
 from service.endpoint.segment import State, held
 from service.endpoint.side_index import SideIndex
 from service.endpoint.snapshot import FAILED, OK, REFUSED, DropReason
-from service.endpoint.spool import GRACE, Spool
+from service.endpoint.spool import GRACE, Spool, yield_to_answers
 from service.logs import EventLog
 
 log = EventLog(__name__)
@@ -72,6 +72,7 @@ class Uploader:
         self._spool.wake.set()
 
     def _run(self) -> None:
+        yield_to_answers()
         failures = 0
         while not self._giving_up.is_set() and not self._estate.finished:
             failures = 0 if self._cycle_succeeds() else failures + 1

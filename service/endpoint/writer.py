@@ -94,11 +94,10 @@ class Writer:
     def _run(self) -> None:
         while not self._ending.is_set() or self._spool.ledger.queued_records:
             batch, self._distrusted = self._batch(), False
-            self._keep_time()
             for queued in batch:
                 self._take(queued)
-            # Nothing more until the next record: whoever is told wakes up, and would have to wait for this thread.
             self._settle()
+            self._keep_time()
         self._seal()
         self._syncer.finish()
         self._waiting.finish()
@@ -135,6 +134,8 @@ class Writer:
         if failure is not None:
             self._spool.ledger.drop(ticket, failure)
         self._tell(ticket, failure)
+        if self._segment is not None:
+            self._segment.count()
         self._log(failure)
 
     def _tell(self, ticket: Ticket, failure: DropReason | None) -> None:

@@ -1,6 +1,6 @@
-"""Callers who each wait for an answer before they ask again, and what they see of two endpoints in turn.
+"""Callers who each wait for an answer before they ask again, and what they see of two kinds of request in turn.
 
-What lives here: load in windows, and the pairs that two endpoints make. What does not: endpoints, and what a pair is to
+What lives here: load in windows, and the pairs that two kinds make. What does not: endpoints, and what a pair is to
 show. The callers are protocols on one uvloop: they share the machine with the endpoint and must cost little.
 """
 
@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import uvloop
 
 from tests.benchmarks.figures import SEED
@@ -21,18 +21,22 @@ RESAMPLES = 1000
 STATUS_OK, END_OF_HEAD, LENGTH = b"HTTP/1.1 200 ", b"\r\n\r\n", b"content-length: "
 
 
+Cost = npt.NDArray[np.float64]  # seconds of processor time: of the endpoint, and of its event loop
+
+
 @dataclass
 class Window:
-    """What callers saw of one endpoint between two moments: the seconds that each answer took."""
+    """What callers saw between two moments: the seconds that each answer took, and what it cost the endpoint."""
 
     ends_at: float
     seconds: list[float] = field(default_factory=list)
     took_seconds: float = 0.0
+    cost: "Cost" = field(default_factory=lambda: np.zeros(2))
 
 
 @dataclass(frozen=True)
 class Arm:
-    """All windows of one of two endpoints."""
+    """All windows of one of two kinds of request."""
 
     windows: Sequence[Window]
 
@@ -45,13 +49,17 @@ class Arm:
         return self.answers / sum(window.took_seconds for window in self.windows)
 
     @property
+    def cost_per_answer(self) -> Cost:
+        return np.sum([window.cost for window in self.windows], axis=0) / self.answers
+
+    @property
     def p99_seconds(self) -> float:
         return float(np.quantile(np.concatenate([window.seconds for window in self.windows]), 0.99))
 
 
 @dataclass(frozen=True)
 class Turns:
-    """Windows of two endpoints in turn: the n-th of one and the n-th of the other shared their neighbours' noise."""
+    """Windows of two kinds of request in turn: the n-th of each shared their neighbours' noise."""
 
     first: Sequence[Window]
     second: Sequence[Window]
@@ -69,16 +77,15 @@ class Turns:
 class Caller(asyncio.Protocol):
     """One kept connection: asks anew as soon as an answer is whole, until its window has ended."""
 
-    def __init__(self, request: bytes) -> None:
-        self._request = request
+    def __init__(self) -> None:
         self._answer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
-    def call_until_it_ends(self, window: Window) -> "asyncio.Future[None]":
+    def call_until_it_ends(self, window: Window, request: bytes) -> "asyncio.Future[None]":
         """Done once the last answer was read; raises AssertionError for one that is not 200."""
-        self._window = window
+        self._window, self._request = window, request
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ask()
         return self._ended
@@ -107,39 +114,57 @@ def is_whole(answer: bytes) -> bool:
     return len(body) == int(length)
 
 
-def request_of(body: bytes) -> bytes:
-    head = f"POST /invoke HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-npy\r\ncontent-length: {len(body)}"
+def request_of(body: bytes, **headers: str) -> bytes:
+    named = {"host": "127.0.0.1", "content-type": "application/x-npy", "content-length": str(len(body)), **headers}
+    head = "\r\n".join(["POST /invoke HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())])
     return head.encode() + END_OF_HEAD + body
 
 
-def in_turn(ports: tuple[int, int], body: bytes, *, pairs: int, window_seconds: float) -> Turns:
-    """Windows of load on two endpoints, of which only one is loaded at a time; who goes first changes."""
+@dataclass(frozen=True)
+class Plan:
+    """How long the windows are, how many of each kind, and how long what a window left to do may take after it."""
+
+    pairs: int
+    window_seconds: float
+    pause_seconds: float
+
+
+def in_turn(port: int, requests: tuple[bytes, bytes], plan: Plan, cost: Callable[[], Cost]) -> Turns:
+    """Windows of two kinds of request to one endpoint; who goes first changes.
+
+    `cost` is read before each window and after its pause.
+    One process for both: two of them, made alike, differ by more than what is looked for here.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_in_turn(ports, request_of(body), pairs, window_seconds))
+        return runner.run(_in_turn(port, requests, plan, cost))
 
 
-async def _in_turn(ports: tuple[int, int], request: bytes, pairs: int, window_seconds: float) -> Turns:
+async def _in_turn(port: int, requests: tuple[bytes, bytes], plan: Plan, cost: Callable[[], Cost]) -> Turns:
     async with AsyncExitStack() as stack:
-        callers = {port: await _connected(port, request, stack) for port in ports}
-        windows: dict[int, list[Window]] = {port: [] for port in ports}
-        for pair in range(pairs):
-            for port in ports if pair % 2 else ports[::-1]:
-                windows[port].append(await _window(callers[port], window_seconds))
+        callers = await _connected(port, stack)
+        windows: dict[bytes, list[Window]] = {request: [] for request in requests}
+        for pair in range(plan.pairs):
+            for request in requests if pair % 2 else requests[::-1]:
+                before = cost()
+                window = await _window(callers, request, plan.window_seconds)
+                await asyncio.sleep(plan.pause_seconds)
+                window.cost = cost() - before
+                windows[request].append(window)
         return Turns(*windows.values())
 
 
-async def _connected(port: int, request: bytes, stack: AsyncExitStack) -> list[Caller]:
+async def _connected(port: int, stack: AsyncExitStack) -> list[Caller]:
     loop, callers = asyncio.get_running_loop(), []
     for _ in range(CALLERS):
-        transport, caller = await loop.create_connection(partial(Caller, request), "127.0.0.1", port)
+        transport, caller = await loop.create_connection(Caller, "127.0.0.1", port)
         stack.callback(transport.close)
         callers.append(caller)
     return callers
 
 
-async def _window(callers: list[Caller], seconds: float) -> Window:
+async def _window(callers: list[Caller], request: bytes, seconds: float) -> Window:
     started = time.perf_counter()
     window = Window(started + seconds)
-    await asyncio.gather(*(caller.call_until_it_ends(window) for caller in callers))
+    await asyncio.gather(*(caller.call_until_it_ends(window, request) for caller in callers))
     window.took_seconds = time.perf_counter() - started
     return window

@@ -1,5 +1,6 @@
 """Capture with real files, real threads and the folder store: what is offered is what lies in the store."""
 
+import os
 import random
 import threading
 import uuid
@@ -274,3 +275,16 @@ def test_the_backoff_lies_between_its_floor_and_its_ceiling(failures):
 def _nobody_holds(locks):
     with ExitStack() as stack:
         return all(stack.enter_context(held(lock)) for lock in locks)
+
+
+def test_the_threads_that_nobody_waits_for_come_after_those_that_answer(tmp_path, store):
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
+    names = {thread.name: thread.native_id for thread in threading.enumerate() if thread.name.startswith("capture-")}
+
+    def niceness() -> dict[str, int]:
+        return {name: os.getpriority(os.PRIO_PROCESS, thread) for name, thread in names.items()}
+
+    wait_until(lambda: niceness()["capture-syncer"], timeout_seconds=30, what="a lower priority")
+    wait_until(lambda: niceness()["capture-uploader"], timeout_seconds=30, what="a lower priority")
+    assert niceness()["capture-writer"] == os.getpriority(os.PRIO_PROCESS, 0)
+    capture.close()

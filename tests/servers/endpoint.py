@@ -74,6 +74,28 @@ class FileCapture:
         self._file.close()
 
 
+UNASKED = "capture: no"
+
+
+class Asked:
+    """A capture that leaves out what its caller does not want captured: with and without it, in one process."""
+
+    def __init__(self, capture: CaptureSink) -> None:
+        self._capture = capture
+
+    def require_room(self) -> None:
+        self._capture.require_room()
+
+    def before_answer(self, exchange: Exchange, tell: Tell) -> None:
+        if exchange.custom_attributes == UNASKED:
+            tell(None)
+        else:
+            self._capture.before_answer(exchange, tell)
+
+    def close(self, timeout_seconds: float) -> None:
+        self._capture.close(timeout_seconds)
+
+
 def write_package(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """A package's folder with these files."""
     for name, content in files.items():
@@ -130,7 +152,7 @@ def main(folder: Path, descriptor: int) -> int:
     def capture_factory(registry: CollectorRegistry) -> CaptureSink:
         if spec.data_capture is None:
             return FileCapture(folder / "captured")
-        return start_capture(spec, store, clock=lambda: datetime.now(UTC), generator=random.SystemRandom())
+        return Asked(start_capture(spec, store, clock=lambda: datetime.now(UTC), generator=random.SystemRandom()))
 
     return serve(spec, listener=socket.socket(fileno=descriptor), store=store, capture_factory=capture_factory)
 

@@ -131,6 +131,17 @@ def test_the_default_predict_fn_evaluates_a_module_without_gradients(load: Load)
     assert ask(model).body == b"[false,false]"
 
 
+def test_the_default_predict_fn_takes_the_data_to_where_the_weights_are(load: Load) -> None:
+    model = load("""
+        import torch
+        class Elsewhere(torch.nn.Linear):
+            def forward(self, x):
+                return torch.tensor([x.device.type == "meta"])
+        def model_fn(model_dir): return Elsewhere(1, 1, device="meta")
+    """)
+    assert ask(model).body == b"[true]"
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_a_package_without_a_program_serves_its_only_torchscript_file(tmp_path: Path) -> None:
     class Doubling(torch.nn.Module):
