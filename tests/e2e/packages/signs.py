@@ -82,12 +82,18 @@ def npy(photographs: list[Photograph]) -> bytes:
 def write_package(archive: Path) -> Path:
     """Write the signs package to `archive` and return that path; the first call of a process trains the network."""
     with TemporaryDirectory() as folder:
-        shutil.copytree(CODE_FOLDER, Path(folder, "code"), ignore=shutil.ignore_patterns("__pycache__"))
-        Path(folder, "code", "model_card.json").write_text(json.dumps({"name": "signs", "classes": CLASSES}))
-        Path(folder, "model").mkdir()
-        torch.save(trained().state_dict(), Path(folder, "model", "model.pt"))
+        _write_code(Path(folder, "code"))
+        _write_weights(Path(folder, "model"))
         pack(Path(folder), archive)
     return archive
+
+
+def write_parts(folder: Path) -> None:
+    """Write the package as the SageMaker SDK takes it: `model.tar.gz` with weights only, and the folder `code`."""
+    _write_code(folder / "code")
+    with TemporaryDirectory() as weights:
+        _write_weights(Path(weights, "model"))
+        pack(Path(weights), folder / "model.tar.gz")
 
 
 @functools.cache
@@ -99,6 +105,16 @@ def trained() -> SignsNet:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return _fitted(SignsNet(len(SIGNS)), images, labels)
+
+
+def _write_code(folder: Path) -> None:
+    shutil.copytree(CODE_FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "model_card.json").write_text(json.dumps({"name": "signs", "classes": CLASSES}))
+
+
+def _write_weights(folder: Path) -> None:
+    folder.mkdir()
+    torch.save(trained().state_dict(), folder / "model.pt")
 
 
 def _fitted(model: SignsNet, images: torch.Tensor, labels: torch.Tensor) -> SignsNet:
