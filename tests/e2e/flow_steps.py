@@ -1,7 +1,7 @@
 """The calls of a client's flow, made one after another, each told as a line of JSON as soon as it has ended.
 
-What lives here: recording; the standard library only, since it runs inside the clients' own environments. What does not:
-any call (the flows), reading the lines (flow_command).
+What lives here: recording; the standard library only, since it runs inside the clients' own environments. What does
+not: any call (the flows), reading the lines (flow_command).
 """
 
 import json
@@ -57,7 +57,7 @@ class Steps:
             answer = function()
             outcome = OK if holds(answer) else f"unexpected answer: {short(answer)}"
             shown = short(note(answer))
-        except Exception as error:  # whatever a client raises is this call's outcome
+        except Exception as error:  # noqa: BLE001 -- whatever a client raises is this call's outcome
             outcome, shown = f"{type(error).__name__}: {short(error)}", ""
         self._write(Step(call, outcome, round(time.monotonic() - started, 3), shown))
         if outcome != OK:

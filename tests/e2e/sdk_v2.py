@@ -17,7 +17,7 @@ PHOTOGRAPHS = 40
 
 
 def write_material(folder: Path) -> None:
-    """The parts that a data scientist has: model.tar.gz with weights only, a folder of code, and pictures with labels."""
+    """What a data scientist has: model.tar.gz with weights only, a folder of code, and pictures with labels."""
     write_parts(folder)
     photographs = draw_photographs(PHOTOGRAPHS, seed=7)
     np.save(folder / "photographs.npy", np.stack([photograph.pixels for photograph in photographs]))
