@@ -6,7 +6,6 @@ block does. What does not: starting anything (boto3_flow), which operations ther
 
 import json
 import re
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from tests.e2e.flow_steps import Steps, steps_and_material
+from tests.e2e.flow_steps import Steps, let_the_second_end, steps_and_material
 from tests.sagemaker_operations import NEEDED
 from tests.wait import wait_until
 
@@ -143,9 +142,7 @@ def invoke(flow: Flow) -> None:
         holds=lambda answer: len(json.loads(answer["Body"].read())) == 24,
         note=lambda answer: answer["InvokedProductionVariant"],
     )
-    # Captures carry whole seconds: a window that ends now holds what was captured in seconds that are over.
-    captured = int(time.time())
-    wait_until(lambda: time.time() > captured + 1, timeout_seconds=5, what="the next second")
+    let_the_second_end()
 
 
 def schedule(flow: Flow) -> None:

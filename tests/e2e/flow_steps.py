@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from tests.wait import wait_until
+
 T = TypeVar("T")
 OK = "ok"
 LONGEST = 400  # characters of an error or an answer in one line
@@ -84,6 +86,12 @@ def steps_and_material() -> tuple[Steps, Path]:
     """
     material, pipe = sys.argv[1:]
     return Steps(os.fdopen(int(pipe), "w")), Path(material)
+
+
+def let_the_second_end() -> None:
+    """Wait for the next second: captures carry whole ones, so a window that ends now holds those that are over."""
+    second = int(time.time())
+    wait_until(lambda: time.time() > second + 1, timeout_seconds=5, what="the next second")
 
 
 def short(value: object) -> str:
