@@ -28,7 +28,8 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
     """The ASGI application of the control process."""
 
     def new_context() -> Context:
-        return Context(database, store, datetime.now(UTC), settings.region, settings.account)
+        where = settings.region, settings.account, settings.allowed_buckets
+        return Context(database, store, datetime.now(UTC), *where)
 
     # Endpoints are on this machine: a proxy of the environment has no business with their requests.
     client = httpx.AsyncClient(timeout=MODEL_TIMEOUT, limits=httpx.Limits(max_connections=None), trust_env=False)

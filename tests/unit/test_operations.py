@@ -34,7 +34,7 @@ def set_state(table, name, status):
 
 def test_an_operation_that_is_not_served_names_those_that_are(here):
     with pytest.raises(
-        UnknownOperationException, match=r"CreateTransformJob is not served: served are CreateEndpoint, "
+        UnknownOperationException, match=r"CreateTransformJob is not served: served are AddTags, CreateDataQ"
     ):
         here.call("CreateTransformJob")
 

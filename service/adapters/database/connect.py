@@ -13,12 +13,16 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from service.adapters.database import schema
 from service.adapters.database.tables import Doors, RecordTable
 from service.core.records import (
+    AlertChangeRecord,
+    AlertRecord,
     EndpointConfigRecord,
     EndpointRecord,
     ExecutionRecord,
+    JobDefinitionRecord,
     ModelRecord,
     ProcessingJobRecord,
     ScheduleRecord,
+    TagsRecord,
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -39,6 +43,10 @@ class SqlDatabase:
         self.schedules = RecordTable(ScheduleRecord, schema.schedules, doors)
         self.executions = RecordTable(ExecutionRecord, schema.executions, doors)
         self.processing_jobs = RecordTable(ProcessingJobRecord, schema.processing_jobs, doors)
+        self.job_definitions = RecordTable(JobDefinitionRecord, schema.job_definitions, doors)
+        self.alerts = RecordTable(AlertRecord, schema.alerts, doors)
+        self.alert_changes = RecordTable(AlertChangeRecord, schema.alert_changes, doors)
+        self.tags = RecordTable(TagsRecord, schema.tags, doors)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

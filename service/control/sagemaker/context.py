@@ -1,5 +1,6 @@
 """What every operation is handed besides its request, and the errors it may answer with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,10 +21,14 @@ class Context:
     now: datetime
     region: str
     account: str
+    allowed_buckets: frozenset[str] = frozenset()  # any, where empty
 
     def arn(self, kind: Resource, name: str) -> str:
         """The ARN of a resource of this installation."""
         return arn(kind, name, region=self.region, account=self.account)
+
+
+Handler = Callable[[Json, Context], Json]
 
 
 class ApiError(SextantError):
