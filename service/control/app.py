@@ -14,10 +14,12 @@ from starlette.types import ASGIApp
 
 from monitor_jobs.object_store import ObjectStore
 from service.control.gateway import MODEL_TIMEOUT, Gateway
+from service.control.identity import identity_apis
 from service.control.job_logs import job_log
 from service.control.monitoring_metrics import MonitoringCollector
 from service.control.protocol import dispatcher
 from service.control.sagemaker.context import Context
+from service.control.sagemaker.operations import sagemaker_api
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
@@ -34,7 +36,7 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
     client = httpx.AsyncClient(timeout=MODEL_TIMEOUT, limits=httpx.Limits(max_connections=None), trust_env=False)
     gateway = Gateway(database, client, settings)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(client))
-    app.add_route("/", dispatcher(new_context), methods=["POST"])
+    app.add_route("/", dispatcher([sagemaker_api(new_context), *identity_apis(settings.account)]), methods=["POST"])
     app.add_route("/endpoints/{name}/invocations", gateway.invoke, methods=["POST"])
     app.add_route("/ping", _ping, methods=["GET"])
     app.add_route("/metrics", _metrics(database), methods=["GET"])

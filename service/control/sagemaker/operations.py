@@ -1,16 +1,19 @@
 """The table of operations: AWS's name, and the function that answers. Adding one is a line here and a function."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
+from monitor_jobs.contract.errors import NotFound, SextantError
+from service.control import api
+from service.control.api import Api, Table
 from service.control.sagemaker import endpoint_updates, endpoints, models, processing_jobs, schedules
-from service.control.sagemaker.context import Context, Json, UnknownOperationException
-from service.control.sagemaker.shapes import Shape, sagemaker_model, validate
+from service.control.sagemaker.context import Context, Json
+from service.control.shapes import ApiModel, Shape, published_model
 from service.core.records import CaptureSource
 
-Handler = Callable[[Json, Context], Json]
-
-OPERATIONS: Final[Mapping[str, Handler]] = {
+OPERATIONS: Final[Table[Context]] = {
     "CreateModel": models.create_model,
     "DescribeModel": models.describe_model,
     "DeleteModel": models.delete_model,
@@ -63,16 +66,28 @@ EXTENSION_SHAPES: Final[Mapping[str, Shape]] = {
 
 
 def call(operation: str, request: Json, context: Context) -> Json:
-    """The answer of one operation to a request that fits its published shape.
+    """The answer of one operation; raises what `api.call` does."""
+    return api.call(operation, request, context, table=OPERATIONS, model=_model())
 
-    Raises UnknownOperationException for an operation that is not served, BadInput where the request does not fit, and
-    what the operation itself raises.
-    """
-    handler = OPERATIONS.get(operation)
-    if handler is None:
-        raise UnknownOperationException(f"{operation} is not served: served are {', '.join(sorted(OPERATIONS))}")
-    model = sagemaker_model()
-    shape = model.input_shape(operation) or operation
-    validate(request, shape, {**model.shapes, **EXTENSION_SHAPES} if shape in EXTENSION_SHAPES else model.shapes)
-    # JSON 1.1 takes null for a member that was not sent.
-    return handler({member: value for member, value in request.items() if value is not None}, context)
+
+def sagemaker_api(new_context: Callable[[], Context]) -> Api:
+    """SageMaker's control plane; each request gets a context of its own moment."""
+    return Api(
+        service="sagemaker",
+        target_prefix="SageMaker",
+        signing_name="sagemaker",
+        operations=frozenset(OPERATIONS),
+        call=lambda operation, request: call(operation, request, new_context()),
+        codes={NotFound: "ResourceNotFound", SextantError: "ValidationException"},
+    )
+
+
+@cache
+def _model() -> ApiModel:
+    published = published_model("sagemaker")
+    extensions = {name: {"input": {"shape": name}} for name in EXTENSION_SHAPES if name in OPERATIONS}
+    return replace(
+        published,
+        operations={**published.operations, **extensions},
+        shapes={**published.shapes, **EXTENSION_SHAPES},
+    )
