@@ -14,10 +14,14 @@ from starlette.types import ASGIApp
 
 from monitor_jobs.object_store import ObjectStore
 from service.control.gateway import MODEL_TIMEOUT, Gateway
+from service.control.identity import identity_apis
 from service.control.job_logs import job_log
+from service.control.logs.operations import LogsContext, logs_api
+from service.control.logs.streams import LogFiles
 from service.control.monitoring_metrics import MonitoringCollector
 from service.control.protocol import dispatcher
 from service.control.sagemaker.context import Context
+from service.control.sagemaker.operations import sagemaker_api
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
@@ -35,7 +39,8 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
     client = httpx.AsyncClient(timeout=MODEL_TIMEOUT, limits=httpx.Limits(max_connections=None), trust_env=False)
     gateway = Gateway(database, client, settings)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(client))
-    app.add_route("/", dispatcher(new_context), methods=["POST"])
+    apis = [sagemaker_api(new_context), logs_api(_logs_context(database, settings)), *identity_apis(settings.account)]
+    app.add_route("/", dispatcher(apis), methods=["POST"])
     app.add_route("/endpoints/{name}/invocations", gateway.invoke, methods=["POST"])
     app.add_route("/ping", _ping, methods=["GET"])
     app.add_route("/metrics", _metrics(database), methods=["GET"])
@@ -45,6 +50,12 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
 
 
 Route = Callable[[Request], Awaitable[Response]]
+
+
+def _logs_context(database: Database, settings: Settings) -> Callable[[], LogsContext]:
+    files = LogFiles(database, settings.data)
+    arn_prefix = f"arn:aws:logs:{settings.region}:{settings.account}"
+    return lambda: LogsContext(files, datetime.now(UTC), arn_prefix)
 
 
 def _closing(client: httpx.AsyncClient) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

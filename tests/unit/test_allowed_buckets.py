@@ -5,7 +5,7 @@ import pytest
 from monitor_jobs.contract.errors import BadInput
 from service.control.sagemaker.context import ValidationException
 from service.control.sagemaker.operations import OPERATIONS
-from service.control.sagemaker.shapes import addresses, require_shallow, sagemaker_model
+from service.control.shapes import addresses, published_model, require_shallow
 from service.core.records import MonitoringType
 from tests import sagemaker_requests as requests
 from tests.sagemaker_requests import Installation
@@ -69,7 +69,7 @@ def test_a_tag_that_looks_like_an_address_is_none(here):
 
 
 def address_shapes(name, seen, found):
-    shape = sagemaker_model().shapes[name]
+    shape = published_model("sagemaker").shapes[name]
     if name in seen:
         return
     seen.add(name)
@@ -84,11 +84,11 @@ def address_shapes(name, seen, found):
 def test_every_published_shape_of_an_address_is_known_as_one():
     found: set[str] = set()
     for operation in OPERATIONS:
-        if shape := sagemaker_model().input_shape(operation):
+        if shape := published_model("sagemaker").input_shape(operation):
             address_shapes(shape, set(), found)
     assert found >= {"S3Uri", "MonitoringS3Uri", "DestinationS3Uri", "Url", "S3ModelUri"}
     for name in found:
-        assert list(addresses("s3://bucket/key", name, sagemaker_model().shapes)) == ["s3://bucket/key"]
+        assert list(addresses("s3://bucket/key", name, published_model("sagemaker").shapes)) == ["s3://bucket/key"]
 
 
 def nested(depth):

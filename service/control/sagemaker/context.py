@@ -4,12 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.object_store import ObjectStore
+from service.control.api import ApiError, Json, UnknownOperationException
 from service.core.names import Resource, arn
 from service.core.ports import Database
 
-Json = dict[str, object]
+__all__ = [
+    "Context",
+    "Handler",
+    "Json",
+    "ResourceInUse",
+    "ResourceNotFound",
+    "UnknownOperationException",
+    "ValidationException",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +39,6 @@ class Context:
 Handler = Callable[[Json, Context], Json]
 
 
-class ApiError(SextantError):
-    """An answer of status 400 whose `__type` is the code that AWS gives."""
-
-    code = "ValidationException"
-
-
 class ValidationException(ApiError):
     """The request does not fit, or names a Model, EndpointConfig or Endpoint that is not there."""
 
@@ -51,9 +53,3 @@ class ResourceInUse(ApiError):
     """The name is taken, or the resource's state forbids this."""
 
     code = "ResourceInUse"
-
-
-class UnknownOperationException(ApiError):
-    """An operation that is not served."""
-
-    code = "UnknownOperationException"

@@ -1,9 +1,14 @@
 """The table of operations: AWS's name, and the function that answers. Adding one is a line here and a function."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
+from monitor_jobs.contract.errors import NotFound, SextantError
 from monitor_jobs.object_store import S3Address
+from service.control import api
+from service.control.api import Api, Table
 from service.control.sagemaker import (
     alerts,
     endpoint_updates,
@@ -15,9 +20,9 @@ from service.control.sagemaker import (
     schedules,
     tags,
 )
-from service.control.sagemaker.context import Context, Handler, Json, UnknownOperationException, ValidationException
-from service.control.sagemaker.shapes import Shape, addresses, require_shallow, sagemaker_model, validate
+from service.control.sagemaker.context import Context, Handler, Json, ValidationException
 from service.control.sagemaker.tags import tagged, untagged
+from service.control.shapes import ApiModel, Shape, addresses, published_model
 from service.core.job_definitions import RESOURCES
 from service.core.names import Resource
 from service.core.records import CaptureSource, MonitoringType
@@ -33,7 +38,7 @@ def _of_kind(kind: MonitoringType) -> Mapping[str, Handler]:
     }
 
 
-OPERATIONS: Final[Mapping[str, Handler]] = {
+OPERATIONS: Final[Table[Context]] = {
     "CreateModel": tagged(models.create_model),
     "DescribeModel": models.describe_model,
     "DeleteModel": untagged(models.delete_model, Resource.MODEL, "ModelName"),
@@ -97,22 +102,28 @@ EXTENSION_SHAPES: Final[Mapping[str, Shape]] = {
 
 
 def call(operation: str, request: Json, context: Context) -> Json:
-    """The answer of one operation to a request that fits its published shape.
+    """The answer of one operation to a request that fits its published shape and stays within the allowed buckets.
 
-    Raises UnknownOperationException for an operation that is not served, BadInput where the request does not fit, and
-    what the operation itself raises.
+    Raises what `api.fitting` does, ValidationException for an address in another bucket, and what the operation itself
+    raises.
     """
-    handler = OPERATIONS.get(operation)
-    if handler is None:
-        raise UnknownOperationException(f"{operation} is not served: served are {', '.join(sorted(OPERATIONS))}")
-    require_shallow(request)
-    model = sagemaker_model()
-    shape = model.input_shape(operation) or operation
-    shapes = {**model.shapes, **EXTENSION_SHAPES} if shape in EXTENSION_SHAPES else model.shapes
-    validate(request, shape, shapes)
-    if context.allowed_buckets:
-        _require_allowed(addresses(request, shape, shapes), context.allowed_buckets)
-    return handler(without_nulls(request), context)
+    handler, fitting = api.fitting(operation, request, table=OPERATIONS, model=_model())
+    shape = _model().input_shape(operation)
+    if context.allowed_buckets and shape is not None:
+        _require_allowed(addresses(fitting, shape, _model().shapes), context.allowed_buckets)
+    return handler(fitting, context)
+
+
+def sagemaker_api(new_context: Callable[[], Context]) -> Api:
+    """SageMaker's control plane; each request gets a context of its own moment."""
+    return Api(
+        service="sagemaker",
+        target_prefix="SageMaker",
+        signing_name="sagemaker",
+        operations=frozenset(OPERATIONS),
+        call=lambda operation, request: call(operation, request, new_context()),
+        codes={NotFound: "ResourceNotFound", SextantError: "ValidationException"},
+    )
 
 
 def _require_allowed(found: Iterable[str], allowed: frozenset[str]) -> None:
@@ -124,12 +135,12 @@ def _require_allowed(found: Iterable[str], allowed: frozenset[str]) -> None:
             )
 
 
-def without_nulls(request: Json) -> Json:
-    """The request without the members that are null, at any depth: JSON 1.1 takes them for ones that were not sent."""
-    return {name: _without_nulls(value) for name, value in request.items() if value is not None}
-
-
-def _without_nulls(value: object) -> object:
-    if isinstance(value, dict):
-        return without_nulls(value)
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+@cache
+def _model() -> ApiModel:
+    published = published_model("sagemaker")
+    extensions = {name: {"input": {"shape": name}} for name in EXTENSION_SHAPES if name in OPERATIONS}
+    return replace(
+        published,
+        operations={**published.operations, **extensions},
+        shapes={**published.shapes, **EXTENSION_SHAPES},
+    )

@@ -1,8 +1,7 @@
 """Requests held against AWS's own published shapes: required members, types, lengths, ranges, patterns, words.
 
-botocore ships the API model but its clients check only required members, types and lengths; a service must check
-patterns and enumerations too. Here is the walk over a shape; which operations exist is the table's business
-(operations).
+botocore ships the API models but its clients check only required members, types and lengths; a service must check
+patterns and enumerations too. Here is the walk over a shape; which operations exist is their tables' business (api).
 """
 
 import re
@@ -26,18 +25,19 @@ class ApiModel:
 
     operations: Mapping[str, Shape]
     shapes: Mapping[str, Shape]
+    metadata: Mapping[str, Any]
 
     def input_shape(self, operation: str) -> str | None:
-        """The name of an operation's request shape; None where the published model has no such operation."""
-        published = self.operations.get(operation)
-        return None if published is None else str(published["input"]["shape"])
+        """The name of an operation's request shape; None where it has none, or the model has no such operation."""
+        published = self.operations.get(operation, {}).get("input")
+        return None if published is None else str(published["shape"])
 
 
 @cache
-def sagemaker_model() -> ApiModel:
-    """The SageMaker API as botocore publishes it."""
-    model = Loader().load_service_model("sagemaker", "service-2")
-    return ApiModel(model["operations"], model["shapes"])
+def published_model(service: str) -> ApiModel:
+    """The API of a service, by botocore's name for it, as botocore publishes it."""
+    model = Loader().load_service_model(service, "service-2")
+    return ApiModel(model["operations"], model["shapes"], model["metadata"])
 
 
 def validate(request: object, shape_name: str, shapes: Mapping[str, Shape]) -> None:
