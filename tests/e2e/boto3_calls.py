@@ -245,7 +245,11 @@ def job_definition(flow: Flow, kind: str) -> None:
     name = {"JobDefinitionName": request["JobDefinitionName"]}
     flow(f"Create{kind}JobDefinition", **request)
     specification = f"{kind}AppSpecification"
-    flow(f"Describe{kind}JobDefinition", **name, holds=is_(specification, request[specification]))
+    flow(
+        f"Describe{kind}JobDefinition",
+        **name,
+        holds=lambda answer: request[specification].items() <= answer[specification].items(),
+    )
     rows = "JobDefinitionSummaries"
     flow(f"List{kind}JobDefinitions", holds=has(name["JobDefinitionName"], "MonitoringJobDefinitionName", rows))
     flow(f"Delete{kind}JobDefinition", **name)

@@ -39,11 +39,16 @@ class Outcome:
 
     steps: list[Step]
     exit_code: int
-    errors: str
+    printed: str
 
     @property
     def failed(self) -> list[Step]:
         return [step for step in self.steps if step.failed]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the flow came to its end, and every call was answered as it should."""
+        return bool(self.steps) and not self.failed and not self.exit_code
 
 
 def main(flow: Flow) -> int:
@@ -55,23 +60,24 @@ def main(flow: Flow) -> int:
         outcome = run(flow, installed, tell=ignore if arguments.json else print_step)
     if arguments.json:
         print(json.dumps({"flow": flow.name, "calls": [asdict(step) for step in outcome.steps]}))
-    if outcome.failed or outcome.exit_code:
-        print(f"{len(outcome.failed)} of {len(outcome.steps)} calls failed\n{outcome.errors[-3000:]}", file=sys.stderr)
-    return int(bool(outcome.failed or outcome.exit_code))
+    if not outcome.succeeded:
+        print(f"{outcome.printed[-3000:]}\n{len(outcome.failed)} of {len(outcome.steps)} calls failed", file=sys.stderr)
+    return int(not outcome.succeeded)
 
 
 def run(flow: Flow, installed: Installation, *, tell: Callable[[Step], None]) -> Outcome:
     """The flow's steps, each told as soon as it has ended."""
-    material = installed.folder / "material"
+    material, printed = installed.folder / flow.name, installed.folder / f"{flow.name}.out"
     material.mkdir()
     flow.write_material(material)
-    with _child([flow.python(), "-m", flow.module, material], installed) as (child, lines):
+    command = [flow.python(), "-m", flow.module, material]
+    with _child(command, installed.client_environment, printed) as (child, lines):
         steps = []
         for line in lines:
             steps.append(Step(**json.loads(line)))
             tell(steps[-1])
         code = child.wait(LAST_SECONDS)
-    return Outcome(steps, code, errors_of(installed))
+    return Outcome(steps, code, printed.read_text(errors="replace"))
 
 
 def print_step(step: Step) -> None:
@@ -86,19 +92,16 @@ def ignore(_step: Step) -> None:
     """Tell nobody."""
 
 
-def errors_of(installed: Installation) -> str:
-    """All that the flow's process printed beside its steps."""
-    return (installed.folder / "flow.out").read_text(errors="replace")
-
-
 @contextmanager
-def _child(command: list[str | Path], installed: Installation) -> Iterator[tuple["subprocess.Popen[bytes]", TextIO]]:
+def _child(
+    command: list[str | Path], environment: dict[str, str], printed: Path
+) -> Iterator[tuple["subprocess.Popen[bytes]", TextIO]]:
     reading, writing = os.pipe()
-    with (installed.folder / "flow.out").open("w") as sink, os.fdopen(reading) as lines:
+    with printed.open("w") as sink, os.fdopen(reading) as lines:
         child = subprocess.Popen(
             [*command, str(writing)],
             cwd=ROOT,
-            env=installed.client_environment,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,

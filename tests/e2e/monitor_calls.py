@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from tests.e2e.flow_steps import Steps, let_the_second_end
 from tests.wait import wait_until
@@ -21,7 +22,6 @@ INSTANCE = {"instance_count": 1, "instance_type": "ml.m5.large"}
 ENDED = {"Completed", "CompletedWithViolations", "Failed", "Stopped"}
 VERDICT_SECONDS = 90
 LAST_HOUR = {"data_analysis_start_time": "-PT1H", "data_analysis_end_time": "-PT0H"}
-HOURLY, AT_ONCE, DATA_QUALITY = "signs-hourly", "signs-at-once", "signs-data-quality"
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Monitoring:
     classes: ModuleType
     endpoint: str
     bucket: str
+
+    @property
+    def hourly(self) -> str:
+        """The name of the schedule of every hour."""
+        return f"{self.endpoint}-hourly"
 
     def new_monitor(self) -> Any:
         """A monitor of one's own: class skew with a threshold of one half."""
@@ -56,7 +61,9 @@ def hourly_schedule(monitoring: Monitoring) -> None:
     """A schedule of every hour: made, described, changed, stopped and started again."""
     step, monitor = monitoring.step, monitoring.new_monitor()
     hourly = monitoring.classes.CronExpressionGenerator.hourly()
-    step("ModelMonitor.create_monitoring_schedule(hourly)", lambda: monitoring.create(monitor, HOURLY, hourly))
+    step(
+        "ModelMonitor.create_monitoring_schedule(hourly)", lambda: monitoring.create(monitor, monitoring.hourly, hourly)
+    )
     step("ModelMonitor.describe_schedule", monitor.describe_schedule, holds=has_status("Scheduled"))
     step("ModelMonitor.list_executions, before any", monitor.list_executions, holds=lambda found: found == [])
     step(
@@ -77,15 +84,15 @@ def hourly_schedule(monitoring: Monitoring) -> None:
 def verdict_at_once(monitoring: Monitoring) -> None:
     """A schedule that runs once, now, over what was captured; its execution and its report."""
     step, monitor = monitoring.step, monitoring.new_monitor()
-    now = monitoring.classes.CronExpressionGenerator.now()
+    name, now = f"{monitoring.endpoint}-at-once", monitoring.classes.CronExpressionGenerator.now()
     let_the_second_end()
     step(
         "ModelMonitor.create_monitoring_schedule(NOW over the last hour)",
-        lambda: monitoring.create(monitor, AT_ONCE, now, **LAST_HOUR),
+        lambda: monitoring.create(monitor, name, now, **LAST_HOUR),
     )
     step(
         "list_monitoring_executions until it has ended",
-        lambda: status_once_ended(AT_ONCE),
+        lambda: status_once_ended(name),
         holds=lambda status: status == "CompletedWithViolations",
         note=str,
     )
@@ -123,7 +130,7 @@ def alerts(monitoring: Monitoring) -> None:
     """The alert that comes with a schedule, by a monitor attached to it."""
     step = monitoring.step
     attach = monitoring.classes.ModelMonitor.attach
-    monitor = step("ModelMonitor.attach", lambda: attach(HOURLY, monitoring.session))
+    monitor = step("ModelMonitor.attach", lambda: attach(monitoring.hourly, monitoring.session))
     listed = monitor.list_monitoring_alerts
     rows, _ = step("ModelMonitor.list_monitoring_alerts", listed, holds=lambda answer: len(answer[0]) == 1)
     step(
@@ -139,23 +146,40 @@ def alerts(monitoring: Monitoring) -> None:
 
 
 def data_quality(monitoring: Monitoring) -> None:
-    """The prebuilt data-quality monitor's schedule, which has a job definition of its own."""
+    """A schedule with a job definition of its own: refused for AWS's own image, made for one that is here."""
     step, classes = monitoring.step, monitoring.classes
     monitor = classes.DefaultModelMonitor(role=ROLE, sagemaker_session=monitoring.session, **INSTANCE)
-    step(
-        "DefaultModelMonitor.create_monitoring_schedule",
-        lambda: monitor.create_monitoring_schedule(
+    name = f"{monitoring.endpoint}-data-quality"
+
+    def create() -> None:
+        monitor.create_monitoring_schedule(
             endpoint_input=monitoring.endpoint,
             output_s3_uri=f"s3://{monitoring.bucket}/data-quality",
-            monitor_schedule_name=DATA_QUALITY,
+            monitor_schedule_name=name,
             schedule_cron_expression=classes.CronExpressionGenerator.daily(),
-        ),
+        )
+
+    step(
+        "DefaultModelMonitor.create_monitoring_schedule, refused for AWS's image",
+        lambda: refusal(create),
+        holds=lambda words: "no monitor here stands in for it" in words,
+        note=str,
     )
-    attached = step(
-        "DefaultModelMonitor.attach", lambda: classes.DefaultModelMonitor.attach(DATA_QUALITY, monitoring.session)
-    )
+    monitor.image_uri = IMAGE
+    step("DefaultModelMonitor.create_monitoring_schedule(image_uri)", create)
+    attach = classes.DefaultModelMonitor.attach
+    attached = step("DefaultModelMonitor.attach", lambda: attach(name, monitoring.session))
     step("DefaultModelMonitor.describe_schedule", attached.describe_schedule, holds=has_status("Scheduled"))
     step("DefaultModelMonitor.delete_monitoring_schedule", attached.delete_monitoring_schedule)
+
+
+def refusal(function: Callable[[], object]) -> str:
+    """What a call is refused with; empty where it is not."""
+    try:
+        function()
+    except ClientError as error:
+        return str(error)
+    return ""
 
 
 def status_once_ended(schedule: str) -> str:

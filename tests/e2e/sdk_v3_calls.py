@@ -30,7 +30,7 @@ from sagemaker.core.shapes import (
 
 from tests.e2e import monitor_calls
 from tests.e2e.flow_steps import Steps, steps_and_material
-from tests.e2e.monitor_calls import HOURLY, ROLE, Monitoring
+from tests.e2e.monitor_calls import ROLE, Monitoring
 
 ENDPOINT = "signs-v3"
 SERVICE_SECONDS = 120
@@ -107,10 +107,10 @@ def answer(flow: Flow, endpoint: Endpoint, file: str) -> Any:
 
 def resources(flow: Flow) -> None:
     """What the monitoring classes made, read by the resource API."""
-    step = flow.step
+    step, hourly = flow.step, flow.monitoring.hourly
     step(
         "MonitoringSchedule.get",
-        lambda: MonitoringSchedule.get(HOURLY),
+        lambda: MonitoringSchedule.get(hourly),
         holds=lambda found: found.endpoint_name == ENDPOINT,
         note=lambda found: found.monitoring_schedule_status,
     )
@@ -123,15 +123,15 @@ def resources(flow: Flow) -> None:
     step(
         "ProcessingJob.get_all",
         lambda: list(ProcessingJob.get_all()),
-        holds=lambda found: [job.processing_job_status for job in found] == ["Completed"],
+        holds=lambda found: found[0].processing_job_status == "Completed",
     )
-    step("MonitoringAlert.get_all", lambda: list(MonitoringAlert.get_all(monitoring_schedule_name=HOURLY)), holds=len)
+    step("MonitoringAlert.get_all", lambda: list(MonitoringAlert.get_all(monitoring_schedule_name=hourly)), holds=len)
 
 
 def delete(flow: Flow, endpoint: Endpoint) -> None:
     """Everything deleted by the resource API."""
     step = flow.step
-    step("MonitoringSchedule.delete", lambda: MonitoringSchedule.get(HOURLY).delete())
+    step("MonitoringSchedule.delete", lambda: MonitoringSchedule.get(flow.monitoring.hourly).delete())
     step("Endpoint.delete", endpoint.delete)
     step("Endpoint.wait_for_delete", lambda: endpoint.wait_for_delete(poll=1, timeout=SERVICE_SECONDS))
     step("EndpointConfig.delete", lambda: EndpointConfig.get(ENDPOINT).delete())

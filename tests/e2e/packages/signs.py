@@ -8,6 +8,8 @@ import functools
 import io
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -102,7 +104,7 @@ def trained() -> SignsNet:
     photographs = draw_photographs(600, seed=0)
     labels = torch.tensor([photograph.label for photograph in photographs])
     images = torch.tensor(np.stack([photograph.pixels for photograph in photographs])).permute(0, 3, 1, 2) / 255
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _one_thread():
         torch.manual_seed(0)
         return _fitted(SignsNet(len(SIGNS)), images, labels)
 
@@ -125,6 +127,17 @@ def _fitted(model: SignsNet, images: torch.Tensor, labels: torch.Tensor) -> Sign
             cross_entropy(model(images[rows]), labels[rows]).backward()
             optimiser.step()
     return model.eval()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # Layers this small gain nothing from a second thread, and wait for it where the machine is busy.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _drawn(sign: Sign, generator: np.random.Generator) -> np.ndarray:
