@@ -1,9 +1,8 @@
 """The table of operations: AWS's name, and the function that answers. Adding one is a line here and a function."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from monitor_jobs.object_store import S3Address
 from service.control.sagemaker import (
     alerts,
     endpoint_updates,
@@ -15,8 +14,9 @@ from service.control.sagemaker import (
     schedules,
     tags,
 )
-from service.control.sagemaker.context import Context, Handler, Json, UnknownOperationException, ValidationException
-from service.control.sagemaker.shapes import Shape, addresses, require_shallow, sagemaker_model, validate
+from service.control.sagemaker.admission import addresses, require_allowed, require_shallow
+from service.control.sagemaker.context import Context, Handler, Json, UnknownOperationException
+from service.control.sagemaker.shapes import Shape, sagemaker_model, validate
 from service.control.sagemaker.tags import tagged, untagged
 from service.core.job_definitions import RESOURCES
 from service.core.names import Resource
@@ -111,17 +111,8 @@ def call(operation: str, request: Json, context: Context) -> Json:
     shapes = {**model.shapes, **EXTENSION_SHAPES} if shape in EXTENSION_SHAPES else model.shapes
     validate(request, shape, shapes)
     if context.allowed_buckets:
-        _require_allowed(addresses(request, shape, shapes), context.allowed_buckets)
+        require_allowed(addresses(request, shape, shapes), context.allowed_buckets)
     return handler(without_nulls(request), context)
-
-
-def _require_allowed(found: Iterable[str], allowed: frozenset[str]) -> None:
-    for address in found:
-        bucket = S3Address.parse(address).bucket
-        if bucket not in allowed:
-            raise ValidationException(
-                f"Bucket {bucket} of {address!r} is not allowed here: allowed are {', '.join(sorted(allowed))}"
-            )
 
 
 def without_nulls(request: Json) -> Json:
