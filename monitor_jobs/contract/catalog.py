@@ -1,14 +1,25 @@
-"""The built-in monitors: image name -> module, and which of them read the side index. Strings only; one line each."""
+"""The built-in monitors: image name -> module, which of them read the side index, and which stand in for AWS's images.
+
+Strings only; one line each. What does not live here: who runs an image (service.core.images).
+"""
+
+import re
+from typing import Final
 
 BUILT_IN_MONITORS = {
     "sextant/class-skew": "monitor_jobs.class_skew",
 }
 
+# AWS's own monitors, by the repository they are pulled from in every account and region: the module that answers to the
+# name here, None where there is none yet.
+PREBUILT_MONITORS: Final[dict[str, str | None]] = {
+    "sagemaker-model-monitor-analyzer": None,
+    "sagemaker-clarify-processing": None,
+}
+
 READS_SIDE_INDEX = frozenset({"monitor_jobs.class_skew"})  # these need predictions only, not the whole captures
 
-
-# AWS's own monitors by the repository of their images; one that is no key above has no monitor here.
-PREBUILT_BY_AWS = ("sagemaker-model-monitor-analyzer", "sagemaker-clarify-processing")
+_ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 
 
 def reads_side_index(image_uri: str) -> bool:
@@ -17,22 +28,32 @@ def reads_side_index(image_uri: str) -> bool:
 
 
 def built_in_module(image_uri: str) -> str | None:
-    """The module of a built-in monitor by its image name, whatever registry, tag or digest is put around it."""
-    return next((module for name, module in BUILT_IN_MONITORS.items() if _is_image(image_uri, name)), None)
+    """The module of a built-in monitor by its own image name, or by AWS's for what it stands in for.
 
-
-def prebuilt_without_monitor(image_uri: str) -> str | None:
-    """The name of AWS's own monitor that an image is, where nothing here stands in for it; else None.
-
-    Proven by tests/unit/test_catalog.py.
+    Its own name counts whatever registry, tag or digest is put around it; AWS's in any account and region of AWS.
     """
-    if built_in_module(image_uri) is not None:
-        return None
-    return next((name for name in PREBUILT_BY_AWS if _is_image(image_uri, name)), None)
+    repository = _repository(image_uri)
+    prebuilt = prebuilt_repository(image_uri)
+    if prebuilt is not None:
+        return PREBUILT_MONITORS[prebuilt]
+    matches = (
+        module for name, module in BUILT_IN_MONITORS.items() if repository == name or repository.endswith("/" + name)
+    )
+    return next(matches, None)
 
 
-def _is_image(image_uri: str, name: str) -> bool:
-    path = image_uri.partition("@")[0]
-    head, _, tail = path.rpartition("/")
-    repository = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
-    return repository == name or repository.endswith("/" + name)
+def prebuilt_repository(image_uri: str) -> str | None:
+    """The repository of one of AWS's prebuilt monitors, None for any other image."""
+    registry, _, name = _repository(image_uri).partition("/")
+    return name if name in PREBUILT_MONITORS and _ELASTIC_REGISTRY.fullmatch(registry) else None
+
+
+def prebuilt_without_monitor(image_uri: str) -> bool:
+    """True for one of AWS's prebuilt monitors that no built-in monitor stands in for yet."""
+    return prebuilt_repository(image_uri) is not None and built_in_module(image_uri) is None
+
+
+def _repository(image_uri: str) -> str:
+    """An image name without its digest and tag; the port of a registry is no tag."""
+    head, slash, tail = image_uri.partition("@")[0].rpartition("/")
+    return head + slash + tail.partition(":")[0]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from monitor_jobs.contract.errors import SextantError
-from service.control.shapes import ApiModel, published_model, require_shallow, validate
+from service.control.admission import require_shallow
+from service.control.shapes import ApiModel, published_model, validate
 
 Json = dict[str, object]
 ContextT = TypeVar("ContextT")

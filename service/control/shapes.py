@@ -5,7 +5,7 @@ patterns and enumerations too. Here is the walk over a shape; which operations e
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,7 +16,6 @@ from monitor_jobs.contract.errors import BadInput
 
 Shape = Mapping[str, Any]
 MAX_COMPLAINTS = 10
-DEEPEST = 64  # far beyond any shape, and far from what would exhaust a stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +51,6 @@ def validate(request: object, shape_name: str, shapes: Mapping[str, Shape]) -> N
     count = len(complaints)
     noun = "error" if count == 1 else "errors"
     raise BadInput(f"{count} validation {noun} detected: " + "; ".join(complaints[:MAX_COMPLAINTS]))
-
-
-def require_shallow(request: object) -> None:
-    """Return where lists and objects lie at most 64 deep in each other, unknown members too. Raises BadInput."""
-    level = [request]
-    for _ in range(DEEPEST):
-        level = [inner for value in level for inner in _inside(value)]
-        if not level:
-            return
-    raise BadInput(f"Request has more than {DEEPEST} levels of lists and objects inside each other: flatten it")
-
-
-def addresses(value: Any, shape_name: str, shapes: Mapping[str, Shape]) -> Iterator[str]:  # noqa: ANN401 -- wire value
-    """Every S3 address in a request that fits its shape: what a shape says is one, and `s3://` values of maps."""
-    shape = shapes[shape_name]
-    if shape["type"] == "structure":
-        for name, member in shape["members"].items():
-            if value.get(name) is not None:
-                yield from addresses(value[name], member["shape"], shapes)
-    elif shape["type"] == "list":
-        for item in value:
-            yield from addresses(item, shape["member"]["shape"], shapes)
-    elif shape["type"] == "map":
-        # An environment carries addresses too, such as the one that tensors are written to.
-        yield from (item for item in value.values() if isinstance(item, str) and item.startswith("s3://"))
-    elif shape.get("pattern", "").startswith(_ADDRESS_PATTERN):
-        yield value
-
-
-def _inside(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _complaints(value: object, shape_name: str, shapes: Mapping[str, Shape], *, path: str) -> Iterator[str]:
@@ -132,8 +98,6 @@ def _limits(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa: ANN4
     if "enum" in shape and value not in shape["enum"]:
         yield _failed(value, path, f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]")
 
-
-_ADDRESS_PATTERN = "(https|s3)://"
 
 # The published patterns are Java's; Python lacks its property classes.
 _JAVA_CLASSES = {"L": r"\w", "N": r"\d", "Z": r"\s", "Alnum": "a-zA-Z0-9", "M": r"\w", "S": r"\W", "P": r"\W"}

@@ -7,7 +7,7 @@ the job of an execution (monitoring), keeping definitions.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from monitor_jobs.contract.catalog import BUILT_IN_MONITORS, prebuilt_without_monitor
+from monitor_jobs.contract.catalog import BUILT_IN_MONITORS, prebuilt_repository, prebuilt_without_monitor
 from monitor_jobs.contract.errors import BadInput
 from service.core.names import Resource
 from service.core.records import JobDefinitionRecord, MonitoringType
@@ -77,10 +77,9 @@ def with_definition(config: Mapping[str, Any], find: Callable[[str], JobDefiniti
 def require_runnable(definition: Mapping[str, Any]) -> None:
     """Return where something here can run a MonitoringJobDefinition. Raises BadInput that says what cannot."""
     image = definition["MonitoringAppSpecification"]["ImageUri"]
-    prebuilt = prebuilt_without_monitor(image)
-    if prebuilt is not None:
+    if prebuilt_without_monitor(image):
         raise BadInput(
-            f"{image} is AWS's {prebuilt}, and no monitor here stands in for it: "
+            f"{image} is AWS's {prebuilt_repository(image)}, and no monitor here stands in for it: "
             f"schedule {', '.join(BUILT_IN_MONITORS)} or an image of your own"
         )
     for source in definition["MonitoringInputs"]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from monitor_jobs.contract.catalog import built_in_module, prebuilt_without_monitor
+from monitor_jobs.contract.catalog import built_in_module, prebuilt_repository, prebuilt_without_monitor
 
 REGISTRY = "156813124566.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -12,15 +12,18 @@ REGISTRY = "156813124566.dkr.ecr.us-east-1.amazonaws.com"
 )
 def test_a_built_in_monitor_is_known_by_its_name_alone(image):
     assert built_in_module(image) == "monitor_jobs.class_skew"
-    assert prebuilt_without_monitor(image) is None
+    assert not prebuilt_without_monitor(image)
 
 
 @pytest.mark.parametrize("name", ["sagemaker-model-monitor-analyzer", "sagemaker-clarify-processing"])
-@pytest.mark.parametrize("form", ["{name}", "{registry}/{name}", "{registry}.cn/{name}:1.0", "{name}@sha256:0"])
+@pytest.mark.parametrize("form", ["{registry}/{name}", "{registry}.cn/{name}:1.0", "{registry}/{name}@sha256:0"])
 def test_awss_own_monitors_are_known_in_every_region(name, form):
-    assert prebuilt_without_monitor(form.format(name=name, registry=REGISTRY)) == name
+    image = form.format(name=name, registry=REGISTRY)
+    assert (prebuilt_repository(image), prebuilt_without_monitor(image)) == (name, True)
 
 
-@pytest.mark.parametrize("image", ["mine/sagemaker-model-monitor", "x-sagemaker-clarify-processing", "", "file:///x"])
+@pytest.mark.parametrize(
+    "image", ["mine/sagemaker-model-monitor", "host/sagemaker-clarify-processing", "", "file:///x"]
+)
 def test_other_images_are_their_owners(image):
-    assert (built_in_module(image), prebuilt_without_monitor(image)) == (None, None)
+    assert (built_in_module(image), prebuilt_repository(image)) == (None, None)

@@ -14,7 +14,7 @@ from tests.sagemaker_requests import NOON, Installation
 ARN = "arn:aws:sagemaker:us-east-1:000000000000"
 RUNNABLE = ["DataQuality", "ModelExplainability"]
 LABELLED = ["ModelQuality", "ModelBias"]
-ANALYZER = "1.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+ANALYZER = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 OUTPUT = {"MonitoringOutputs": [{"S3Output": {"S3Uri": "https://reports", "LocalPath": "/opt/ml/x"}}]}
 BATCH = {"DataCapturedDestinationS3Uri": "s3://captures/batch", "DatasetFormat": {}, "LocalPath": "/opt/ml/x"}
 

@@ -1,13 +1,13 @@
 """The table of operations: AWS's name, and the function that answers. Adding one is a line here and a function."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Final
 
 from monitor_jobs.contract.errors import NotFound, SextantError
-from monitor_jobs.object_store import S3Address
 from service.control import api
+from service.control.admission import addresses, require_allowed
 from service.control.api import Api, Table
 from service.control.sagemaker import (
     alerts,
@@ -20,9 +20,9 @@ from service.control.sagemaker import (
     schedules,
     tags,
 )
-from service.control.sagemaker.context import Context, Handler, Json, ValidationException
+from service.control.sagemaker.context import Context, Handler, Json
 from service.control.sagemaker.tags import tagged, untagged
-from service.control.shapes import ApiModel, Shape, addresses, published_model
+from service.control.shapes import ApiModel, Shape, published_model
 from service.core.job_definitions import RESOURCES
 from service.core.names import Resource
 from service.core.records import CaptureSource, MonitoringType
@@ -104,13 +104,13 @@ EXTENSION_SHAPES: Final[Mapping[str, Shape]] = {
 def call(operation: str, request: Json, context: Context) -> Json:
     """The answer of one operation to a request that fits its published shape and stays within the allowed buckets.
 
-    Raises what `api.fitting` does, ValidationException for an address in another bucket, and what the operation itself
+    Raises what `api.fitting` does, BadInput for an address in another bucket, and what the operation itself
     raises.
     """
     handler, fitting = api.fitting(operation, request, table=OPERATIONS, model=_model())
     shape = _model().input_shape(operation)
     if context.allowed_buckets and shape is not None:
-        _require_allowed(addresses(fitting, shape, _model().shapes), context.allowed_buckets)
+        require_allowed(addresses(fitting, shape, _model().shapes), context.allowed_buckets)
     return handler(fitting, context)
 
 
@@ -124,15 +124,6 @@ def sagemaker_api(new_context: Callable[[], Context]) -> Api:
         call=lambda operation, request: call(operation, request, new_context()),
         codes={NotFound: "ResourceNotFound", SextantError: "ValidationException"},
     )
-
-
-def _require_allowed(found: Iterable[str], allowed: frozenset[str]) -> None:
-    for address in found:
-        bucket = S3Address.parse(address).bucket
-        if bucket not in allowed:
-            raise ValidationException(
-                f"Bucket {bucket} of {address!r} is not allowed here: allowed are {', '.join(sorted(allowed))}"
-            )
 
 
 @cache

@@ -3,9 +3,9 @@
 import pytest
 
 from monitor_jobs.contract.errors import BadInput
-from service.control.sagemaker.context import ValidationException
+from service.control.admission import addresses, require_shallow
 from service.control.sagemaker.operations import OPERATIONS
-from service.control.shapes import addresses, published_model, require_shallow
+from service.control.shapes import published_model
 from service.core.records import MonitoringType
 from tests import sagemaker_requests as requests
 from tests.sagemaker_requests import Installation
@@ -13,12 +13,18 @@ from tests.sagemaker_requests import Installation
 BASELINE = {"StatisticsResource": {"S3Uri": "s3://private/statistics.json"}}
 SCRIPT = {"ImageUri": "sextant/class-skew", "RecordPreprocessorSourceUri": "s3://private/pre.py"}
 CAPTURE = requests.CAPTURE | {"DestinationS3Uri": "s3://private/captures"}
+HOOK = {"SEXTANT_DEBUG_HOOK": '{"S3OutputPath": "s3://private/tensors"}'}
+CONTAINER = {"ModelDataUrl": "s3://models/signs/model.tar.gz", "Environment": HOOK}
 PRIVATE = {
     "a package": ("CreateModel", requests.model("other", url="s3://private/model.tar.gz")),
     "a capture": ("CreateEndpointConfig", requests.endpoint_config("other", "signs", DataCaptureConfig=CAPTURE)),
     "a baseline": ("CreateMonitoringSchedule", requests.schedule(BaselineConfig=BASELINE)),
     "a script": ("CreateMonitoringSchedule", requests.schedule(MonitoringAppSpecification=SCRIPT)),
     "an environment": ("CreateProcessingJob", requests.processing_job(Environment={"from": "s3://private/x"})),
+    "JSON in an environment": (
+        "CreateModel",
+        requests.model("other") | {"PrimaryContainer": CONTAINER},
+    ),
     "a job definition": ("CreateDataQualityJobDefinition", requests.job_definition(DataQualityBaselineConfig=BASELINE)),
     "an update": ("UpdateMonitoringSchedule", requests.schedule(BaselineConfig=BASELINE)),
 }
@@ -35,9 +41,7 @@ def here(tmp_path):
 @pytest.mark.parametrize("what", PRIVATE)
 def test_a_bucket_that_is_not_allowed_is_named(here, what):
     operation, request = PRIVATE[what]
-    with pytest.raises(
-        ValidationException, match=r"^Bucket private of 's3://private/.*' is not allowed here: allowed are"
-    ):
+    with pytest.raises(BadInput, match=r"^Bucket private of 's3://private/.*' is not allowed here: allowed are"):
         here.call(operation, **request)
 
 
