@@ -9,9 +9,11 @@ from typing import Any, Protocol, TypeVar
 
 from service.core.deployment import EndpointSpec
 from service.core.records import (
+    DatapointRecord,
     EndpointConfigRecord,
     EndpointRecord,
     ExecutionRecord,
+    MetricRecord,
     ModelRecord,
     ProcessingJobRecord,
     Query,
@@ -67,6 +69,10 @@ class Database(Protocol):
     def executions(self) -> Table[ExecutionRecord]: ...
     @property
     def processing_jobs(self) -> Table[ProcessingJobRecord]: ...
+    @property
+    def metrics(self) -> Table[MetricRecord]: ...
+    @property
+    def datapoints(self) -> Table[DatapointRecord]: ...
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything written inside happens together or not at all."""

@@ -13,9 +13,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from service.adapters.database import schema
 from service.adapters.database.tables import Doors, RecordTable
 from service.core.records import (
+    DatapointRecord,
     EndpointConfigRecord,
     EndpointRecord,
     ExecutionRecord,
+    MetricRecord,
     ModelRecord,
     ProcessingJobRecord,
     ScheduleRecord,
@@ -39,6 +41,8 @@ class SqlDatabase:
         self.schedules = RecordTable(ScheduleRecord, schema.schedules, doors)
         self.executions = RecordTable(ExecutionRecord, schema.executions, doors)
         self.processing_jobs = RecordTable(ProcessingJobRecord, schema.processing_jobs, doors)
+        self.metrics = RecordTable(MetricRecord, schema.metrics, doors)
+        self.datapoints = RecordTable(DatapointRecord, schema.datapoints, doors)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
