@@ -137,10 +137,9 @@ class CloudWatchMetric(BaseModel):
 
 def cloudwatch_line(*, name: str, value: float, at: datetime, endpoint: str, schedule: str) -> str:
     """A metric of a monitoring execution as its JSON line, with its newline."""
-    dimensions = (
-        MetricDimension(name="Endpoint", value=endpoint),
-        MetricDimension(name="MonitoringSchedule", value=schedule),
-    )
+    places = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
+    # A job that no schedule started has neither, and CloudWatch takes no empty value.
+    dimensions = tuple(MetricDimension(name=name, value=value) for name, value in places.items() if value)
     metric = CloudWatchMetric(metric_name=name, timestamp=format_timestamp(at), dimensions=dimensions, value=value)
     return metric.model_dump_json(by_alias=True, exclude_none=True) + "\n"
 

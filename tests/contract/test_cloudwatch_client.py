@@ -43,16 +43,19 @@ def cloudwatch(url):
 @pytest.fixture
 def here(folder, url):
     installation = Installation(folder)
-    for table, key in (
-        (installation.database.processing_jobs, "name"),
-        (installation.database.schedules, "name"),
-        (installation.database.metrics, "id"),
-        (installation.database.datapoints, "id"),
-    ):
-        for row in table.find(Query(order_by=key)):
-            table.remove(getattr(row, key))
+    database = installation.database
+    with database.transaction():
+        for table in (database.processing_jobs, database.schedules):
+            clear(table, "name")
+        for table in (database.metrics, database.datapoints):
+            clear(table, "id")
     yield installation
     installation.database.engine.dispose()
+
+
+def clear(table, key):
+    for row in table.find(Query(order_by=key)):
+        table.remove(getattr(row, key))
 
 
 def job(here, name, *lines, schedule="hourly", ended_at=None):
