@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from monitor_jobs.object_store import ObjectStore
+from service.control.cloudwatch.operations import CloudWatchContext, cloudwatch_api
 from service.control.gateway import MODEL_TIMEOUT, Gateway
 from service.control.identity import identity_apis
 from service.control.job_logs import job_log
@@ -39,7 +40,12 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
     client = httpx.AsyncClient(timeout=MODEL_TIMEOUT, limits=httpx.Limits(max_connections=None), trust_env=False)
     gateway = Gateway(database, client, settings)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(client))
-    apis = [sagemaker_api(new_context), logs_api(_logs_context(database, settings)), *identity_apis(settings.account)]
+    apis = [
+        sagemaker_api(new_context),
+        logs_api(_logs_context(database, settings)),
+        cloudwatch_api(lambda: CloudWatchContext(database, datetime.now(UTC))),
+        *identity_apis(settings.account),
+    ]
     app.add_route("/", dispatcher(apis), methods=["POST"])
     app.add_route("/endpoints/{name}/invocations", gateway.invoke, methods=["POST"])
     app.add_route("/ping", _ping, methods=["GET"])

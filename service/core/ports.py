@@ -11,10 +11,12 @@ from service.core.deployment import EndpointSpec
 from service.core.records import (
     AlertChangeRecord,
     AlertRecord,
+    DatapointRecord,
     EndpointConfigRecord,
     EndpointRecord,
     ExecutionRecord,
     JobDefinitionRecord,
+    MetricRecord,
     ModelRecord,
     ProcessingJobRecord,
     Query,
@@ -79,6 +81,11 @@ class Database(Protocol):
     def alert_changes(self) -> Table[AlertChangeRecord]: ...
     @property
     def tags(self) -> Table[TagsRecord]: ...
+
+    @property
+    def metrics(self) -> Table[MetricRecord]: ...
+    @property
+    def datapoints(self) -> Table[DatapointRecord]: ...
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything written inside happens together or not at all."""

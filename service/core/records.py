@@ -1,6 +1,6 @@
 """What the database keeps: one frozen record a row, in SageMaker's terms.
 
-What lives here: the rows of every resource and how they are asked for. What does not: SQL (adapters.database), the
+What lives here: the rows of every resource and of metrics, and how they are asked for. What does not: SQL (adapters.database), the
 states' transitions (core.states), AWS's answer shapes (control.sagemaker). `request` is what the client sent,
 unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
 """
@@ -152,7 +152,10 @@ class ExecutionRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProcessingJobRecord:
-    """A ProcessingJob; `handle` finds its process again, `metrics` is what it published last."""
+    """A ProcessingJob; `handle` finds its process again.
+
+    `metric_data` is the last line of each metric that it published, `metrics` the same as one number for each gauge.
+    """
 
     name: str
     status: ProcessingJobStatus
@@ -167,6 +170,34 @@ class ProcessingJobRecord:
     failure_reason: str | None = None
     handle: Json | None = None
     metrics: Json = field(default_factory=dict)
+    metric_data: list[Json] = field(default_factory=list)
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRecord:
+    """A CloudWatch metric that clients put data of: its name below a namespace, and its dimensions."""
+
+    id: str
+    namespace: str
+    name: str
+    dimensions: list[Json]
+    last_at: datetime
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DatapointRecord:
+    """What clients put of one metric in one unit within one minute, as statistics."""
+
+    id: str
+    metric_id: str
+    minute: datetime
+    unit: str
+    sample_count: float
+    total: float
+    minimum: float
+    maximum: float
     version: int = 0
 
 

@@ -15,10 +15,12 @@ from service.adapters.database.tables import Doors, RecordTable
 from service.core.records import (
     AlertChangeRecord,
     AlertRecord,
+    DatapointRecord,
     EndpointConfigRecord,
     EndpointRecord,
     ExecutionRecord,
     JobDefinitionRecord,
+    MetricRecord,
     ModelRecord,
     ProcessingJobRecord,
     ScheduleRecord,
@@ -47,6 +49,8 @@ class SqlDatabase:
         self.alerts = RecordTable(AlertRecord, schema.alerts, doors)
         self.alert_changes = RecordTable(AlertChangeRecord, schema.alert_changes, doors)
         self.tags = RecordTable(TagsRecord, schema.tags, doors)
+        self.metrics = RecordTable(MetricRecord, schema.metrics, doors)
+        self.datapoints = RecordTable(DatapointRecord, schema.datapoints, doors)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -7,7 +7,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.types import TypeDecorator
 
 from service.core.records import CaptureSource, ExecutionOrigin, MonitoringType
@@ -162,6 +174,7 @@ processing_jobs = Table(
     Column("failure_reason", PlainText()),
     Column("handle", JSON(none_as_null=True)),
     Column("metrics", JSON, nullable=False),
+    Column("metric_data", JSON, nullable=False),
     _version(),
     Index("ix_processing_jobs_status", "status"),
 )
@@ -203,3 +216,30 @@ alert_changes = Table(
 )
 
 tags = Table("tags", metadata, _name("resource"), Column("tags", JSON, nullable=False), _version())
+
+metrics = Table(
+    "metrics",
+    metadata,
+    _name("id"),
+    Column("namespace", PlainText(255), nullable=False),
+    Column("name", PlainText(255), nullable=False),
+    Column("dimensions", JSON, nullable=False),
+    _time("last_at"),
+    _version(),
+)
+
+datapoints = Table(
+    "datapoints",
+    metadata,
+    _name("id"),
+    Column("metric_id", PlainText(128), nullable=False),
+    _time("minute"),
+    Column("unit", PlainText(32), nullable=False),
+    Column("sample_count", Double, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("minimum", Double, nullable=False),
+    Column("maximum", Double, nullable=False),
+    _version(),
+    Index("ix_datapoints_metric_id_minute", "metric_id", "minute"),
+    Index("ix_datapoints_minute", "minute"),
+)
