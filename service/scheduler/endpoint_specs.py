@@ -9,20 +9,21 @@ from typing import Any
 
 from monitor_jobs.contract.capture import DataCaptureConfig
 from monitor_jobs.contract.errors import BadInput
-from service.core.deployment import Durability, EndpointSpec, WhenSpoolIsFull
+from service.core.deployment import MAX_BODY_BYTES, Durability, EndpointSpec, WhenSpoolIsFull
 from service.core.ports import Database
 from service.core.records import EndpointConfigRecord, EndpointRecord, ModelRecord
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureLimits:
-    """What every endpoint's capture is given, and how many threads torch may take (0 leaves it to torch)."""
+    """What every endpoint's process is given; torch chooses its number of threads where it is 0."""
 
     flush_interval_seconds: float
     spool_budget_bytes: int
     torch_threads: int
     when_spool_is_full: WhenSpoolIsFull = WhenSpoolIsFull.DROP
     durability: Durability = Durability.PROCESS
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 class EndpointSpecs:
@@ -52,6 +53,7 @@ class EndpointSpecs:
             flush_interval_seconds=self._limits.flush_interval_seconds,
             when_spool_is_full=self._limits.when_spool_is_full,
             durability=self._limits.durability,
+            max_body_bytes=self._limits.max_body_bytes,
         )
 
     def _config(self, name: str) -> EndpointConfigRecord:

@@ -115,7 +115,7 @@ def request_of(body: bytes, path: str = "/invoke") -> bytes:
 def in_turn(ports: tuple[int, int], body: bytes, *, pairs: int, window_seconds: float) -> Turns:
     """Windows of load on two endpoints, of which only one is loaded at a time; who goes first changes."""
     request = request_of(body)
-    return requests_in_turn({port: request for port in ports}, pairs=pairs, window_seconds=window_seconds)
+    return requests_in_turn(dict.fromkeys(ports, request), pairs=pairs, window_seconds=window_seconds)
 
 
 def requests_in_turn(
