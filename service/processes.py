@@ -68,6 +68,7 @@ def run_control(settings: Settings, fd: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,  # longer than the pools of usual clients keep an idle connection
     )

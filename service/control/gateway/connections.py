@@ -39,6 +39,7 @@ class Answer:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
         self.is_whole = False
+        self.leaves_connection = False  # open for another request, once it is whole
         self._parser = httptools.HttpResponseParser(self)
         self._chunks: list[bytes] = []
         self._failure: BrokenOffError | None = None
@@ -50,11 +51,6 @@ class Answer:
     def length(self) -> int | None:
         """The body's length where the process said it."""
         return next((int(value) for name, value in self.headers if name == b"content-length"), None)
-
-    @property
-    def leaves_connection(self) -> bool:
-        """True where another request may follow on the same connection."""
-        return self.is_whole and self._parser.should_keep_alive()
 
     async def head(self) -> None:
         """Return once status and headers are there. Raises BrokenOffError, TooLateError."""
@@ -102,6 +98,7 @@ class Answer:
     def on_message_complete(self) -> None:
         """Let `parts` end."""
         self.is_whole = True
+        self.leaves_connection = self._parser.should_keep_alive()  # which it knows only now
         self._wake()
 
     async def _something_new(self) -> None:

@@ -5,7 +5,7 @@ What lives here: one table, held against AWS's published shape. What does not: t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from botocore.loaders import Loader
@@ -55,7 +55,7 @@ def read_members(endpoint: str, headers: Iterable[tuple[bytes, bytes]]) -> Invoc
     """
     given: dict[str, bytes] = {}
     known = member_of_header()
-    for name, value in headers:
+    for name, value in headers:  # of a message, so that names are in lower case
         member = known.get(name)
         if member is not None:
             if member in given:
@@ -95,14 +95,28 @@ def header_of(member: str) -> bytes:
 
 
 def _check(endpoint: str, given: Mapping[str, bytes]) -> None:
-    text = {member: value.decode("latin-1") for member, value in given.items()}
+    text = {"EndpointName": endpoint, **{member: value.decode("latin-1") for member, value in given.items()}}
     try:
-        validate({"EndpointName": endpoint, "Body": b"", **text}, INPUT, _shapes())
-    except BadInput as error:
-        raise ValidationError(str(error)) from error
+        for member, value in text.items():
+            _check_member(member, value)
+    except BadInput:
+        _check_together(text)
     for member, sentence in REFUSED.items():
         if member in given:
             raise ValidationError(sentence.format(endpoint=endpoint))
+
+
+@lru_cache(maxsize=1024)
+def _check_member(member: str, value: str) -> None:
+    # The same few values come again and again; only what fits is remembered.
+    validate({member: value}, INPUT, {**_shapes(), INPUT: {**_shapes()[INPUT], "required": ()}})
+
+
+def _check_together(text: Mapping[str, str]) -> None:
+    try:
+        validate({**text, "Body": b""}, INPUT, _shapes())
+    except BadInput as error:
+        raise ValidationError(str(error)) from error
 
 
 @cache
