@@ -38,10 +38,12 @@ class EndpointConfigRecord:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRecord:
-    """An Endpoint: what is wanted and which processes are its own, one JSON object (variant, handle, spec) a process.
+    """An Endpoint: what is wanted and which processes are its own, one JSON object a process (core.variants).
 
-    `running` answers requests. While `pending_config_name` is to follow `config_name`, `starting` is what gets ready
-    beside it. `retiring` gets no requests any more and is ended; its `stop_at` says when, at once where there is none.
+    `running` answers requests, a process for each variant in the order of the configuration. While
+    `pending_config_name` is to follow `config_name`, `starting` is what gets ready beside it; its variants get the
+    weights of their configuration, or the `retained_weights` of those names. `retiring` gets no requests any more and
+    is ended; its `stop_at` says when, at once where there is none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class EndpointRecord:
     retiring: list[Json] = field(default_factory=list)
     pending_config_name: str | None = None
     deployment_config: Json | None = None
+    retained_weights: Json | None = None
     version: int = 0
 
     @property

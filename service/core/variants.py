@@ -31,7 +31,18 @@ class Variant:
 
 def variants_of(record: EndpointRecord) -> tuple[Variant, ...]:
     """The variants that serve, in the order of their configuration."""
-    return tuple(map(_variant, record.running))
+    return tuple(map(variant_of, record.running))
+
+
+def variant_of(process: Json) -> Variant:
+    """The variant that a process serves."""
+    return Variant(
+        name=process["variant"],
+        address=process["handle"]["address"],
+        weight=weight_of(process.get("weight")),
+        desired_weight=_desired_weight(process),
+        is_loading=bool(process.get("loading")),
+    )
 
 
 def initial_weights(config_request: Json) -> dict[str, float]:
@@ -75,16 +86,6 @@ def is_drawn_by(record: EndpointRecord, now: datetime) -> bool:
     """True once nobody draws by weights that were before: for so long a gateway may go on (core.handover)."""
     moments = (datetime.fromisoformat(one["weighted_at"]) for one in record.running if "weighted_at" in one)
     return all(moment + timedelta(seconds=ADDRESS_SECONDS) <= now for moment in moments)
-
-
-def _variant(process: Json) -> Variant:
-    return Variant(
-        name=process["variant"],
-        address=process["handle"]["address"],
-        weight=weight_of(process.get("weight")),
-        desired_weight=_desired_weight(process),
-        is_loading=bool(process.get("loading")),
-    )
 
 
 def _desired_weight(process: Json) -> float:

@@ -21,6 +21,7 @@ OPERATIONS: Final[Mapping[str, Handler]] = {
     "ListEndpointConfigs": endpoints.list_endpoint_configs,
     "CreateEndpoint": endpoints.create_endpoint,
     "UpdateEndpoint": endpoint_updates.update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": endpoint_updates.update_endpoint_weights_and_capacities,
     "DescribeEndpoint": endpoints.describe_endpoint,
     "DeleteEndpoint": endpoints.delete_endpoint,
     "ListEndpoints": endpoints.list_endpoints,
