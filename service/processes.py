@@ -63,9 +63,14 @@ def run_control(settings: Settings, fd: int) -> None:
     from service.wiring import control_app
 
     _configure_logs(settings)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every forwarded invocation
     config = uvicorn.Config(
-        control_app(settings), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+        control_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,  # longer than the pools of usual clients keep an idle connection
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.errors import BadInput
-from service.core.deployment import Durability, WhenSpoolIsFull
+from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
 
 PREFIX = "SEXTANT_"
 
@@ -46,6 +46,9 @@ class Settings(BaseModel):
     )
     durability: Durability = Field(
         Durability.PROCESS, description="process: captures outlive kill -9; power: answers wait for the disk"
+    )
+    max_body_bytes: int = Field(
+        MAX_BODY_BYTES, ge=1, le=2**30, description="bytes that a request, or an answer, of an endpoint may have"
     )
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
     parallel_jobs: int = Field(2, ge=1, le=64, description="processing jobs that run at the same time")

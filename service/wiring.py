@@ -130,6 +130,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
             torch_threads=settings.torch_threads,
             when_spool_is_full=settings.when_spool_is_full,
             durability=settings.durability,
+            max_body_bytes=settings.max_body_bytes,
         ),
         executor=stopping,
         clock=_now,

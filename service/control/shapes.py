@@ -101,12 +101,14 @@ def _limits(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa: ANN4
 
 # The published patterns are Java's; Python lacks its property classes.
 _JAVA_CLASSES = {"L": r"\w", "N": r"\d", "Z": r"\s", "Alnum": "a-zA-Z0-9", "M": r"\w", "S": r"\W", "P": r"\W"}
+_JAVA_CLASSES |= {"ASCII": r"[\x00-\x7f]", "Print": r"\x20-\x7e"}
 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     python = re.sub(r"\\p\{(\w+)\}", lambda match: _JAVA_CLASSES[match[1]], pattern)
     python = python.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")  # surrogate pairs
+    python = python.replace(r"\z", r"\Z")
     python = re.sub(r"\$\{1,\d+\}$", "", python)  # a repeated end-of-text, which Java takes and Python refuses
     return re.compile(python, re.DOTALL)
 

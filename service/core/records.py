@@ -1,8 +1,8 @@
 """What the database keeps: one frozen record a row, in SageMaker's terms.
 
-What lives here: the rows of every resource and of metrics, and how they are asked for. What does not: SQL (adapters.database), the
-states' transitions (core.states), AWS's answer shapes (control.sagemaker). `request` is what the client sent,
-unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
+What lives here: the rows of every resource and of metrics, and how they are asked for. What does not: SQL
+(adapters.database), the states' transitions (core.states), AWS's answer shapes (control). `request` is what the client
+sent, unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
 """
 
 from collections.abc import Collection, Mapping
@@ -47,10 +47,12 @@ class EndpointConfigRecord:
 
 @dataclass(frozen=True, slots=True)
 class EndpointRecord:
-    """An Endpoint: what is wanted and which processes are its own, one JSON object (variant, handle, spec) a process.
+    """An Endpoint: what is wanted and which processes are its own, one JSON object a process (core.variants).
 
-    `running` answers requests. While `pending_config_name` is to follow `config_name`, `starting` is what gets ready
-    beside it. `retiring` gets no requests any more and is ended; its `stop_at` says when, at once where there is none.
+    `running` answers requests, a process for each variant in the order of the configuration. While
+    `pending_config_name` is to follow `config_name`, `starting` is what gets ready beside it; its variants get the
+    weights of their configuration, or the `retained_weights` of those names. `retiring` gets no requests any more and
+    is ended; its `stop_at` says when, at once where there is none.
     """
 
     name: str
@@ -64,6 +66,7 @@ class EndpointRecord:
     retiring: list[Json] = field(default_factory=list)
     pending_config_name: str | None = None
     deployment_config: Json | None = None
+    retained_weights: Json | None = None
     version: int = 0
 
     @property

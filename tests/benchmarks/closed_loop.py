@@ -6,7 +6,7 @@ show. The callers are protocols on one uvloop: they share the machine with the e
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -107,20 +107,29 @@ def is_whole(answer: bytes) -> bool:
     return len(body) == int(length)
 
 
-def request_of(body: bytes) -> bytes:
-    head = f"POST /invoke HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-npy\r\ncontent-length: {len(body)}"
+def request_of(body: bytes, path: str = "/invoke") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/x-npy\r\ncontent-length: {len(body)}"
     return head.encode() + END_OF_HEAD + body
 
 
 def in_turn(ports: tuple[int, int], body: bytes, *, pairs: int, window_seconds: float) -> Turns:
     """Windows of load on two endpoints, of which only one is loaded at a time; who goes first changes."""
+    request = request_of(body)
+    return requests_in_turn(dict.fromkeys(ports, request), pairs=pairs, window_seconds=window_seconds)
+
+
+def requests_in_turn(
+    requests: Mapping[int, bytes], *, pairs: int, window_seconds: float, callers: int = CALLERS
+) -> Turns:
+    """The same for two servers, by port, that are each asked in their own words."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_in_turn(ports, request_of(body), pairs, window_seconds))
+        return runner.run(_in_turn(requests, callers, pairs, window_seconds))
 
 
-async def _in_turn(ports: tuple[int, int], request: bytes, pairs: int, window_seconds: float) -> Turns:
+async def _in_turn(requests: Mapping[int, bytes], count: int, pairs: int, window_seconds: float) -> Turns:
+    ports = tuple(requests)
     async with AsyncExitStack() as stack:
-        callers = {port: await _connected(port, request, stack) for port in ports}
+        callers = {port: await _connected(port, request, count, stack) for port, request in requests.items()}
         windows: dict[int, list[Window]] = {port: [] for port in ports}
         for pair in range(pairs):
             for port in ports if pair % 2 else ports[::-1]:
@@ -128,9 +137,9 @@ async def _in_turn(ports: tuple[int, int], request: bytes, pairs: int, window_se
         return Turns(*windows.values())
 
 
-async def _connected(port: int, request: bytes, stack: AsyncExitStack) -> list[Caller]:
+async def _connected(port: int, request: bytes, count: int, stack: AsyncExitStack) -> list[Caller]:
     loop, callers = asyncio.get_running_loop(), []
-    for _ in range(CALLERS):
+    for _ in range(count):
         transport, caller = await loop.create_connection(partial(Caller, request), "127.0.0.1", port)
         stack.callback(transport.close)
         callers.append(caller)

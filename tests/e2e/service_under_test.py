@@ -137,9 +137,9 @@ class Service:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def captures(self, name: str) -> list[CaptureRecord]:
-        """All records of an endpoint that are in the store by now."""
-        entries = self.store.list(S3Address("sextant", f"captures/{name}/AllTraffic/"))
+    def captures(self, name: str, variant: str = "AllTraffic") -> list[CaptureRecord]:
+        """All records of an endpoint's variant that are in the store by now."""
+        entries = self.store.list(S3Address("sextant", f"captures/{name}/{variant}/"))
         lines = (line for entry in entries for line in self.store.get(entry.address).splitlines())
         return [CaptureRecord.model_validate_json(line) for line in lines]
 

@@ -112,6 +112,7 @@ endpoints = Table(
     Column("retiring", JSON, nullable=False),
     Column("pending_config_name", PlainText(128)),
     Column("deployment_config", JSON(none_as_null=True)),
+    Column("retained_weights", JSON(none_as_null=True)),
     _version(),
 )
 

@@ -49,6 +49,7 @@ OPERATIONS: Final[Table[Context]] = {
     "ListEndpointConfigs": endpoints.list_endpoint_configs,
     "CreateEndpoint": tagged(endpoints.create_endpoint),
     "UpdateEndpoint": endpoint_updates.update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": endpoint_updates.update_endpoint_weights_and_capacities,
     "DescribeEndpoint": endpoints.describe_endpoint,
     "DeleteEndpoint": untagged(endpoints.delete_endpoint, Resource.ENDPOINT, "EndpointName"),
     "ListEndpoints": endpoints.list_endpoints,
