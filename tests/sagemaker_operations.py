@@ -56,23 +56,25 @@ GROUPS: Final = (
         "sagemaker",
         "Monitoring schedule",
         _named("CreateMonitoringSchedule UpdateMonitoringSchedule DescribeMonitoringSchedule ListMonitoringSchedules")
-        + _named("StartMonitoringSchedule StopMonitoringSchedule DeleteMonitoringSchedule"),
+        + _named("StartMonitoringSchedule StopMonitoringSchedule DeleteMonitoringSchedule ListMonitoringExecutions"),
     ),
-    Group("sagemaker", "Monitoring execution", _named("ListMonitoringExecutions")),
     Group(
         "sagemaker",
         "Monitoring alert",
         should=_named("ListMonitoringAlerts UpdateMonitoringAlert ListMonitoringAlertHistory"),
     ),
-    Group("sagemaker", "Data-quality job definition", _job_definition("DataQuality")),
-    Group("sagemaker", "Model-quality job definition", should=_job_definition("ModelQuality")),
-    Group("sagemaker", "Model-bias job definition", should=_job_definition("ModelBias")),
-    Group("sagemaker", "Model-explainability job definition", should=_job_definition("ModelExplainability")),
+    Group(
+        "sagemaker",
+        "Job definition",
+        _job_definition("DataQuality"),
+        _job_definition("ModelQuality") + _job_definition("ModelBias") + _job_definition("ModelExplainability"),
+    ),
     Group(
         "sagemaker",
         "Processing job",
         _named("CreateProcessingJob DescribeProcessingJob"),
         _named("ListProcessingJobs StopProcessingJob"),
+        _named("DeleteProcessingJob"),
     ),
     Group("sagemaker", "Tags", _named("ListTags"), _named("AddTags DeleteTags")),
     Group(
@@ -86,10 +88,19 @@ GROUPS: Final = (
         _named("InvokeEndpoint"),
         may=_named("InvokeEndpointAsync InvokeEndpointWithResponseStream"),
     ),
-    Group("logs", "CloudWatch Logs", _named("DescribeLogStreams GetLogEvents"), may=_named("FilterLogEvents")),
+    Group(
+        "logs",
+        "CloudWatch Logs",
+        _named("DescribeLogStreams GetLogEvents"),
+        may=_named("FilterLogEvents DescribeLogGroups"),
+    ),
     Group("sts", "STS", _named("GetCallerIdentity"), may=_named("AssumeRole")),
     Group("iam", "IAM", should=_named("GetRole"), may=_named("SimulatePrincipalPolicy")),
-    Group("cloudwatch", "CloudWatch", may=_named("ListMetrics GetMetricStatistics PutMetricAlarm")),
+    Group(
+        "cloudwatch",
+        "CloudWatch",
+        may=_named("ListMetrics GetMetricStatistics GetMetricData PutMetricData PutMetricAlarm"),
+    ),
 )
 
 NEEDED: Final = frozenset((group.service, name) for group in GROUPS for name in (*group.must, *group.should))

@@ -88,8 +88,10 @@ def is_(member: str, value: object) -> Callable[[Any], bool]:
 
 def deploy(flow: Flow) -> None:
     """Model, endpoint config and endpoint, up to InService."""
-    flow.clients["s3"].create_bucket(Bucket=BUCKET)
-    flow.clients["s3"].upload_file(str(flow.material / "model.tar.gz"), BUCKET, "models/signs/model.tar.gz")
+    s3 = flow.clients["s3"]
+    if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=BUCKET)
+    s3.upload_file(str(flow.material / "model.tar.gz"), BUCKET, "models/signs/model.tar.gz")
     container = {
         "ModelDataUrl": f"s3://{BUCKET}/models/signs/model.tar.gz",
         "Image": "pytorch-inference:2.6.0-cpu-py312",

@@ -9,14 +9,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from tests.e2e.client_environment import Installation, installation
+from tests.e2e.client_environment import STORES, Installation
 from tests.e2e.flow_steps import Step
 from tests.e2e.sdk_environment import ROOT
 
@@ -55,8 +55,10 @@ def main(flow: Flow) -> int:
     """The exit code of the command: 1 where a call failed."""
     parser = argparse.ArgumentParser(prog=f"python -m tests.e2e.{flow.name}")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--store", choices=STORES, default="ceph", help="where objects are kept (default: ceph)")
     arguments = parser.parse_args()
-    with TemporaryDirectory(prefix="flow-") as folder, installation(Path(folder)) as installed:
+    store = STORES[arguments.store]
+    with TemporaryDirectory(prefix="flow-") as folder, store(Path(folder)) as installed:
         outcome = run(flow, installed, tell=ignore if arguments.json else print_step)
     if arguments.json:
         print(json.dumps({"flow": flow.name, "calls": [asdict(step) for step in outcome.steps]}))
@@ -94,7 +96,7 @@ def ignore(_step: Step) -> None:
 
 @contextmanager
 def _child(
-    command: list[str | Path], environment: dict[str, str], printed: Path
+    command: list[str | Path], environment: Mapping[str, str], printed: Path
 ) -> Iterator[tuple["subprocess.Popen[bytes]", TextIO]]:
     reading, writing = os.pipe()
     with printed.open("w") as sink, os.fdopen(reading) as lines:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e import boto3_flow, sdk_v2, sdk_v3
-from tests.e2e.client_environment import Installation, installation
+from tests.e2e.client_environment import Installation, on_ceph
 from tests.e2e.flow_command import Flow, ignore, run
 
 FLOWS = (boto3_flow.FLOW, sdk_v2.FLOW, sdk_v3.FLOW)
@@ -13,7 +13,7 @@ FLOWS = (boto3_flow.FLOW, sdk_v2.FLOW, sdk_v3.FLOW)
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with installation(tmp_path_factory.mktemp("clients")) as running:
+    with on_ceph(tmp_path_factory.mktemp("clients")) as running:
         yield running
 
 
