@@ -5,13 +5,13 @@ block does. What does not: starting anything (boto3_flow), which operations ther
 """
 
 import json
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from tests.e2e.flow_steps import Steps, let_the_second_end, steps_and_material
@@ -51,7 +51,7 @@ class Flow:
         **request: object,
     ) -> Any:
         """The answer of one operation, as a step of its AWS name."""
-        method = getattr(self.clients[service], re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower())
+        method = getattr(self.clients[service], xform_name(operation))
         answer = self.step(operation, lambda: method(**request), holds=holds, note=note)
         self.called.add((service, operation))
         return answer

@@ -70,11 +70,12 @@ def deploy(flow: Flow) -> Any:
         "Session.upload_data(model.tar.gz)",
         lambda: flow.session.upload_data(str(flow.material / "model.tar.gz"), flow.bucket, key_prefix="models/signs"),
     )
+    role = step("Session.expand_role(name)", lambda: flow.session.expand_role("SageMakerRole"), note=str)
     model = step(
         "PyTorchModel(entry_point, source_dir)",
         lambda: PyTorchModel(
             model_data=archive,
-            role=ROLE,
+            role=role,
             entry_point="inference.py",
             source_dir=str(flow.material / "code"),
             framework_version="2.6.0",
