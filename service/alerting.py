@@ -7,14 +7,11 @@ does not: when an alert is InAlert (core.alerts).
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
 
-from monitor_jobs.contract.errors import Conflict
 from service.core.alerts import datapoints, default_alert, reassessed
 from service.core.ports import Database
 from service.core.records import AlertChangeRecord, AlertRecord, ScheduleRecord
-
-ATTEMPTS: Final = 5  # two schedulers may end executions of one schedule while a client changes its alert
+from service.core.retrying import begun_anew
 
 Change = Callable[[AlertRecord], AlertRecord]
 
@@ -34,12 +31,7 @@ def reassess(database: Database, schedule: ScheduleRecord, now: datetime) -> Ale
 
 def change_alert(database: Database, schedule: ScheduleRecord, now: datetime, change: Change) -> AlertRecord:
     """The alert after a change of what it looks at, reassessed at once. Raises Conflict as reassess does."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return _changed(database, schedule, now, change)
-        except Conflict:
-            continue
-    return _changed(database, schedule, now, change)
+    return begun_anew(lambda: _changed(database, schedule, now, change))
 
 
 def _changed(database: Database, schedule: ScheduleRecord, now: datetime, change: Change) -> AlertRecord:

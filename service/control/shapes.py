@@ -110,7 +110,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     python = python.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")  # surrogate pairs
     python = python.replace(r"\z", r"\Z")
     python = re.sub(r"\$\{1,\d+\}$", "", python)  # a repeated end-of-text, which Java takes and Python refuses
-    return re.compile(python, re.DOTALL)
+    # Java's \d, \w and \s are ASCII unless a pattern asks for a property of Unicode's.
+    return re.compile(python, re.DOTALL if r"\p{" in pattern else re.DOTALL | re.ASCII)
 
 
 def _failed(value: object, path: str, constraint: str) -> str:

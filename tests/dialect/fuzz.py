@@ -47,7 +47,24 @@ TEXTS: Final = (
     "text/csv",
     "x-amz-json",
 )
-NUMBERS: Final = (0, 1, -1, 50, 100, 101, 2**31, 2**63 - 1, 2**63, 2**64, 10**30, 0.5, -0.0, 1e308, float("nan"))
+NUMBERS: Final = (
+    0,
+    1,
+    -1,
+    50,
+    100,
+    101,
+    2**31,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**30,
+    0.5,
+    -0.0,
+    1e308,
+    float("nan"),
+    float("inf"),
+)
 MOMENTS: Final = (
     0,
     1795176000,
@@ -58,7 +75,7 @@ MOMENTS: Final = (
     "yesterday",
     1795176000.5,
 )
-DEEP: Final = 400
+DEEP: Final = 250  # three times over is still what Python can write
 FILLED_SHARE, BROKEN_SHARE, MOST_FAULTS = 0.3, 0.05, 3
 
 
@@ -87,12 +104,15 @@ def fuzzed_requests(seed: int, count: int) -> Iterator[FuzzedRequest]:
 
 
 def _fuzzed(operation: str, number: int, chance: Random) -> FuzzedRequest:
-    good = GOOD.get(operation)
-    if good is not None and chance.random() < 0.7:
-        request = with_faults(renamed(operation, deepcopy(dict(good)), number), chance)
+    good = renamed(operation, deepcopy(dict(GOOD[operation])), number)
+    way = chance.randrange(5)
+    if way == 0:
+        good = Writer(chance).value(shape_name(operation), full=chance.random())
+    elif way == 1:
+        good |= odd_members(operation, chance)
     else:
-        request = Writer(chance).value(shape_name(operation), full=chance.random())
-    body = json.dumps(request).encode()
+        good = with_faults(good, chance)
+    body = json.dumps(good).encode()
     return FuzzedRequest(operation, broken(body, chance) if chance.random() < BROKEN_SHARE else body)
 
 
@@ -186,6 +206,13 @@ def with_faults(request: dict[str, Any], chance: Random) -> dict[str, Any]:
     return request
 
 
+def odd_members(operation: str, chance: Random) -> dict[str, Any]:
+    """Members that other operations take and this one does not; a shape lets those through that it does not know."""
+    unknown = [name for name in ODD_MEMBERS if name not in SHAPES[shape_name(operation)]["members"]]
+    values = (*NAMES, *NUMBERS, *TEXTS, {}, [None], {"Key": None})
+    return {name: chance.choice(values) for name in chance.sample(unknown, min(len(unknown), MOST_FAULTS))}
+
+
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every holder and key inside a value."""
     keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
@@ -223,14 +250,16 @@ def _bury(holder: Any, key: Any, chance: Random) -> None:
 
 
 def _add(holder: Any, key: Any, chance: Random) -> None:
-    name = chance.choice((*sorted(ODD_MEMBERS), "NewerThanUs", "__class__", ""))
     if isinstance(holder, dict):
-        holder[name] = chance.choice((*NUMBERS, *TEXTS, {}, [None], {"Key": None}))
+        holder[chance.choice(("NewerThanUs", "__class__", ""))] = chance.choice((*NUMBERS, *TEXTS, {}, [None]))
     else:
         holder.append(holder[key])
 
 
-ODD_MEMBERS: Final = ("NextToken", "MaxResults", "NameContains", "SortBy", "SortOrder", "StatusEquals", "Tags")
+ODD_MEMBERS: Final = (
+    *("NextToken", "MaxResults", "NameContains", "SortBy", "SortOrder", "StatusEquals", "Tags", "EndpointName"),
+    *("CreationTimeAfter", "LastModifiedTimeBefore", "ScheduledTimeAfter", "MonitoringTypeEquals", "ScheduleName"),
+)
 FAULTS: Final = (_replace, _replace, _remove, _lengthen, _spoil, _bury, _add)
 SHAPES: Final[Mapping[str, Shape]] = {**published_model("sagemaker").shapes, **EXTENSION_SHAPES}
 # One good request of each operation, in the furnished world.

@@ -25,6 +25,15 @@ def furnish(here: Installation) -> None:
     """
     here.forget_everything()
     here.now = requests.NOON
+    with here.database.transaction():
+        _add_serving(here)
+        _add_monitoring(here)
+        for name in ("baseline", "done"):
+            here.call("CreateProcessingJob", **requests.processing_job(name))
+        _move(here.database.processing_jobs, "done", ProcessingJobStatus.COMPLETED)
+
+
+def _add_serving(here: Installation) -> None:
     for name in ("signs", "spare"):
         here.call("CreateModel", **requests.model(name))
         here.call("CreateEndpointConfig", **requests.endpoint_config(name))
@@ -32,10 +41,6 @@ def furnish(here: Installation) -> None:
         here.call("CreateEndpoint", EndpointName=name, EndpointConfigName="signs", Tags=TAGS)
     _move(here.database.endpoints, "signs", EndpointStatus.IN_SERVICE)
     _move(here.database.endpoints, "busy", EndpointStatus.UPDATING)
-    _add_monitoring(here)
-    for name in ("baseline", "done"):
-        here.call("CreateProcessingJob", **requests.processing_job(name))
-    _move(here.database.processing_jobs, "done", ProcessingJobStatus.COMPLETED)
 
 
 def _add_monitoring(here: Installation) -> None:

@@ -226,6 +226,12 @@ def test_every_published_pattern_compiles_and_is_held_against_a_text():
     [
         ("ModelName", "a" * 63, "-a"),
         ("RoleArn", requests.ROLE, "arn:aws:iam::1:role/x-long-enough"),
+        (
+            "RoleArn",
+            requests.ROLE,
+            "arn:aws:iam::\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669\u0660\u0661\u0662:role/x",
+        ),
+        ("RoleArn", requests.ROLE, f"{requests.ROLE}\n"),
         ("TagKey", "\u00fc 1+-=._:/@", "semi;colon"),
         ("ContainerImage", "sextant/class-skew:1", "with space"),
         ("S3Uri", "s3://bucket/key", "file:///etc"),

@@ -17,6 +17,7 @@ from service.core.job_definitions import referred, require_runnable, with_defini
 from service.core.monitoring import MonitoringScheduleConfig, offsets_of
 from service.core.names import Resource
 from service.core.records import CaptureSource, MonitoringType, Query, ScheduleRecord
+from service.core.retrying import begun_anew
 from service.core.states import ExecutionStatus, ScheduleStatus, advance
 from service.core.windows import scheduled_window
 
@@ -31,7 +32,6 @@ LISTING = Listing(
         "MonitoringJobDefinitionName": "job_definition_name",
     },
 )
-ATTEMPTS: Final = 5  # the scheduler writes a schedule's row at each of its slots
 RUNNING: Final = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
 
 
@@ -211,18 +211,11 @@ def _reached(record: ScheduleRecord, status: ScheduleStatus, now: datetime) -> S
 
 
 def _change(name: str, change: Callable[[ScheduleRecord], ScheduleRecord], context: Context) -> ScheduleRecord:
-    """The schedule as it was saved after a change; begun anew where a slot was claimed meanwhile."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return _changed(name, change, context)
-        except Conflict:
-            continue
-    return _changed(name, change, context)
+    def changed() -> ScheduleRecord:
+        with context.database.transaction():
+            return context.database.schedules.save(change(find_schedule(name, context)))
 
-
-def _changed(name: str, change: Callable[[ScheduleRecord], ScheduleRecord], context: Context) -> ScheduleRecord:
-    with context.database.transaction():
-        return context.database.schedules.save(change(find_schedule(name, context)))
+    return begun_anew(changed)
 
 
 def _summary(record: ScheduleRecord, context: Context) -> Json:
