@@ -23,6 +23,7 @@ from service.control.monitoring_metrics import MonitoringCollector
 from service.control.protocol import dispatcher
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import sagemaker_api
+from service.control.unserved import CBOR_PATH, no_cbor, not_found
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
@@ -45,6 +46,9 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
         *identity_apis(settings.account),
     ]
     app.add_route("/", dispatcher(apis), methods=["POST"])
+    app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
+    for status in (404, 405):
+        app.add_exception_handler(status, not_found)
     app.add_route("/ping", _ping, methods=["GET"])
     app.add_route("/metrics", _metrics(database), methods=["GET"])
     app.add_route("/prometheus/targets", _targets(database), methods=["GET"])

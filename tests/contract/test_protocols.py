@@ -4,6 +4,10 @@ import gzip
 
 import httpx
 import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
 
 from tests.aws_clients import client, error_of
 from tests.servers.control import control_process
@@ -125,3 +129,33 @@ def test_a_gzip_body_is_unpacked(url):
 def test_a_gzip_body_that_is_a_bomb_or_none_is_refused(url, body, words):
     answer = post(url, body, {**JSON, "X-Amz-Target": "SageMaker.ListModels", "Content-Encoding": "gzip"})
     assert (answer.status_code, words in answer.json()["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "members"),
+    [
+        ("list_buckets", {}),
+        ("put_object", {"Bucket": "b", "Key": "k/k", "Body": b"x"}),
+        ("get_object", {"Bucket": "b", "Key": "k"}),
+        ("create_bucket", {"Bucket": "b"}),
+    ],
+)
+def test_s3_is_told_where_it_is(url, operation, members):
+    code, message, status = error_of(getattr(client("s3", url), operation), **members)
+    assert (code, status) == ("NotImplemented", 501)
+    assert "run `sextant up --s3`" in message
+
+
+def test_an_operation_in_cbor_is_refused_in_cbor(url):
+    operation = ServiceModel(Loader().load_service_model("cloudwatch", "service-2")).operation_model("ListMetrics")
+    request = create_serializer("smithy-rpc-v2-cbor").serialize_to_request({}, operation)
+    answer = httpx.post(url + request["url_path"], headers=request["headers"], content=request["body"], trust_env=False)
+    raw = {"status_code": answer.status_code, "headers": answer.headers, "body": answer.content}
+    error = create_parser("smithy-rpc-v2-cbor").parse(raw, operation.output_shape)["Error"]
+    assert error["Code"] == "UnknownOperationException"
+    assert error["Message"] == "the CBOR protocol is not served: send AWS JSON 1.0 or the query protocol to /"
+
+
+def test_a_path_that_is_nobodys_is_not_found(url):
+    answer = httpx.get(f"{url}/nobodys", trust_env=False)
+    assert (answer.status_code, answer.json()) == (404, {"detail": "nothing answers GET /nobodys"})
