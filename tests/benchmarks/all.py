@@ -17,6 +17,7 @@ BENCHMARKS = (
     "side_index",
     "skew_test",
     "invoke",
+    "gateway",
     "capture_tax",
     "capture_faults",
     "dialect",

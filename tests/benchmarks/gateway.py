@@ -37,7 +37,7 @@ class Size:
     window_seconds: float
 
 
-FULL = Size(pairs=5000, window_pairs=30, window_seconds=0.5)
+FULL = Size(pairs=3000, window_pairs=30, window_seconds=0.5)
 QUICK = Size(pairs=500, window_pairs=3, window_seconds=0.3)
 
 

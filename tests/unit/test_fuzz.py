@@ -7,7 +7,7 @@ import pytest
 
 from monitor_jobs.contract.errors import BadInput
 from service.control.sagemaker.operations import OPERATIONS
-from service.control.sagemaker.shapes import validate
+from service.control.shapes import validate
 from tests.dialect.fuzz import GOOD, SHAPES, Writer, fuzzed_requests, shape_name
 from tests.dialect.scenarios import SCENARIOS
 from tests.sagemaker_operations import NEEDED

@@ -73,6 +73,7 @@ class Answer:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self.leaves_connection = False
             self.fail(f"it answers what is no HTTP: {error}")
 
     def fail(self, why: str) -> None:
@@ -80,6 +81,11 @@ class Answer:
         if not self.is_whole:
             self._failure = BrokenOffError(why)
             self._wake()
+
+    def on_message_begin(self) -> None:
+        """Refuse an answer behind this one, which nobody asked for."""
+        if self.is_whole:
+            raise BrokenOffError("it answers twice")  # to the parser, which stops there
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header, its name in lower case."""
