@@ -148,7 +148,7 @@ METRICS: Final = (
     MetricSpec(
         Metric.IN_ALERT,
         Kind.GAUGE,
-        "1 while the schedule's monitoring alert is InAlert: its last finished execution found violations.",
+        "1 while the schedule's monitoring alert is InAlert; absent until an execution has ended with a verdict.",
         MONITORING,
     ),
     MetricSpec(

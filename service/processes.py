@@ -6,7 +6,6 @@ What lives here: starting, restarting, signals. What does not: what the processe
 
 import ctypes
 import fcntl
-import json
 import logging
 import os
 import signal
@@ -15,31 +14,43 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from monitor_jobs.contract.errors import Conflict
 from service.local_only import require_loopback
 from service.logs import EventLog, configure
+from service.running import Running, running_file, write_running
 from service.settings import Settings
 
 STOP_PATIENCE_SECONDS = 60.0  # endpoints drain for 25 s and flush before the scheduler ends
 RESTART_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.2
+DOOR_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
 
 log = EventLog("sextant.up")
 
 
-def url_file(data: Path) -> Path:
-    """Where a running `sextant up` writes its address for the command line."""
-    return data / "control.json"
+class Door(Protocol):
+    """Another program that opens the service to clients: adapters.s3_door."""
+
+    @property
+    def url(self) -> str: ...  # noqa: D102
+    @property
+    def command(self) -> list[str]: ...  # noqa: D102
+    @property
+    def environment(self) -> dict[str, str]: ...  # noqa: D102
+    def answers(self) -> bool: ...  # noqa: D102
 
 
-def run_all(settings: Settings, *, announce: Callable[[str], None]) -> None:
-    """Control and scheduler as children, restarted when they die, until SIGTERM or SIGINT.
+def run_all(
+    settings: Settings, *, open_door: Callable[[], Door] | None, sdk_config: Path, announce: Callable[[Running], None]
+) -> None:
+    """Control, scheduler and an S3 door, if any, as children, restarted when they die, until SIGTERM or SIGINT.
 
     Raises BadInput beyond loopback, Conflict where another `sextant up` uses the same data folder, or another program
     the port.
@@ -48,12 +59,22 @@ def run_all(settings: Settings, *, announce: Callable[[str], None]) -> None:
     _configure_logs(settings)
     stop = stop_on_signals()
     with _only_one(settings.data), _listener(settings) as listener:
-        url = f"http://{settings.host}:{listener.getsockname()[1]}"
-        children = [_Child("control", "--fd", str(listener.fileno()), fds=[listener.fileno()]), _Child("scheduler")]
-        url_file(settings.data).write_text(json.dumps({"url": url, "pid": os.getpid()}))
-        announce(url)
-        _keep(children, stop)
-        url_file(settings.data).unlink(missing_ok=True)
+        door = open_door() if open_door else None
+        running = _running(settings, listener, door, sdk_config)
+        control = _own("control", "--fd", str(listener.fileno()))
+        children = [_Child("control", control, fds=[listener.fileno()]), _Child("scheduler", _own("scheduler"))]
+        if door is not None:
+            children.append(_Child("s3", door.command, environment=door.environment))
+        try:
+            _wait_for_door(door, children, stop)
+            write_running(settings.data, running)
+            announce(running)
+            _keep(children, stop)
+        finally:
+            # The scheduler before control: while endpoints drain, clients can still ask control how they are.
+            for child in reversed(children):
+                child.stop()
+            running_file(settings.data).unlink(missing_ok=True)
 
 
 def run_control(settings: Settings, fd: int) -> None:
@@ -63,9 +84,14 @@ def run_control(settings: Settings, fd: int) -> None:
     from service.wiring import control_app
 
     _configure_logs(settings)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every forwarded invocation
     config = uvicorn.Config(
-        control_app(settings), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=5
+        control_app(settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,  # longer than the pools of usual clients keep an idle connection
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
 
@@ -101,10 +127,13 @@ def stop_on_signals() -> threading.Event:
 class _Child:
     """One child process of `sextant up`, in a session of its own so that Ctrl-C reaches only the parent."""
 
-    def __init__(self, role: str, *arguments: str, fds: list[int] | None = None) -> None:
+    def __init__(
+        self, role: str, command: list[str], *, fds: Sequence[int] = (), environment: dict[str, str] | None = None
+    ) -> None:
         self.role = role
-        self._command = [sys.executable, "-m", "service", role, *arguments]
-        self._fds = fds or []
+        self._command = command
+        self._fds = fds
+        self._environment = environment
         self._process = self._spawn()
         self._started = time.monotonic()
 
@@ -132,6 +161,7 @@ class _Child:
             self._command,
             stdin=subprocess.DEVNULL,
             pass_fds=self._fds,
+            env=self._environment,
             start_new_session=True,
             preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- this process has one thread
         )
@@ -150,15 +180,37 @@ def _die_with_parent() -> Callable[[], None]:
     return ask_kernel
 
 
+def _own(role: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "service", role, *arguments]
+
+
 def _keep(children: list[_Child], stop: threading.Event) -> None:
-    try:
-        while not stop.wait(POLL_SECONDS):
-            for child in children:
-                child.revive()
-    finally:
-        # The scheduler first: while endpoints drain, clients can still ask control how they are.
-        for child in reversed(children):
-            child.stop()
+    while not stop.wait(POLL_SECONDS):
+        for child in children:
+            child.revive()
+
+
+def _wait_for_door(door: Door | None, children: list[_Child], stop: threading.Event) -> None:
+    """Return once it answers, or is to be given up. Raises Conflict where it does not come up."""
+    deadline = time.monotonic() + DOOR_SECONDS
+    while door is not None and not door.answers() and not stop.wait(POLL_SECONDS / 4):
+        for child in children:
+            child.revive()
+        if time.monotonic() >= deadline:
+            raise Conflict(f"the S3 door at {door.url} does not answer after {DOOR_SECONDS:.0f} s: its log says why")
+
+
+def _running(settings: Settings, listener: socket.socket, door: Door | None, sdk_config: Path) -> Running:
+    return Running(
+        url=f"http://{settings.host}:{listener.getsockname()[1]}",
+        pid=os.getpid(),
+        region=settings.region,
+        account=settings.account,
+        bucket=settings.bucket,
+        sdk_config=sdk_config.absolute(),
+        s3_url=door.url if door else None,
+        store_url=settings.store_endpoint_url,
+    )
 
 
 def _configure_logs(settings: Settings) -> None:

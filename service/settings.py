@@ -6,14 +6,21 @@ What lives here: names, defaults, ranges. What does not: a monitoring container'
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.errors import BadInput
-from service.core.deployment import Durability, WhenSpoolIsFull
+from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
 
 PREFIX = "SEXTANT_"
+
+
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+
+
+def _listed(value: object) -> object:
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -27,6 +34,9 @@ class Settings(BaseModel):
     store_endpoint_url: str | None = Field(None, description="S3 endpoint; unset keeps objects in the data folder")
     database_url: str | None = Field(None, description="SQLAlchemy URL; unset keeps SQLite in the data folder")
     bucket: str = Field("sextant", description="bucket for packages, captures and reports that name no other")
+    allowed_buckets: Annotated[frozenset[BucketName], BeforeValidator(_listed)] = Field(
+        frozenset(), description="buckets that requests may name, separated by commas; unset allows any"
+    )
     region: str = Field("us-east-1", description="region in ARNs and S3 requests")
     account: str = Field("000000000000", pattern=r"^[0-9]{12}$", description="account in ARNs")
     flush_interval_seconds: float = Field(60, ge=1, le=3600, description="longest time a capture waits to be sealed")
@@ -36,6 +46,9 @@ class Settings(BaseModel):
     )
     durability: Durability = Field(
         Durability.PROCESS, description="process: captures outlive kill -9; power: answers wait for the disk"
+    )
+    max_body_bytes: int = Field(
+        MAX_BODY_BYTES, ge=1, le=2**30, description="bytes that a request, or an answer, of an endpoint may have"
     )
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
     parallel_jobs: int = Field(2, ge=1, le=64, description="processing jobs that run at the same time")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from monitor_jobs.object_store import ObjectStore
+    from service.adapters.s3_door import S3Door
     from service.core.ports import Database
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler
@@ -35,6 +36,15 @@ def open_store(settings: Settings) -> "ObjectStore":
     from monitor_jobs.object_store.s3 import connect
 
     return connect(settings.store_endpoint_url, settings.region)
+
+
+def open_s3_door(settings: Settings) -> "S3Door":
+    """S3 over the folder store, in which the bucket of the settings and the SDK's own default exist then."""
+    from service.adapters.s3_door import prepare_s3_door, require_folder_store
+
+    require_folder_store(settings.store_endpoint_url)
+    sdk_default = f"sagemaker-{settings.region}-{settings.account}"
+    return prepare_s3_door(settings.data, buckets=(settings.bucket, sdk_default))
 
 
 def open_database(settings: Settings) -> "Database":
@@ -130,6 +140,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
             torch_threads=settings.torch_threads,
             when_spool_is_full=settings.when_spool_is_full,
             durability=settings.durability,
+            max_body_bytes=settings.max_body_bytes,
         ),
         executor=stopping,
         clock=_now,

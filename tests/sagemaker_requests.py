@@ -5,6 +5,7 @@ from pathlib import Path
 
 from monitor_jobs.object_store.folder import FolderStore
 from service.adapters.database import SqlDatabase, connect
+from service.adapters.database.schema import metadata
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import call
 from service.core.records import ExecutionOrigin, ExecutionRecord, ProcessingJobRecord, Query
@@ -28,16 +29,22 @@ RESOURCES = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge
 class Installation:
     """A database and a store in one folder, at noon; `call` is an operation of its table."""
 
-    def __init__(self, folder: Path) -> None:
-        self.settings = Settings(data=folder)
+    def __init__(self, folder: Path, **settings: object) -> None:
+        self.settings = Settings.model_validate({"data": folder, **settings})
         self.database: SqlDatabase = connect(self.settings.database)
         self.store = FolderStore(folder)
         self.now = NOON
 
     def call(self, operation: str, **request: object) -> dict:
         """The operation's answer."""
-        context = Context(self.database, self.store, self.now, self.settings.region, self.settings.account)
-        return call(operation, request, context)
+        where = self.settings.region, self.settings.account, self.settings.allowed_buckets
+        return call(operation, request, Context(self.database, self.store, self.now, *where))
+
+    def forget_everything(self) -> None:
+        """Empty every table."""
+        with self.database.engine.begin() as connection:
+            for table in metadata.sorted_tables:
+                connection.execute(table.delete())
 
     def later(self, **duration: float) -> "Installation":
         """The same installation after so much time."""
@@ -63,10 +70,10 @@ def endpoint_config(name: str = "signs", model_name: str | None = None, **member
     return {"EndpointConfigName": name, "ProductionVariants": [variant], "DataCaptureConfig": CAPTURE, **members}
 
 
-def schedule(name: str = "hourly", times: dict | None = None, **definition: object) -> dict:
-    """CreateMonitoringSchedule of an endpoint `signs`."""
+def schedule(name: str = "hourly", times: dict | None = None, *, endpoint: str = "signs", **definition: object) -> dict:
+    """CreateMonitoringSchedule of an endpoint."""
     job = {
-        "MonitoringInputs": [{"EndpointInput": {"EndpointName": "signs", "LocalPath": "/opt/ml/processing/input"}}],
+        "MonitoringInputs": [{"EndpointInput": {"EndpointName": endpoint, "LocalPath": "/opt/ml/processing/input"}}],
         "MonitoringOutputConfig": {
             "MonitoringOutputs": [
                 {"S3Output": {"S3Uri": "s3://reports/signs", "LocalPath": "/opt/ml/processing/output"}},
@@ -79,6 +86,29 @@ def schedule(name: str = "hourly", times: dict | None = None, **definition: obje
     }
     config = {"ScheduleConfig": EVERY_HOUR if times is None else times, "MonitoringJobDefinition": job}
     return {"MonitoringScheduleName": name, "MonitoringScheduleConfig": config}
+
+
+def scheduled_by_name(name: str = "hourly", *, kind: str = "DataQuality", definition: str = "quality") -> dict:
+    """CreateMonitoringSchedule that names a job definition."""
+    config = {"ScheduleConfig": EVERY_HOUR, "MonitoringJobDefinitionName": definition, "MonitoringType": kind}
+    return {"MonitoringScheduleName": name, "MonitoringScheduleConfig": config}
+
+
+def job_definition(kind: str = "DataQuality", name: str = "quality", **members: object) -> dict:
+    """Create...JobDefinition of a kind, over an endpoint `signs`; bias and explainability have a configuration."""
+    source = {"EndpointInput": {"EndpointName": "signs", "LocalPath": "/opt/ml/processing/input"}}
+    labels = {"GroundTruthS3Input": {"S3Uri": "s3://labels/signs"}} if kind in ("ModelQuality", "ModelBias") else {}
+    rules = {"ConfigUri": "s3://rules/analysis.json"} if kind in ("ModelBias", "ModelExplainability") else {}
+    output = {"S3Uri": "s3://reports/signs", "LocalPath": "/opt/ml/processing/output"}
+    return {
+        "JobDefinitionName": name,
+        f"{kind}AppSpecification": {"ImageUri": "sextant/class-skew", **rules},
+        f"{kind}JobInput": {**source, **labels},
+        f"{kind}JobOutputConfig": {"MonitoringOutputs": [{"S3Output": output}]},
+        "JobResources": RESOURCES,
+        "RoleArn": ROLE,
+        **members,
+    }
 
 
 def processing_job(name: str = "baseline", **members: object) -> dict:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
 
 from monitor_jobs.contract.errors import BadInput
@@ -20,6 +21,11 @@ MESSAGE_MAX_BYTES = 1024
 CAPTURE_DATASET_FORMAT = json.dumps(
     {"sagemakerCaptureJson": {"captureIndexNames": ["endpointInput", "endpointOutput"]}}
 )
+MAX_METRIC_NAME_CHARACTERS = 255
+MAX_DIMENSION_CHARACTERS = 1024
+MAX_DIMENSIONS = 30
+# How AWS's pages and samples call the endpoint and the schedule of a metric line.
+PLACE_DIMENSIONS = ("Endpoint", "EndpointName", "MonitoringSchedule", "ScheduleName")
 NO_VIOLATIONS_MESSAGE = "Completed: Job completed successfully with no violations."
 
 
@@ -83,29 +89,59 @@ class MetricDimension(BaseModel):
     """One name and value that a CloudWatch metric is kept under."""
 
     model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
-    name: str
-    value: str
+    name: str = Field(min_length=1, max_length=MAX_METRIC_NAME_CHARACTERS)
+    value: str = Field(min_length=1, max_length=MAX_DIMENSION_CHARACTERS)
+
+
+class StatisticValues(BaseModel):
+    """What a metric line says of many values at once."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
+    sample_count: float = Field(gt=0)
+    sum: float
+    minimum: float
+    maximum: float
 
 
 class CloudWatchMetric(BaseModel):
-    """One line of cloudwatch_metrics.jsonl."""
+    """One line of cloudwatch_metrics.jsonl: either a value, or the statistics of several."""
 
     model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
-    metric_name: str
+    metric_name: str = Field(min_length=1, max_length=MAX_METRIC_NAME_CHARACTERS)
     timestamp: str
-    dimensions: tuple[MetricDimension, ...]
-    value: float
+    dimensions: tuple[MetricDimension, ...] = Field((), max_length=MAX_DIMENSIONS)
+    value: float | None = None
+    statistic_values: StatisticValues | None = None
     unit: str = "None"
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.value is None) is (self.statistic_values is None):
+            raise ValueError("a metric line has either Value or StatisticValues")
+        return self
+
+    @property
+    def statistics(self) -> StatisticValues:
+        """The line as statistics; a value is those of one."""
+        if self.statistic_values is not None:
+            return self.statistic_values
+        value = float(self.value or 0.0)
+        return StatisticValues(sample_count=1, sum=value, minimum=value, maximum=value)
+
+    @property
+    def gauge(self) -> str:
+        """The name of the line's gauge: the metric's, with all dimensions but endpoint and schedule behind it."""
+        own = [row for row in self.dimensions if row.name not in PLACE_DIMENSIONS]
+        return self.metric_name + ("{" + ",".join(f"{row.name}={row.value}" for row in own) + "}" if own else "")
 
 
 def cloudwatch_line(*, name: str, value: float, at: datetime, endpoint: str, schedule: str) -> str:
     """A metric of a monitoring execution as its JSON line, with its newline."""
-    dimensions = (
-        MetricDimension(name="Endpoint", value=endpoint),
-        MetricDimension(name="MonitoringSchedule", value=schedule),
-    )
+    places = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
+    # A job that no schedule started has neither, and CloudWatch takes no empty value.
+    dimensions = tuple(MetricDimension(name=name, value=value) for name, value in places.items() if value)
     metric = CloudWatchMetric(metric_name=name, timestamp=format_timestamp(at), dimensions=dimensions, value=value)
-    return metric.model_dump_json(by_alias=True) + "\n"
+    return metric.model_dump_json(by_alias=True, exclude_none=True) + "\n"
 
 
 def completion_message(violations: int) -> str:

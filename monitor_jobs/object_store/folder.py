@@ -25,6 +25,8 @@ from monitor_jobs.object_store.whole_file import whole_file
 
 CHUNK_BYTES = 1024 * 1024
 NAME_MAX_BYTES = 255
+# rclone, which may serve the same folder by S3, makes objects beside the others, and hides these names as well.
+OTHERS_ARRIVALS = ".rclone_temp_"
 READ_AND_WRITE = 0o666
 
 
@@ -224,7 +226,7 @@ def _files_in_key_order(folder: Path, name_start: str) -> Iterator[os.DirEntry[s
         entry = pending.pop()
         if entry.is_dir(follow_symlinks=False):
             pending.extend(_entries_last_first(entry.path))
-        elif entry.is_file(follow_symlinks=False):
+        elif entry.is_file(follow_symlinks=False) and not entry.name.startswith(OTHERS_ARRIVALS):
             yield entry
 
 

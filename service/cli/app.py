@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
-from service.cli import baseline, capture, doctor, endpoint, endpoint_update, executions, report, schedule
+from service.cli import (
+    baseline,
+    capture,
+    doctor,
+    endpoint,
+    endpoint_update,
+    environment,
+    executions,
+    report,
+    schedule,
+    up,
+)
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
 
 EXIT_CODES: tuple[tuple[type[SextantError], int], ...] = (
@@ -36,13 +47,8 @@ app.add_typer(capture.app, name="capture")
 app.command("doctor")(doctor.doctor)
 
 
-@app.command()
-def up() -> None:
-    """Run control, scheduler and endpoints on this machine until Ctrl-C."""
-    from service.cli.client import load
-    from service.processes import run_all
-
-    run_all(load(), announce=lambda url: say(f"Sextant is up at {url} (Ctrl-C stops it)"))
+app.command("up")(up.up)
+app.command("env")(environment.env)
 
 
 @app.command()

@@ -137,12 +137,10 @@ def local_time(epoch_seconds: float | None) -> str:
 
 
 def _written_url(data: Path) -> str | None:
-    from service.processes import url_file
+    from service.running import read_running
 
-    try:
-        return str(json.loads(url_file(data).read_text())["url"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    running = read_running(data)
+    return None if running is None else running.url
 
 
 def _error(code: str, message: str) -> SextantError:

@@ -124,7 +124,12 @@ def _wanted_config(client: Client, name: str, changes: Changes, undo: ExitStack)
     if not changes:
         return present
     config = client.call("DescribeEndpointConfig", EndpointConfigName=present)
-    variant = dict(config["ProductionVariants"][0])
+    variants = config["ProductionVariants"]
+    if len(variants) > 1:
+        raise BadInput(
+            f"{name} serves {len(variants)} variants: create a configuration of all, and name it by --config"
+        )
+    variant = dict(variants[0])
     version = version_name(name, datetime.now(UTC))
     container = changes.container(_container(client, variant["ModelName"]), name)
     capture = changes.data_capture(config.get("DataCaptureConfig"))

@@ -182,12 +182,18 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
             "Schedule": answer["MonitoringScheduleName"],
             "Endpoint": answer["EndpointName"],
             "Status": answer["MonitoringScheduleStatus"],
-            "Monitor": config["MonitoringJobDefinition"]["MonitoringAppSpecification"]["ImageUri"],
+            "Monitor": _monitor(config),
             "Cron": config.get("ScheduleConfig", {}).get("ScheduleExpression"),
             "Missed": answer["MissedSlots"] or None,
             "Created": local_time(answer["CreationTime"]),
         }
     )
+
+
+def _monitor(config: dict[str, Any]) -> str:
+    if "MonitoringJobDefinition" in config:
+        return str(config["MonitoringJobDefinition"]["MonitoringAppSpecification"]["ImageUri"])
+    return f"{config['MonitoringType']} job definition {config['MonitoringJobDefinitionName']}"
 
 
 def utc(moment: datetime) -> datetime:

@@ -7,14 +7,20 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
+from service.alerting import alert_of
 from service.core.cron import parse_expression, period
-from service.core.monitoring import MonitoringScheduleConfig
+from service.core.monitoring import ScheduleConfig
 from service.core.ports import Database
 from service.core.records import EndpointRecord, ExecutionRecord, Query, ScheduleRecord, SortOrder
-from service.core.states import FINAL_EXECUTION_STATUSES, EndpointStatus, ExecutionStatus, ScheduleStatus
+from service.core.states import (
+    FINAL_EXECUTION_STATUSES,
+    VERDICTS,
+    AlertStatus,
+    EndpointStatus,
+    ExecutionStatus,
+    ScheduleStatus,
+)
 from service.metrics import Kind, Metric, spec_of
-
-FINISHED = (ExecutionStatus.COMPLETED, ExecutionStatus.COMPLETED_WITH_VIOLATIONS)
 
 
 class MonitoringCollector(Collector):
@@ -44,16 +50,18 @@ class MonitoringCollector(Collector):
         if schedule.status is ScheduleStatus.SCHEDULED:
             families.add(Metric.SCHEDULE_PERIOD, labels, _period_seconds(schedule, now))
         self._add_totals(families, schedule, labels)
-        finished = self._last(schedule, FINISHED)
+        finished = self._last(schedule, VERDICTS)
         # A schedule that was stopped for long is not late at the moment of its start.
         since = max(finished.modified_at, schedule.modified_at) if finished else schedule.modified_at
         families.add(Metric.REPORT_AGE, labels, max(0.0, (now - since).total_seconds()))
         if finished is not None:
             _add_finished(families, finished, labels)
+            in_alert = alert_of(self._database, schedule).status is AlertStatus.IN_ALERT
+            families.add(Metric.IN_ALERT, labels, in_alert)
             self._add_published(families, finished, labels)
 
     def _add_totals(self, families: "_Families", schedule: ScheduleRecord, labels: list[str]) -> None:
-        last = self._last(schedule, ())
+        last = self._last(schedule, tuple(ExecutionStatus))
         for status in ExecutionStatus:
             families.add(Metric.EXECUTION_STATE, [*labels, status], last is not None and last.status is status)
             if status in FINAL_EXECUTION_STATUSES:
@@ -67,12 +75,13 @@ class MonitoringCollector(Collector):
             families.add(Metric.MONITOR_VALUE, [*labels, metric], value)
 
     def _last(self, schedule: ScheduleRecord, statuses: tuple[ExecutionStatus, ...]) -> ExecutionRecord | None:
-        wanted = [{"status": status} for status in statuses] or [{}]
-        newest = (self._newest({"schedule_name": schedule.name, **status}) for status in wanted)
-        return max((row for row in newest if row), key=lambda row: row.scheduled_at, default=None)
-
-    def _newest(self, equal: dict[str, object]) -> ExecutionRecord | None:
-        query = Query(equal=equal, order_by="scheduled_at", order=SortOrder.DESCENDING, limit=1)
+        query = Query(
+            equal={"schedule_name": schedule.name},
+            any_of={"status": statuses},
+            order_by="scheduled_at",
+            order=SortOrder.DESCENDING,
+            limit=1,
+        )
         return next(iter(self._database.executions.find(query)), None)
 
 
@@ -105,12 +114,10 @@ def _add_endpoint(families: _Families, endpoint: EndpointRecord) -> None:
 def _add_finished(families: _Families, execution: ExecutionRecord, labels: list[str]) -> None:
     families.add(Metric.LAST_VIOLATIONS, labels, execution.violations)
     families.add(Metric.WINDOW_RECORDS, labels, execution.window_records)
-    in_alert = execution.status is ExecutionStatus.COMPLETED_WITH_VIOLATIONS
-    families.add(Metric.IN_ALERT, labels, in_alert)
 
 
 def _period_seconds(schedule: ScheduleRecord, now: datetime) -> float | None:
-    times = MonitoringScheduleConfig.model_validate(schedule.request["MonitoringScheduleConfig"]).schedule_config
+    times = ScheduleConfig.model_validate(schedule.request["MonitoringScheduleConfig"].get("ScheduleConfig", {}))
     expression = parse_expression(times.schedule_expression, schedule_name=schedule.name)
     distance = period(expression, now)
     return None if distance is None else distance.total_seconds()

@@ -1,88 +1,109 @@
-"""AWS's JSON 1.1 protocol: `POST /` with `X-Amz-Target: SageMaker.<Operation>`, errors as `__type` and `message`."""
+"""`POST /`: which API and operation a request means, and the way through them in the protocol that it speaks.
 
-import uuid
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+What lives here: the dispatcher, and what all protocols share of a request. What does not: the protocols themselves
+(json_protocol, query_protocol), the operations (api.Api), signatures: a scope is read, never verified.
+"""
 
-import orjson
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Protocol
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
-from service.control.sagemaker.context import ApiError, Context, Json, ValidationException
-from service.control.sagemaker.operations import call
+from monitor_jobs.contract.errors import SextantError
+from service.control.api import Api, ApiError, Json, Refusal
+from service.control.json_protocol import JsonProtocol
+from service.control.query_protocol import QueryProtocol
 from service.logs import EventLog
 
-CONTENT_TYPE = "application/x-amz-json-1.1"
-MAX_REQUEST_BYTES = 1_048_576
-TARGET_HEADER = "x-amz-target"
+MAX_REQUEST_BYTES: Final = 1_048_576
+FORM: Final = "application/x-www-form-urlencoded"
+SCOPE: Final = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 
 log = EventLog(__name__)
 
 
-def dispatcher(new_context: Callable[[], Context]) -> Callable[[Request], Awaitable[Response]]:
-    """The HTTP route of the operation table; each request gets a context of its own moment."""
+class WireProtocol(Protocol):
+    """How requests and answers look on the wire; `api` is None where a request could not be told to be of any."""
+
+    def target(self, headers: Mapping[str, str], body: bytes, scope: str | None) -> tuple[Api, str]:
+        """The API and the operation that a request means. Raises ApiError for one that is not served."""
+        ...
+
+    def parse(self, body: bytes, api: Api, operation: str) -> Json:
+        """The members of a request. Raises BadInput."""
+        ...
+
+    def answer(self, content: Json, api: Api, operation: str) -> Response:
+        """A success."""
+        ...
+
+    def refusal(self, refusal: Refusal, api: Api | None) -> Response:
+        """An error as botocore parses it."""
+        ...
+
+
+def dispatcher(apis: Sequence[Api]) -> Callable[[Request], Awaitable[Response]]:
+    """The HTTP route of all APIs."""
+    as_json, as_query = JsonProtocol(apis), QueryProtocol(apis)
 
     async def dispatch(request: Request) -> Response:
-        operation = request.headers.get(TARGET_HEADER, "").removeprefix("SageMaker.")
+        is_query = request.headers.get("content-type", "").startswith(FORM)
+        protocol: WireProtocol = as_query if is_query else as_json
         try:
-            body = parse_body(await read_body(request))
-            answer = await run_in_threadpool(call, operation, body, new_context())
+            body = await read_body(request)
+            api, operation = protocol.target(request.headers, body, signing_name(request.headers))
         except SextantError as error:
-            return error_response(error)
-        except Exception as error:  # noqa: BLE001 -- logged with its traceback
-            log.error("operation_failed", operation=operation, cause=error)
-            return _answer({"__type": "InternalFailure", "message": f"{operation} failed: see the control log"}, 500)
-        return _answer(answer, 200)
+            return protocol.refusal(
+                Refusal(error.code if isinstance(error, ApiError) else ApiError.code, str(error)), None
+            )
+        return await run_in_threadpool(_answered, protocol, api, operation, body)
 
     return dispatch
 
 
 async def read_body(request: Request) -> bytes:
-    """The request's body, at most 1 MiB. Raises ValidationException beyond that."""
+    """The request's body, unpacked where it is gzip; at most 1 MiB. Raises ApiError beyond that, or for no gzip."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_REQUEST_BYTES:
-            raise ValidationException(f"Request body is longer than {MAX_REQUEST_BYTES} bytes")
+            raise _too_long()
+    if request.headers.get("content-encoding", "").lower() == "gzip":
+        return _unpacked(bytes(body))
     return bytes(body)
 
 
-def parse_body(body: bytes) -> Json:
-    """The JSON object of a request; an empty body is an empty object. Raises ValidationException otherwise."""
+def signing_name(headers: Mapping[str, str]) -> str | None:
+    """The service in the scope of a SigV4 signature; None where a request has none."""
+    found = SCOPE.search(headers.get("authorization", ""))
+    return found[1] if found else None
+
+
+def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes) -> Response:
     try:
-        request = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError as error:
-        raise ValidationException(f"Request body is no JSON: {error}") from error
-    if not isinstance(request, dict):
-        raise ValidationException(f"Request body is a JSON {type(request).__name__}, not an object")
-    return request
+        return protocol.answer(api.call(operation, protocol.parse(body, api, operation)), api, operation)
+    except SextantError as error:
+        return protocol.refusal(Refusal(api.code(error), str(error)), api)
+    except Exception as error:  # noqa: BLE001 -- logged with its traceback
+        log.error("operation_failed", service=api.service, operation=operation, cause=error)
+        return protocol.refusal(Refusal("InternalFailure", f"{operation} failed: see the control log", 500), api)
 
 
-def error_response(error: SextantError) -> Response:
-    """An error as botocore parses it; the header alone would be ignored on this protocol."""
-    return _answer({"__type": _code(error), "message": str(error)}, 400)
+def _unpacked(body: bytes) -> bytes:
+    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        # One byte more than may be: who packs a gigabyte into a megabyte must not have it unpacked.
+        unpacked = unpacking.decompress(body, MAX_REQUEST_BYTES + 1)
+    except zlib.error as error:
+        raise ApiError(f"Request body is no gzip: {error}") from error
+    if len(unpacked) > MAX_REQUEST_BYTES:
+        raise _too_long()
+    return unpacked
 
 
-def _code(error: SextantError) -> str:
-    if isinstance(error, ApiError):
-        return error.code
-    codes: dict[type[SextantError], str] = {
-        BadInput: "ValidationException",
-        NotFound: "ResourceNotFound",
-        Conflict: "ValidationException",
-    }
-    return next((code for kind, code in codes.items() if isinstance(error, kind)), "ValidationException")
-
-
-def _answer(content: Json, status: int) -> Response:
-    headers = {"x-amzn-RequestId": str(uuid.uuid4())}
-    body = orjson.dumps(content, default=_on_the_wire, option=orjson.OPT_PASSTHROUGH_DATETIME)
-    return Response(body, status, headers, CONTENT_TYPE)
-
-
-def _on_the_wire(value: object) -> float:
-    if isinstance(value, datetime):
-        return value.timestamp()  # JSON 1.1 carries times as epoch seconds
-    raise TypeError(f"{type(value).__name__} has no wire form")
+def _too_long() -> ApiError:
+    return ApiError(f"Request body is longer than {MAX_REQUEST_BYTES} bytes")

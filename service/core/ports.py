@@ -9,13 +9,19 @@ from typing import Any, Protocol, TypeVar
 
 from service.core.deployment import EndpointSpec
 from service.core.records import (
+    AlertChangeRecord,
+    AlertRecord,
+    DatapointRecord,
     EndpointConfigRecord,
     EndpointRecord,
     ExecutionRecord,
+    JobDefinitionRecord,
+    MetricRecord,
     ModelRecord,
     ProcessingJobRecord,
     Query,
     ScheduleRecord,
+    TagsRecord,
 )
 
 Record = TypeVar("Record")
@@ -67,6 +73,19 @@ class Database(Protocol):
     def executions(self) -> Table[ExecutionRecord]: ...
     @property
     def processing_jobs(self) -> Table[ProcessingJobRecord]: ...
+    @property
+    def job_definitions(self) -> Table[JobDefinitionRecord]: ...
+    @property
+    def alerts(self) -> Table[AlertRecord]: ...
+    @property
+    def alert_changes(self) -> Table[AlertChangeRecord]: ...
+    @property
+    def tags(self) -> Table[TagsRecord]: ...
+
+    @property
+    def metrics(self) -> Table[MetricRecord]: ...
+    @property
+    def datapoints(self) -> Table[DatapointRecord]: ...
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything written inside happens together or not at all."""

@@ -63,6 +63,13 @@ class ProcessingJobStatus(StrEnum):
     STOPPED = "Stopped"
 
 
+class AlertStatus(StrEnum):
+    """States of a monitoring alert; which one holds is worked out anew each time (core.alerts)."""
+
+    OK = "OK"
+    IN_ALERT = "InAlert"
+
+
 State = TypeVar("State", EndpointStatus, ScheduleStatus, ExecutionStatus, ProcessingJobStatus)
 
 ENDPOINT_TRANSITIONS: Final[Mapping[EndpointStatus, frozenset[EndpointStatus]]] = {
@@ -141,6 +148,7 @@ PROCESSING_JOB_TRANSITIONS: Final[Mapping[ProcessingJobStatus, frozenset[Process
     ProcessingJobStatus.STOPPED: frozenset(),
 }
 
+VERDICTS: Final = (ExecutionStatus.COMPLETED, ExecutionStatus.COMPLETED_WITH_VIOLATIONS)
 FINAL_EXECUTION_STATUSES: Final = frozenset(state for state, to in EXECUTION_TRANSITIONS.items() if not to)
 FINAL_PROCESSING_JOB_STATUSES: Final = frozenset(state for state, to in PROCESSING_JOB_TRANSITIONS.items() if not to)
 

@@ -40,6 +40,18 @@ class EndpointProcesses:
         """True when its /ping answers 200."""
         return self._host.ready(process["handle"])
 
+    def are_ready(self, processes: list[Json]) -> bool:
+        """True when all of them are."""
+        return all(map(self.is_ready, processes))
+
+    def why_one_ended(self, processes: list[Json]) -> str | None:
+        """Why one of them ended, with its variant's name where there are several; None while all live."""
+        ended = next((process for process in processes if not self.lives(process)), None)
+        if ended is None:
+            return None
+        words = self.last_words(ended)
+        return words if len(processes) == 1 else f"variant {ended['variant']}: {words}"
+
     def last_words(self, process: Json) -> str:
         """Why it ended, where it said so."""
         return self._host.last_words(process["handle"]) or "its process ended without a word: see the scheduler's log"

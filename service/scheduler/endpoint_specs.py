@@ -9,20 +9,33 @@ from typing import Any
 
 from monitor_jobs.contract.capture import DataCaptureConfig
 from monitor_jobs.contract.errors import BadInput
-from service.core.deployment import Durability, EndpointSpec, WhenSpoolIsFull
+from service.core.deployment import MAX_BODY_BYTES, Durability, EndpointSpec, WhenSpoolIsFull
 from service.core.ports import Database
 from service.core.records import EndpointConfigRecord, EndpointRecord, ModelRecord
+from service.core.variants import initial_weights
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureLimits:
-    """What every endpoint's capture is given, and how many threads torch may take (0 leaves it to torch)."""
+    """What every endpoint's process is given; torch chooses its number of threads where it is 0."""
 
     flush_interval_seconds: float
     spool_budget_bytes: int
     torch_threads: int
     when_spool_is_full: WhenSpoolIsFull = WhenSpoolIsFull.DROP
     durability: Durability = Durability.PROCESS
+    max_body_bytes: int = MAX_BODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The processes of an endpoint under one configuration, one a variant in its order, and the variants' weights.
+
+    There is one process a variant whatever InitialInstanceCount says: a machine is one instance.
+    """
+
+    specs: list[EndpointSpec]
+    weights: dict[str, float]
 
 
 class EndpointSpecs:
@@ -33,10 +46,17 @@ class EndpointSpecs:
         self._folder = folder
         self._limits = limits
 
-    def of(self, record: EndpointRecord, config_name: str) -> EndpointSpec:
-        """What a process of this endpoint is to serve under a configuration. Raises BadInput where a row is gone."""
+    def of(self, record: EndpointRecord, config_name: str) -> Wanted:
+        """What this endpoint is to be under a configuration. Raises BadInput where a row is gone."""
         config = self._config(config_name)
-        variant: dict[str, Any] = config.request["ProductionVariants"][0]
+        variants: list[dict[str, Any]] = config.request["ProductionVariants"]
+        folders = self._spool_folders(record, [variant["VariantName"] for variant in variants])
+        specs = [self._spec(record, config, variant, folders[variant["VariantName"]]) for variant in variants]
+        return Wanted(specs, initial_weights(config.request))
+
+    def _spec(
+        self, record: EndpointRecord, config: EndpointConfigRecord, variant: dict[str, Any], spool_folder: Path
+    ) -> EndpointSpec:
         model = self._model(variant["ModelName"])
         container: dict[str, Any] = model.request.get("PrimaryContainer") or model.request["Containers"][0]
         capture = config.request.get("DataCaptureConfig")
@@ -47,11 +67,12 @@ class EndpointSpecs:
             model_data_url=container["ModelDataUrl"],
             environment=self._environment(container),
             data_capture=None if capture is None else DataCaptureConfig.model_validate(capture),
-            spool_folder=self._spool_folder(record, variant["VariantName"]),
+            spool_folder=spool_folder,
             spool_budget_bytes=self._limits.spool_budget_bytes,
             flush_interval_seconds=self._limits.flush_interval_seconds,
             when_spool_is_full=self._limits.when_spool_is_full,
             durability=self._limits.durability,
+            max_body_bytes=self._limits.max_body_bytes,
         )
 
     def _config(self, name: str) -> EndpointConfigRecord:
@@ -66,11 +87,13 @@ class EndpointSpecs:
             raise BadInput(f"model {name} is gone: create it again")
         return model
 
-    def _spool_folder(self, record: EndpointRecord, variant: str) -> Path:
+    def _spool_folders(self, record: EndpointRecord, variants: list[str]) -> dict[str, Path]:
         # Whoever takes over delivers what the one before it could not, even where the variant has another name by now.
-        if record.running:
-            return EndpointSpec.model_validate(record.running[0]["spec"]).spool_folder
-        return (self._folder / record.name / variant / "spool").absolute()
+        served = {one["variant"]: EndpointSpec.model_validate(one["spec"]).spool_folder for one in record.running}
+        left_over = [folder for variant, folder in served.items() if variant not in variants]
+        heirs = zip((variant for variant in variants if variant not in served), left_over, strict=False)
+        own = {variant: (self._folder / record.name / variant / "spool").absolute() for variant in variants}
+        return own | dict(heirs) | {variant: served[variant] for variant in variants if variant in served}
 
     def _environment(self, container: dict[str, Any]) -> dict[str, str]:
         threads = str(self._limits.torch_threads)
@@ -79,7 +102,7 @@ class EndpointSpecs:
 
 
 def running_spec(record: EndpointRecord | None, name: str) -> EndpointSpec:
-    """What the endpoint was last started with; its configuration may be deleted by now.
+    """What the endpoint's first variant was last started with; its configuration may be deleted by now.
 
     Raises BadInput where none was.
     """

@@ -22,6 +22,7 @@ from service.core.handover import LINGER
 from service.core.ports import Database, EndpointHost
 from service.core.records import EndpointRecord, Json, Query
 from service.core.states import EndpointStatus, advance
+from service.core.variants import is_drawn_by, is_reweighted, reweighted, weighted
 from service.logs import EventLog
 from service.scheduler.endpoint_processes import EndpointProcesses
 from service.scheduler.endpoint_specs import CaptureLimits, EndpointSpecs
@@ -52,7 +53,7 @@ class Endpoints:
         self._specs = EndpointSpecs(database, folder, limits)
         self._processes = EndpointProcesses(host, folder, executor)
         self._clock = clock
-        self._restarts: dict[str, tuple[int, float]] = {}
+        self._restarts: dict[tuple[str, str], tuple[int, float]] = {}  # by endpoint and variant
         self._strays_ended = False
 
     def reconcile(self) -> None:
@@ -88,22 +89,23 @@ class Endpoints:
     def _create(self, record: EndpointRecord) -> None:
         if not record.running:
             self._start(record)
-        elif not self._processes.lives(record.running[0]):
-            self._fail(record, self._processes.last_words(record.running[0]))
-        elif self._processes.is_ready(record.running[0]):
+        elif (reason := self._processes.why_one_ended(record.running)) is not None:
+            self._fail(record, reason)
+        elif self._processes.are_ready(record.running):
             self._save(record, status=advance(record.status, EndpointStatus.IN_SERVICE))
             log.info("endpoint_in_service", endpoint=record.name)
-        elif self._clock() - record.modified_at > START_PATIENCE:  # last modified when the process was started
-            self._processes.end(record.running[0])
+        elif self._clock() - record.modified_at > START_PATIENCE:  # last modified when the processes were started
             self._fail(record, TOO_LATE)
 
     def _start(self, record: EndpointRecord) -> None:
         try:
-            spec = self._specs.of(record, record.config_name)
+            wanted = self._specs.of(record, record.config_name)
         except BadInput as error:
             self._fail(record, str(error))
             return
-        self._launch(record, spec, lambda process: {"running": [process]})
+        self._launch(
+            record, wanted.specs, lambda started: {"running": [weighted(one, wanted.weights) for one in started]}
+        )
 
     def _serve(self, record: EndpointRecord) -> None:
         self._without_retired(self._kept_alive(record))
@@ -111,7 +113,7 @@ class Endpoints:
     def _update(self, record: EndpointRecord) -> None:
         record = self._kept_alive(record)
         if record.pending_config_name is None:
-            self._settle(record)
+            self._settle(self._reweighted(record))
         elif not record.starting:
             self._start_beside(record, record.pending_config_name)
         else:
@@ -122,24 +124,29 @@ class Endpoints:
 
     def _start_beside(self, record: EndpointRecord, config_name: str) -> None:
         try:
-            spec = self._specs.of(record, config_name)
+            wanted = self._specs.of(record, config_name)
         except BadInput as error:
             self._give_up(record, str(error))
             return
         started_at = self._clock().isoformat()
-        self._launch(record, spec, lambda process: {"starting": [{**process, "started_at": started_at}]})
+        weights = {**wanted.weights, **(record.retained_weights or {})}
+
+        def beside(started: list[Json]) -> dict[str, Any]:
+            return {"starting": [{**weighted(one, weights), "started_at": started_at} for one in started]}
+
+        self._launch(record, wanted.specs, beside)
 
     def _hand_over(self, record: EndpointRecord, config_name: str) -> None:
-        new = record.starting[0]
-        if not self._processes.lives(new):
-            self._give_up(record, self._processes.last_words(new))
-        elif self._processes.is_ready(new):
+        if (reason := self._processes.why_one_ended(record.starting)) is not None:
+            self._give_up(record, reason)
+        elif self._processes.are_ready(record.starting):
             stop_at = (self._clock() + _linger(record)).isoformat()
             old = [{**process, "stop_at": stop_at} for process in record.running]
             lists = {"running": record.starting, "starting": [], "retiring": [*record.retiring, *old]}
-            self._save(record, config_name=config_name, pending_config_name=None, **lists)
-            log.info("endpoint_switched", endpoint=record.name, config=config_name, address=new["handle"]["address"])
-        elif self._clock() - datetime.fromisoformat(new["started_at"]) > START_PATIENCE:
+            self._save(record, config_name=config_name, pending_config_name=None, retained_weights=None, **lists)
+            addresses = [one["handle"]["address"] for one in record.starting]
+            log.info("endpoint_switched", endpoint=record.name, config=config_name, addresses=addresses)
+        elif self._clock() - datetime.fromisoformat(record.starting[0]["started_at"]) > START_PATIENCE:
             self._give_up(record, TOO_LATE)
 
     def _give_up(self, record: EndpointRecord, reason: str) -> None:
@@ -149,39 +156,61 @@ class Endpoints:
             status=advance(record.status, EndpointStatus.ROLLING_BACK),
             failure_reason=reason[:1024],
             pending_config_name=None,
+            retained_weights=None,
             starting=[],
             retiring=[*record.retiring, *record.starting],
         )
 
     def _settle(self, record: EndpointRecord) -> None:
-        """In service once all that served before, or never came to serve, is gone."""
+        """In service once all that served before, or never came to serve, is gone, and requests are drawn anew."""
         record = self._without_retired(record)
-        if not record.retiring:
+        if not record.retiring and is_drawn_by(record, self._clock()):
             self._save(record, status=advance(record.status, EndpointStatus.IN_SERVICE))
             log.info("endpoint_in_service", endpoint=record.name, config=record.config_name)
 
     def _kept_alive(self, record: EndpointRecord) -> EndpointRecord:
-        """The row with a process in the place of one that died, or as it is where none did or its pause is not over."""
-        serving = record.running[0]
-        if self._processes.lives(serving) or not self._may_restart(record.name):
-            return record
-        log.warning("endpoint_restarted", endpoint=record.name, last_words=self._processes.last_words(serving))
-        retiring = [*record.retiring, serving]  # what it forked may live on
-        spec = EndpointSpec.model_validate(serving["spec"])
-        return self._launch(record, spec, lambda process: {"running": [process], "retiring": retiring})
+        """The row with a process in the place of each that died and whose pause is over."""
+        dead = [one for one in record.running if not self._processes.lives(one) and self._may_restart(record, one)]
+        if not dead:
+            return self._loaded_again(record)
+        for one in dead:
+            words = self._processes.last_words(one)
+            log.warning("endpoint_restarted", endpoint=record.name, variant=one["variant"], last_words=words)
 
-    def _may_restart(self, name: str) -> bool:
-        attempt, last = self._restarts.get(name, (0, -math.inf))
+        def in_their_place(started: list[Json]) -> dict[str, Any]:
+            new = iter(started)
+            running = [{**one, **next(new), "loading": True} if one in dead else one for one in record.running]
+            return {"running": running, "retiring": [*record.retiring, *dead]}  # what they forked may live on
+
+        return self._launch(record, [EndpointSpec.model_validate(one["spec"]) for one in dead], in_their_place)
+
+    def _loaded_again(self, record: EndpointRecord) -> EndpointRecord:
+        loaded = [one for one in record.running if one.get("loading") and self._processes.is_ready(one)]
+        if not loaded:
+            return record
+        log.info("endpoint_loaded_again", endpoint=record.name, variants=[one["variant"] for one in loaded])
+        running = [{**one, "loading": False} if one in loaded else one for one in record.running]
+        return self._save(record, running=running)
+
+    def _reweighted(self, record: EndpointRecord) -> EndpointRecord:
+        if not is_reweighted(record):
+            return record
+        log.info("endpoint_reweighted", endpoint=record.name)
+        return self._save(record, running=reweighted(record, self._clock()))
+
+    def _may_restart(self, record: EndpointRecord, process: Json) -> bool:
+        key = (record.name, process["variant"])
+        attempt, last = self._restarts.get(key, (0, -math.inf))
         since = time.monotonic() - last
         attempt = 0 if since > STEADY_SECONDS else attempt
         if since < RESTART_SECONDS[min(attempt, len(RESTART_SECONDS) - 1)]:
             return False
-        self._restarts[name] = (attempt + 1, time.monotonic())
+        self._restarts[key] = (attempt + 1, time.monotonic())
         return True
 
     def _delete(self, record: EndpointRecord) -> None:
         if not self._without(record, record.processes).processes:
-            self._restarts.pop(record.name, None)
+            self._restarts = {key: tries for key, tries in self._restarts.items() if key[0] != record.name}
             self._database.endpoints.remove(record.name)
             log.info("endpoint_deleted", endpoint=record.name)
 
@@ -198,16 +227,21 @@ class Endpoints:
         return self._save(record, **{name: [one for one in of if one not in gone] for name, of in lists.items()})
 
     def _launch(
-        self, record: EndpointRecord, spec: EndpointSpec, changes: Callable[[Json], dict[str, Any]]
+        self, record: EndpointRecord, specs: Iterable[EndpointSpec], changes: Callable[[list[Json]], dict[str, Any]]
     ) -> EndpointRecord:
-        process = self._processes.start(spec)
+        """The row that knows of processes started now, one a spec; none is left where it cannot be written."""
+        started: list[Json] = []
         try:
-            return self._save(record, **changes(process))
+            for spec in specs:
+                started.append(self._processes.start(spec))  # noqa: PERF401 -- those before one that fails are ended
+            return self._save(record, **changes(started))
         except Exception:
-            self._processes.stop(process)
+            self._processes.stop_all(started)
             raise
 
     def _fail(self, record: EndpointRecord, reason: str) -> None:
+        for process in record.running:
+            self._processes.end(process)
         log.error("endpoint_failed", endpoint=record.name, error=reason)
         self._save(record, status=advance(record.status, EndpointStatus.FAILED), failure_reason=reason[:1024])
 

@@ -12,6 +12,7 @@ from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
 from monitor_jobs.object_store import ObjectStore
+from service.alerting import reassess
 from service.core.deployment import EndpointSpec
 from service.core.monitoring import (
     SIDE_INDEX_PATH,
@@ -23,7 +24,7 @@ from service.core.monitoring import (
 from service.core.ports import Database
 from service.core.processing import ProcessingJobRequest
 from service.core.records import CaptureSource, ProcessingJobRecord
-from service.core.states import ExecutionStatus, ProcessingJobStatus, advance, execution_status
+from service.core.states import VERDICTS, ExecutionStatus, ProcessingJobStatus, advance, execution_status
 from service.logs import EventLog
 from service.scheduler.completeness import known_losses
 from service.scheduler.jobs import JobInterrupted, Jobs
@@ -73,6 +74,8 @@ class Executions:
                 self._jobs.discard(name)
         record = held.record
         log.info("execution_ended", execution=record.id, status=record.status)
+        if record.status in VERDICTS:
+            self._reassess_alert(record.schedule_name)
 
     def retry(self, held: HeldExecution, reason: str) -> None:
         """End what is left of an attempt, and give the execution back; Failed for this reason after the second.
@@ -87,6 +90,12 @@ class Executions:
             held.save(status=ExecutionStatus.PENDING, processing_job_name=None, lease_owner=None)
         else:
             self._fail(held, f"{reason} ({MAX_ATTEMPTS} attempts)")
+
+    def _reassess_alert(self, schedule_name: str) -> None:
+        schedule = self._database.schedules.get(schedule_name)
+        if schedule is not None:
+            alert = reassess(self._database, schedule, self._clock())
+            log.info("alert_reassessed", schedule=schedule_name, status=alert.status)
 
     def _judge(
         self,

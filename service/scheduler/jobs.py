@@ -18,7 +18,7 @@ from service.core.processing import ProcessingJobRequest
 from service.core.records import ProcessingJobRecord
 from service.core.states import FINAL_PROCESSING_JOB_STATUSES, ProcessingJobStatus, advance
 from service.logs import EventLog
-from service.scheduler.publishing import log_tail, read_message, read_metrics, upload_output
+from service.scheduler.publishing import gauges, log_tail, read_message, read_metrics, upload_output
 
 FAILURE_REASON_CHARACTERS = 1024
 
@@ -136,7 +136,13 @@ class Jobs:
                     upload_output(self._store, output, paths)
         except SextantError as error:
             return self._fail(record, str(error), exit_code=end.exit_code)
-        ended = {"exit_code": end.exit_code, "exit_message": message, "metrics": read_metrics(paths)}
+        metrics = read_metrics(paths)
+        ended = {
+            "exit_code": end.exit_code,
+            "exit_message": message,
+            "metrics": gauges(metrics),
+            "metric_data": [metric.model_dump(by_alias=True, exclude_none=True) for metric in metrics],
+        }
         if stopped:
             return self._end(record, ProcessingJobStatus.STOPPED, **ended)
         if end.exit_code == 0 and end.reason is None:

@@ -11,6 +11,7 @@ from functools import partial
 
 from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
 from monitor_jobs.object_store import ObjectStore
+from service.alerting import reassess
 from service.core.deployment import EndpointSpec
 from service.core.monitoring import MonitoringJobDefinition, window_of
 from service.core.ports import Database
@@ -58,6 +59,7 @@ class Scheduler:
 
     def run(self, *, tick_seconds: float, stop: threading.Event) -> None:
         """Tick until stopped, then stop the endpoints. A tick that fails is logged, and the next one tries again."""
+        _attempt(self._reassess_alerts)
         while not stop.is_set():
             self.tick()
             stop.wait(tick_seconds)
@@ -72,11 +74,12 @@ class Scheduler:
             self._start_pending,
             self._requested_jobs.attend,
         ):
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 -- logged with its traceback
-                # An unreachable database must not end the process, nor one broken step keep the others from their work.
-                log.error("tick_failed", step=step.__name__, cause=error)
+            _attempt(step)
+
+    def _reassess_alerts(self) -> None:
+        # A scheduler may have died between an execution's end and what its verdict does to the alert.
+        now = self._clock()
+        each(self._database.schedules.find(Query()), lambda schedule: reassess(self._database, schedule, now))
 
     def _claim_slots(self) -> None:
         claim_due_slots(self._database, self._clock())
@@ -139,9 +142,17 @@ class Scheduler:
         schedule = self._database.schedules.get(record.schedule_name)
         if schedule is None:
             raise Conflict(f"schedule {record.schedule_name} was deleted before this execution started")
-        return schedule_config(schedule).monitoring_job_definition
+        return schedule_config(self._database, schedule).monitoring_job_definition
 
     def _refuse(self, record: ExecutionRecord, reason: str) -> None:
         failed = replace(record, status=ExecutionStatus.FAILED, failure_reason=reason[:1024], modified_at=self._clock())
         self._database.executions.save(failed)
         log.error("execution_failed", execution=record.id, error=reason)
+
+
+def _attempt(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 -- logged with its traceback
+        # An unreachable database must not end the process, nor one broken step keep the others from their work.
+        log.error("tick_failed", step=step.__name__, cause=error)

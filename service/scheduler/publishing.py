@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from monitor_jobs.contract.container import MESSAGE_MAX_BYTES, CloudWatchMetric, ContainerPaths
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import REPORT_FILE, VIOLATIONS_FILE, VIOLATIONS_FILE_ALIAS, ConstraintViolations
+from monitor_jobs.contract.window import parse_timestamp
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.processing import ProcessingOutput
 
@@ -43,16 +44,24 @@ def read_message(paths: ContainerPaths) -> str | None:
         ) from error
 
 
-def read_metrics(paths: ContainerPaths) -> dict[str, float]:
-    """The last value of each metric that the job published, at most 200; lines that hold no finite one are left out."""
+def read_metrics(paths: ContainerPaths) -> list[CloudWatchMetric]:
+    """The last line of each metric and its dimensions that the job published, at most 200, in order of their first.
+
+    Lines that are no metric, or hold a number that is not finite, are left out.
+    """
     if not paths.cloudwatch_metrics.is_file():
-        return {}
-    values: dict[str, float] = {}
+        return []
+    last: dict[str, CloudWatchMetric] = {}
     with paths.cloudwatch_metrics.open("rb") as lines:
         for metric in filter(None, map(_metric, lines)):
-            if metric.metric_name in values or len(values) < MAX_METRICS:
-                values[metric.metric_name] = metric.value
-    return values
+            if metric.gauge in last or len(last) < MAX_METRICS:
+                last[metric.gauge] = metric
+    return list(last.values())
+
+
+def gauges(metrics: Iterable[CloudWatchMetric]) -> dict[str, float]:
+    """One number for each metric: its value, or the mean of its statistics."""
+    return {metric.gauge: metric.statistics.sum / metric.statistics.sample_count for metric in metrics}
 
 
 def count_violations(output: ProcessingOutput, paths: ContainerPaths) -> int | None:
@@ -84,6 +93,10 @@ def _files(folder: Path) -> Iterator[Path]:
 def _metric(line: bytes) -> CloudWatchMetric | None:
     try:
         metric = CloudWatchMetric.model_validate_json(line)
-    except ValidationError:
+        parse_timestamp(metric.timestamp)
+    except (ValidationError, BadInput):
         return None
-    return metric if math.isfinite(metric.value) else None  # not every database keeps a NaN
+    numbers = metric.statistics
+    # not every database keeps a NaN
+    finite = all(map(math.isfinite, (numbers.sample_count, numbers.sum, numbers.minimum, numbers.maximum)))
+    return metric if finite and math.isfinite(numbers.sum / numbers.sample_count) else None

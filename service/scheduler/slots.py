@@ -7,6 +7,7 @@ from datetime import datetime
 
 from monitor_jobs.contract.errors import BadInput, Conflict
 from service.core.cron import ScheduleExpression, parse_expression
+from service.core.job_definitions import with_definition
 from service.core.monitoring import MonitoringScheduleConfig, offsets_of
 from service.core.ports import Database
 from service.core.records import ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord
@@ -26,7 +27,7 @@ def claim_due_slots(database: Database, now: datetime) -> None:
 
 
 def _claim(database: Database, schedule: ScheduleRecord, now: datetime) -> None:
-    config = schedule_config(schedule)
+    config = schedule_config(database, schedule)
     expression = parse_expression(config.schedule_config.schedule_expression, schedule_name=schedule.name)
     found = due(expression, covered_until=schedule.covered_until, now=now)
     if not found.slots and not found.missed:
@@ -61,12 +62,18 @@ def _execution(
         created_at=now,
         modified_at=now,
         endpoint_name=schedule.endpoint_name,
+        monitoring_type=schedule.monitoring_type,
+        job_definition_name=schedule.job_definition_name,
     )
 
 
-def schedule_config(schedule: ScheduleRecord) -> MonitoringScheduleConfig:
-    """The schedule's configuration, which was checked when it was created. Raises BadInput where it no longer fits."""
+def schedule_config(database: Database, schedule: ScheduleRecord) -> MonitoringScheduleConfig:
+    """The schedule's configuration with its definition, which was checked when it was created.
+
+    Raises BadInput where it no longer fits.
+    """
     try:
-        return MonitoringScheduleConfig.model_validate(schedule.request["MonitoringScheduleConfig"])
+        given = schedule.request["MonitoringScheduleConfig"]
+        return MonitoringScheduleConfig.model_validate(with_definition(given, database.job_definitions.get))
     except ValueError as error:
         raise BadInput(f"schedule {schedule.name} cannot be read: update it ({error})") from error

@@ -12,7 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-BENCHMARKS = ("class_skew", "side_index", "skew_test", "invoke", "capture_tax", "capture_faults", "cli", "demo")
+BENCHMARKS = (
+    "class_skew",
+    "side_index",
+    "skew_test",
+    "invoke",
+    "gateway",
+    "capture_tax",
+    "capture_faults",
+    "dialect",
+    "cli",
+    "demo",
+)
 INTRODUCTION = """# Benchmarks
 
 Measured by `make bench` on {date}: {machine}.

@@ -30,7 +30,7 @@ from service.endpoint.codecs import Answer
 from service.endpoint.model_functions import ModelRequest, ServedModel
 from service.endpoint.ports import CaptureSink, NoCapture, Tell
 from service.endpoint.worker import ModelWorker
-from tests.benchmarks.closed_loop import CALLERS, Arm, Cost, Plan, Turns, in_turn, request_of
+from tests.benchmarks.closed_loop import CALLERS, Arm, Cost, Plan, Target, Turns, in_turn, request_of
 from tests.benchmarks.figures import BENCH_FOLDER, RESAMPLES, SEED, Figure, publish
 from tests.benchmarks.invoke import CAPTURE_ALL, npy
 from tests.servers.endpoint import UNASKED, running_endpoint, write_package
@@ -172,12 +172,13 @@ def measure_load(folder: Path, plan: Plan) -> Turns:
         folder / "package", {"code/inference.py": CONVOLUTIONS, "code/model_card.json": json.dumps(CARD)}
     )
     body = npy(np.random.default_rng(SEED).random((1, *SHAPE)).astype("float32"))
-    requests = request_of(body), request_of(body, **{"x-amzn-sagemaker-custom-attributes": UNASKED})
+    captured, left_out = request_of(body), request_of(body, **{"x-amzn-sagemaker-custom-attributes": UNASKED})
     settings = {"environment": {"OMP_NUM_THREADS": "1"}, "data_capture": CAPTURE_ALL, **SPOOL}
     with running_endpoint(package, folder, **settings) as endpoint:
         cost = partial(processor_seconds, endpoint.process.pid)
-        in_turn(endpoint.port, requests, replace(plan, pairs=WARM_UP_PAIRS), cost)
-        return in_turn(endpoint.port, requests, plan, cost)
+        targets = Target(endpoint.port, captured), Target(endpoint.port, left_out)
+        in_turn(targets, replace(plan, pairs=WARM_UP_PAIRS))
+        return in_turn(targets, plan, cost)
 
 
 def processor_seconds(pid: int) -> Cost:

@@ -114,10 +114,18 @@ def is_whole(answer: bytes) -> bool:
     return len(body) == int(length)
 
 
-def request_of(body: bytes, **headers: str) -> bytes:
+def request_of(body: bytes, path: str = "/invoke", **headers: str) -> bytes:
     named = {"host": "127.0.0.1", "content-type": "application/x-npy", "content-length": str(len(body)), **headers}
-    head = "\r\n".join(["POST /invoke HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())])
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())])
     return head.encode() + END_OF_HEAD + body
+
+
+@dataclass(frozen=True)
+class Target:
+    """Who is asked, and in which words."""
+
+    port: int
+    request: bytes
 
 
 @dataclass(frozen=True)
@@ -126,36 +134,42 @@ class Plan:
 
     pairs: int
     window_seconds: float
-    pause_seconds: float
+    pause_seconds: float = 0.0
+    callers: int = CALLERS
 
 
-def in_turn(port: int, requests: tuple[bytes, bytes], plan: Plan, cost: Callable[[], Cost]) -> Turns:
-    """Windows of two kinds of request to one endpoint; who goes first changes.
+def nothing() -> Cost:
+    """The cost of windows that is not asked for."""
+    return np.zeros(2)
 
-    `cost` is read before each window and after its pause.
-    One process for both: two of them, made alike, differ by more than what is looked for here.
+
+def in_turn(targets: tuple[Target, Target], plan: Plan, cost: Callable[[], Cost] = nothing) -> Turns:
+    """Windows of load on two targets, of which only one is loaded at a time; who goes first changes.
+
+    `cost` is read before each window and after its pause. Where targets are to be compared closely they should be one
+    process: two of them, made alike, differ by a few percent.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_in_turn(port, requests, plan, cost))
+        return runner.run(_in_turn(targets, plan, cost))
 
 
-async def _in_turn(port: int, requests: tuple[bytes, bytes], plan: Plan, cost: Callable[[], Cost]) -> Turns:
+async def _in_turn(targets: tuple[Target, Target], plan: Plan, cost: Callable[[], Cost]) -> Turns:
     async with AsyncExitStack() as stack:
-        callers = await _connected(port, stack)
-        windows: dict[bytes, list[Window]] = {request: [] for request in requests}
+        callers = {port: await _connected(port, plan.callers, stack) for port in {target.port for target in targets}}
+        windows: dict[Target, list[Window]] = {target: [] for target in targets}
         for pair in range(plan.pairs):
-            for request in requests if pair % 2 else requests[::-1]:
+            for target in targets if pair % 2 else targets[::-1]:
                 before = cost()
-                window = await _window(callers, request, plan.window_seconds)
+                window = await _window(callers[target.port], target.request, plan.window_seconds)
                 await asyncio.sleep(plan.pause_seconds)
                 window.cost = cost() - before
-                windows[request].append(window)
+                windows[target].append(window)
         return Turns(*windows.values())
 
 
-async def _connected(port: int, stack: AsyncExitStack) -> list[Caller]:
+async def _connected(port: int, count: int, stack: AsyncExitStack) -> list[Caller]:
     loop, callers = asyncio.get_running_loop(), []
-    for _ in range(CALLERS):
+    for _ in range(count):
         transport, caller = await loop.create_connection(Caller, "127.0.0.1", port)
         stack.callback(transport.close)
         callers.append(caller)

@@ -78,12 +78,12 @@ def npy(array: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def invoker(port: int, body: bytes) -> Callable[[], bytes]:
+def invoker(port: int, body: bytes, path: str = "/invoke") -> Callable[[], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Content-Type": "application/x-npy", "Accept": "application/json"}
 
     def invoke() -> bytes:
-        connection.request("POST", "/invoke", body, headers)
+        connection.request("POST", path, body, headers)
         response = connection.getresponse()
         answer = response.read()
         assert response.status == http.client.OK, answer

@@ -298,6 +298,14 @@ def test_an_endpoint_of_before_updates_is_kept(database):
     assert (kept.pending_config_name, kept.deployment_config) == (None, None)
 
 
+def test_a_job_of_before_metric_lines_were_kept_has_none(database):
+    database.processing_jobs.add(job("old", metrics={"skew": 0.5}, metric_data=[{"MetricName": "skew"}]))
+    downgrade(database.engine, "0003")
+    migrate(database.engine)
+    kept = database.processing_jobs.get("old")
+    assert (kept.metrics, kept.metric_data) == ({"skew": 0.5}, [])
+
+
 def downgrade(engine, revision):
     with engine.begin() as connection:
         config = Config()

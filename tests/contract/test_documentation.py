@@ -10,6 +10,8 @@ import pytest
 import typer
 
 from service.cli.app import app
+from tests import documentation
+from tests.sagemaker_operations import GROUPS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -67,8 +69,28 @@ def test_a_page_names_no_folder_of_anybodys_own_machine(path):
     assert [line for line in path.read_text().splitlines() if OWN_FOLDERS.search(line)] == []
 
 
-def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text().splitlines()) <= LONGEST_README
+def test_the_readme_is_short_beside_what_is_generated():
+    generated = sum(len(part().splitlines()) for part in documentation.PARTS.values())
+    assert len((ROOT / "README.md").read_text().splitlines()) - generated <= LONGEST_README
+
+
+def test_the_generated_parts_of_the_readme_are_what_the_product_says_now():
+    page = (ROOT / "README.md").read_text()
+    assert documentation.with_parts(page) == page, "run `python -m tests.documentation --write`"
+
+
+@pytest.mark.parametrize("name", documentation.PARTS)
+def test_a_generated_part_that_was_changed_would_be_found(name):
+    page = (ROOT / "README.md").read_text()
+    changed = re.sub(rf"(<!-- {name}: .*? -->\n)", r"\1sooner\n", page)
+    assert changed != page
+    assert documentation.with_parts(changed) == page
+
+
+def test_every_operation_that_is_served_stands_in_the_table():
+    named = {(group.service, operation) for group in GROUPS for operation in group.operations}
+    own = {("sagemaker", "StartMonitoringExecution"), ("sagemaker", "DescribeMonitoringExecution")}
+    assert documentation.served() - named == own
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ class Service:
     up: "subprocess.Popen[bytes] | None" = None
     url: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -48,11 +49,21 @@ class Service:
     def log(self) -> str:
         return (self.folder / "up.log").read_text(errors="replace")
 
-    def spawn(self) -> "subprocess.Popen[bytes]":
+    @property
+    def environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
-        environment = {**own, **FAST, "OMP_NUM_THREADS": "1", "SEXTANT_DATA": str(self.data), **self.variables}
+        return {**own, **FAST, "OMP_NUM_THREADS": "1", "SEXTANT_DATA": str(self.data), **self.variables}
+
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "service", "up", *self.options]
         with (self.folder / "up.log").open("ab") as log:
-            return subprocess.Popen([sys.executable, "-m", "service", "up"], env=environment, stdout=log, stderr=log)
+            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def client_variables(self) -> dict[str, str]:
+        """What `sextant env` says that clients need."""
+        command = [sys.executable, "-m", "service", "env", "--json"]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
+        return dict(json.loads(done.stdout))
 
     def start(self) -> None:
         (self.data / "control.json").unlink(missing_ok=True)
@@ -137,9 +148,9 @@ class Service:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def captures(self, name: str) -> list[CaptureRecord]:
-        """All records of an endpoint that are in the store by now."""
-        entries = self.store.list(S3Address("sextant", f"captures/{name}/AllTraffic/"))
+    def captures(self, name: str, variant: str = "AllTraffic") -> list[CaptureRecord]:
+        """All records of an endpoint's variant that are in the store by now."""
+        entries = self.store.list(S3Address("sextant", f"captures/{name}/{variant}/"))
         lines = (line for entry in entries for line in self.store.get(entry.address).splitlines())
         return [CaptureRecord.model_validate_json(line) for line in lines]
 

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.benchmarks.faults.rolling_restart import (
-    NAME,
     kill,
     measure,
     process_ids,
@@ -14,10 +13,7 @@ from tests.benchmarks.faults.rolling_restart import (
     tried,
 )
 from tests.e2e.service_under_test import next_second
-from tests.servers.rolling_calls import calling, sleeping_package
-from tests.wait import wait_until
-
-PATIENCE = 120
+from tests.servers.rolling_calls import NAME, UpdatesUnderLoad, calling, sleeping_package, updated_under_load
 
 
 @pytest.fixture
@@ -65,18 +61,17 @@ def test_a_window_that_spans_an_update_is_judged_over_both_processes(service):
     assert (verdict["MonitoringExecutionStatus"], verdict["WindowRecords"]) == ("Completed", len(calls.answered))
 
 
-def test_a_model_that_does_not_load_takes_nothing_from_those_who_call(service):
-    container = {"ModelDataUrl": "s3://sextant/models/nothing.tar.gz"}
-    service.call("CreateModel", ModelName="broken", PrimaryContainer=container)
-    variants = [{"VariantName": "AllTraffic", "ModelName": "broken"}]
-    service.call("CreateEndpointConfig", EndpointConfigName="broken", ProductionVariants=variants)
-    with calling(service.url, NAME) as calls:
-        service.call("UpdateEndpoint", EndpointName=NAME, EndpointConfigName="broken")
-        described = wait_until(lambda: settled(service), timeout_seconds=PATIENCE, what="the end of the update")
-    assert "nothing.tar.gz" in described["FailureReason"]
-    assert (described["EndpointConfigName"], calls.failed, len(process_ids(service))) == (NAME, [], 1)
-
-
-def settled(service):
+def test_neither_an_update_nor_one_that_is_rolled_back_takes_anything_from_those_who_call(service):
+    outcome = updated_under_load(service, rounds=2)
+    assert (outcome.taken_over, outcome.rolled_back, outcome.failed) == (2, 2, ())
+    assert outcome.answered > 0
     described = service.call("DescribeEndpoint", EndpointName=NAME)
-    return described if described["EndpointStatus"] == "InService" else None
+    assert "these weights are of another network" in described["FailureReason"]
+    assert (described["EndpointConfigName"], len(process_ids(service))) == (NAME, 1)
+
+
+def test_the_figure_counts_what_failed_and_says_what_came_first():
+    figure = UpdatesUnderLoad(3, 2, 100, ("caller-0-7: it broke",)).figure()
+    assert (figure.value, figure.goal) == (1, "<= 0")
+    assert "3 updates that took over, 2 that were rolled back" in figure.note
+    assert figure.note.endswith("100 answered; first: caller-0-7: it broke")

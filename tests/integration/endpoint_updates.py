@@ -35,8 +35,11 @@ class ToldHost:
     started: list = field(default_factory=list)
     unknown: list = field(default_factory=list)
     held: set[int] = field(default_factory=set)  # do not end when they are told to
+    most: int = 1000  # that the machine has room for
 
     def start(self, spec, *, folder):  # noqa: ARG002  the port's signature
+        if len(self.living) == self.most:
+            raise OSError("no room for another")
         self.started.append(spec)
         number = len(self.started)
         self.living.add(number)
@@ -75,23 +78,30 @@ class Scene:
         """Another scheduler process, which knows nothing but the rows."""
         self.endpoints = self.house.endpoints(self.host, AtOnce())
 
-    def add_config(self, name, *, variant="AllTraffic"):
-        now, request = self.house.clock(), {"ProductionVariants": [{"VariantName": variant, "ModelName": name}]}
+    def add_config(self, name, *, variant="AllTraffic", **weights):
+        """A configuration and a model of one name: of one variant, or of several by their weights."""
+        shares = [{"VariantName": each, "InitialVariantWeight": weight} for each, weight in weights.items()]
+        variants = [{**each, "ModelName": name} for each in shares or [{"VariantName": variant}]]
+        now, request = self.house.clock(), {"ProductionVariants": variants}
         container = {"ModelDataUrl": PACKAGE}
         self.house.database.models.add(ModelRecord(name, now, {"PrimaryContainer": container}))
         self.house.database.endpoint_configs.add(EndpointConfigRecord(name, now, request))
 
-    def serve(self):
-        """Process 1 in service under the configuration `old`."""
-        self.add_config("old")
+    def serve(self, **weights):
+        """Process 1, or one for each variant of these weights, in service under the configuration `old`."""
+        self.add_config("old", **weights)
+        self.create()
+        self.host.ready_ones |= set(range(1, len(weights or "1") + 1))
+        return self.look(times=2)
+
+    def create(self):
+        """What CreateEndpoint writes for the configuration `old`."""
         now = self.house.clock()
         self.house.database.endpoints.add(EndpointRecord("tiny", "old", EndpointStatus.CREATING, now, now))
-        self.host.ready_ones.add(1)
-        return self.look(times=2)
 
     def ask_for(self, config, **changes):
         """What UpdateEndpoint writes."""
-        wanted = replace(self.row, status=EndpointStatus.UPDATING, pending_config_name=config, **changes)
+        wanted = replace(self.row, **{"status": EndpointStatus.UPDATING, "pending_config_name": config, **changes})
         self.house.database.endpoints.save(wanted)
 
     def look(self, *, times=1):

@@ -48,12 +48,14 @@ class Sextant:
 
 
 @contextmanager
-def sextant_up(folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[Sextant]:
-    """The command beside a running `sextant up`, which has ended when the block is left."""
+def sextant_up(folder: Path, variables: Mapping[str, str] | None = None, *options: str) -> Iterator[Sextant]:
+    """The command beside a running `sextant up` with these options, which has ended when the block is left."""
     data = folder / "data"
     environment = {**Sextant(data).environment, **(variables or {})}
     with (folder / "up.log").open("wb") as log:
-        up = subprocess.Popen([sys.executable, "-m", "service", "up"], env=environment, stdout=log, stderr=log)
+        up = subprocess.Popen(
+            [sys.executable, "-m", "service", "up", *options], env=environment, stdout=log, stderr=log
+        )
     try:
         url = wait_until(lambda: _written_url(data, up, folder), timeout_seconds=30, what="the address of `sextant up`")
         yield Sextant(data, url)

@@ -1,6 +1,7 @@
 """The gateway while the process behind an endpoint is replaced: what is looked for again, what is never sent twice."""
 
 import asyncio
+import random
 import socket
 import threading
 from contextlib import closing, contextmanager
@@ -10,10 +11,10 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Route
 
-from service.control import gateway
+from service.control.gateway import routes
+from service.control.gateway.errors import ServiceUnavailable
+from service.control.gateway.invocations import Invocations
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
 from service.settings import Settings
@@ -83,14 +84,15 @@ def invoked(rows, tmp_path, *peers):
     """The last answer of the gateway over these rows; a request more for each peer that hangs up before it."""
 
     async def run():
-        async with httpx.AsyncClient(timeout=gateway.MODEL_TIMEOUT, trust_env=False) as to_models:
-            served = gateway.Gateway(SimpleNamespace(endpoints=rows), to_models, Settings(data=tmp_path))
-            app = Starlette(routes=[Route("/endpoints/{name}/invocations", served.invoke, methods=["POST"])])
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
-                for number, each in enumerate(peers, start=1):
-                    await client.post("/endpoints/signs/invocations", content=b"[1]")
-                    wait_until(partial(each.has_hung_up, number), timeout_seconds=10, what="the peer to hang up")
-                return await client.post("/endpoints/signs/invocations", content=b"[1]")
+        database = SimpleNamespace(endpoints=rows)
+        served = Invocations(database, Settings(data=tmp_path), generator=random.Random(1))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://here") as client:
+            for number, each in enumerate(peers, start=1):
+                await client.post("/endpoints/signs/invocations", content=b"[1]")
+                wait_until(partial(each.has_hung_up, number), timeout_seconds=10, what="the peer to hang up")
+            answer = await client.post("/endpoints/signs/invocations", content=b"[1]")
+        served.close()
+        return answer
 
     return asyncio.run(run())
 
@@ -113,11 +115,18 @@ def test_a_process_that_is_nowhere_is_unavailable_after_two_looks(tmp_path):
     assert rows.looks == 2
 
 
-@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal", BUSY])
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 200 OK\r\nContent-Len", b"220 ready\r\n", BUSY])
 def test_a_request_that_may_have_reached_a_model_is_never_sent_again(tmp_path, says):
     with peer(says) as old, peer() as new:
         answer = invoked(Rows([old.port, new.port]), tmp_path)
     assert (answer.status_code, len(old.requests), new.requests) == (503, 1, [])
+
+
+def test_an_answer_that_ends_early_is_never_taken_for_a_whole_one(tmp_path):
+    with peer(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal") as old, peer() as new:
+        with pytest.raises(ServiceUnavailable, match="it hung up"):  # which makes the server hang up, too
+            invoked(Rows([old.port, new.port]), tmp_path)
+        assert (len(old.requests), new.requests) == (1, [])
 
 
 def test_a_kept_connection_that_the_old_process_closed_is_not_used_again(tmp_path):
@@ -127,11 +136,18 @@ def test_a_kept_connection_that_the_old_process_closed_is_not_used_again(tmp_pat
 
 
 def test_an_address_that_took_long_to_read_is_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(gateway, "ADDRESS_SECONDS", -1.0)
+    monkeypatch.setattr(routes, "ADDRESS_SECONDS", -1.0)
     with peer() as old, peer() as new:
         rows = Rows([old.port, old.port, new.port])
         assert invoked(rows, tmp_path).text == "ok"
-    assert (rows.looks, old.requests, len(new.requests)) == (gateway.READS, [], 1)
+    assert (rows.looks, old.requests, len(new.requests)) == (routes.READS, [], 1)
+
+
+def test_a_row_is_not_read_again_for_half_a_second(tmp_path):
+    with peer() as old:
+        rows = Rows([old.port])
+        invoked(rows, tmp_path, old, old)
+    assert rows.looks == 1
 
 
 def test_an_endpoint_that_is_deleted_meanwhile_is_said_to_be(tmp_path):

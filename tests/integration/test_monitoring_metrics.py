@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.alerting import reassess
 from service.core.states import EndpointStatus, ExecutionStatus
 from tests import sagemaker_requests as requests
 from tests.sagemaker_requests import NOON, Installation
@@ -32,26 +33,10 @@ def url(folder):
 def here(folder, url):
     """An endpoint and an hourly schedule that was made at noon, without executions."""
     installation = Installation(folder)
-    for table in (
-        installation.database.schedules,
-        installation.database.endpoints,
-        installation.database.endpoint_configs,
-    ):
-        clear(table)
-    for table in (
-        installation.database.models,
-        installation.database.processing_jobs,
-        installation.database.executions,
-    ):
-        clear(table)
+    installation.forget_everything()
     installation.with_endpoint().call("CreateMonitoringSchedule", **requests.schedule())
     yield installation
     installation.database.engine.dispose()
-
-
-def clear(table):
-    for row in table.find(requests.EVERYTHING):
-        table.remove(getattr(row, "name", None) or row.id)
 
 
 def scrape(url):
@@ -68,6 +53,13 @@ def value(url, name, **labels):
     return scrape(url).get((f"sextant_{name}", frozenset(labels.items())))
 
 
+def end(here, *executions):
+    """The executions, and the alert that the scheduler makes of each."""
+    for execution in executions:
+        here.database.executions.add(execution)
+        reassess(here.database, here.database.schedules.get("hourly"), NOON)
+
+
 def violating(slot, violations):
     return requests.execution(slot, ExecutionStatus.COMPLETED_WITH_VIOLATIONS, violations=violations, window_records=40)
 
@@ -81,8 +73,7 @@ def test_a_schedule_without_executions_has_a_period_and_no_verdict(url, here):
 
 
 def test_the_last_finished_execution_is_the_verdict(url, here):
-    for execution in (violating(1, 60), violating(2, 3), requests.execution(0, violations=0)):
-        here.database.executions.add(execution)
+    end(here, violating(1, 60), violating(2, 3), requests.execution(0, violations=0))
     assert value(url, "last_execution_violations", **HOURLY) == 3
     assert value(url, "last_window_records", **HOURLY) == 40
     assert value(url, "monitoring_alert_state", **HOURLY) == 1
@@ -107,9 +98,23 @@ def test_exactly_one_status_is_that_of_the_last_execution(url, here):
 
 
 def test_a_clean_window_ends_the_alert(url, here):
-    here.database.executions.add(violating(1, 60))
-    here.database.executions.add(requests.execution(2, violations=0, window_records=9))
+    end(here, violating(1, 60), requests.execution(2, violations=0, window_records=9))
     assert value(url, "monitoring_alert_state", **HOURLY) == value(url, "last_execution_violations", **HOURLY) == 0
+
+
+def alert_status(here):
+    (alert,) = here.call("ListMonitoringAlerts", MonitoringScheduleName="hourly")["MonitoringAlertSummaries"]
+    return alert["AlertStatus"]
+
+
+def test_prometheus_and_listed_alerts_tell_the_same(url, here):
+    settings = {"MonitoringAlertName": "default", "DatapointsToAlert": 2, "EvaluationPeriod": 3}
+    here.call("UpdateMonitoringAlert", MonitoringScheduleName="hourly", **settings)
+    told = []
+    for slot, violations in enumerate([60, 60, 0, 0]):
+        end(here, violating(slot, 60) if violations else requests.execution(slot, violations=0))
+        told.append((value(url, "monitoring_alert_state", **HOURLY), alert_status(here)))
+    assert told == [(0, "OK"), (1, "InAlert"), (1, "InAlert"), (0, "OK")]
 
 
 def test_what_a_monitor_published_is_exported(url, here):
@@ -168,7 +173,7 @@ def test_prometheus_is_told_where_endpoints_are(url, here):
 
 
 def test_nothing_is_forgotten_by_a_restart(here, folder, url):
-    here.database.executions.add(violating(1, 60))
+    end(here, violating(1, 60))
     changed(here, missed_slots=4)
     before = scrape(url)
     with control_process(folder) as another:

@@ -13,6 +13,7 @@ import pytest
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
 from service.cli.app import exit_code
 from service.cli.client import Client, Unreachable, connect, local_time, wait_for
+from service.running import Running, write_running
 
 
 @dataclass
@@ -175,7 +176,8 @@ def test_a_damaged_address_file_leaves_the_configured_address(monkeypatch, tmp_p
 def test_a_running_service_of_the_data_folder_is_found(monkeypatch, tmp_path):
     monkeypatch.delenv("SEXTANT_URL", raising=False)
     monkeypatch.setenv("SEXTANT_DATA", str(tmp_path))
-    (tmp_path / "control.json").write_text('{"url": "http://127.0.0.1:7"}')
+    told = {"url": "http://127.0.0.1:7", "region": "r", "account": "a", "bucket": "b", "sdk_config": "c"}
+    write_running(tmp_path, Running(pid=1, **told))
     assert connect().url == "http://127.0.0.1:7"
 
 

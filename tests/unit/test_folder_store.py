@@ -129,6 +129,12 @@ def test_a_plain_file_is_an_object(store: FolderStore, root: Path):
     assert store.get(BUCKET.joined("a/foreign.json")) == b"foreign"
 
 
+def test_what_rclone_is_still_writing_is_in_no_listing(store: FolderStore, root: Path):
+    store.put(BUCKET.joined("a/whole"), b"whole")
+    (root / "store" / "bucket" / "a" / ".rclone_temp_put_1").write_bytes(b"par")
+    assert keys(store) == ["a/whole"]
+
+
 def test_reading_an_empty_store_makes_nothing(store: FolderStore, root: Path):
     assert keys(store) == []
     store.delete(BUCKET.joined("missing"))

@@ -41,7 +41,7 @@ def crowded(here):
         here.now = NOON + timedelta(hours=min(number, 5))
         here.with_endpoint(name)
         here.call("CreateProcessingJob", **requests.processing_job(name))
-        here.call("CreateMonitoringSchedule", **requests.schedule(name))
+        here.call("CreateMonitoringSchedule", **requests.schedule(name, endpoint=name))
     return here
 
 

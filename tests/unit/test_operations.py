@@ -34,7 +34,7 @@ def set_state(table, name, status):
 
 def test_an_operation_that_is_not_served_names_those_that_are(here):
     with pytest.raises(
-        UnknownOperationException, match=r"CreateTransformJob is not served: served are CreateEndpoint, "
+        UnknownOperationException, match=r"CreateTransformJob is not served: served are AddTags, CreateDataQ"
     ):
         here.call("CreateTransformJob")
 
@@ -125,6 +125,13 @@ def test_an_endpoint_config_is_described_as_it_was_sent(here):
     assert described == requests.endpoint_config() | {"EndpointConfigArn": arn, "CreationTime": NOON}
 
 
+def test_shadow_variants_are_refused_in_words(here):
+    here.call("CreateModel", **requests.model())
+    shadow = [{"VariantName": "b", "ModelName": "signs"}]
+    with pytest.raises(ValidationException, match="ShadowProductionVariants are not served"):
+        here.call("CreateEndpointConfig", **requests.endpoint_config(ShadowProductionVariants=shadow))
+
+
 def test_an_endpoint_config_names_a_model_that_exists(here):
     with pytest.raises(ValidationException, match=r'Could not find model ".*/nope"'):
         here.call("CreateEndpointConfig", **requests.endpoint_config(model_name="nope"))
@@ -133,11 +140,15 @@ def test_an_endpoint_config_names_a_model_that_exists(here):
 @pytest.mark.parametrize(
     ("variants", "words"),
     [
-        ([{"VariantName": "a", "ModelName": "signs"}] * 2, "signs has 2 ProductionVariants: one is served"),
+        (
+            [{"VariantName": "a", "ModelName": "signs"}] * 2,
+            "Two ProductionVariants of signs have one VariantName: a, a",
+        ),
         ([{"VariantName": "a"}], "ProductionVariant a names no ModelName"),
+        ([{"VariantName": "a", "ModelName": "signs"}, {"VariantName": "b", "ModelName": "no"}], "Could not find model"),
     ],
 )
-def test_an_endpoint_config_has_one_variant_of_one_model(here, variants, words):
+def test_an_endpoint_config_has_variants_of_their_own_names_and_models(here, variants, words):
     here.call("CreateModel", **requests.model())
     with pytest.raises(ValidationException, match=words):
         here.call("CreateEndpointConfig", **requests.endpoint_config(ProductionVariants=variants))

@@ -13,7 +13,7 @@ from monitor_jobs.contract.window import parse_timestamp
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.processing import ProcessingOutput
-from service.scheduler.publishing import count_violations, log_tail, read_message, read_metrics, upload_output
+from service.scheduler.publishing import count_violations, gauges, log_tail, read_message, read_metrics, upload_output
 
 OUTPUT = ProcessingOutput.model_validate(
     {"OutputName": "o", "S3Output": {"S3Uri": "s3://bucket/reports/here", "LocalPath": "/opt/ml/outputs"}}
@@ -139,13 +139,13 @@ def metric_line(name, value):
 
 
 def test_no_metrics_are_none(paths):
-    assert read_metrics(paths) == {}
+    assert read_metrics(paths) == []
 
 
 def test_the_last_value_of_a_metric_counts(paths):
     lines = [metric_line("a", 1), metric_line("b", 5), metric_line("a", 2)]
     paths.cloudwatch_metrics.write_text("".join(lines))
-    assert read_metrics(paths) == {"a": 2.0, "b": 5.0}
+    assert gauges(read_metrics(paths)) == {"a": 2.0, "b": 5.0}
 
 
 @pytest.mark.parametrize(
@@ -153,21 +153,56 @@ def test_the_last_value_of_a_metric_counts(paths):
 )
 def test_a_line_that_is_no_metric_is_left_out(paths, junk):
     paths.cloudwatch_metrics.write_bytes(junk + b"\n" + metric_line("a", 1).encode())
-    assert read_metrics(paths) == {"a": 1.0}
+    assert gauges(read_metrics(paths)) == {"a": 1.0}
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_metric_that_is_not_finite_is_left_out(paths, value):
     paths.cloudwatch_metrics.write_text(metric_line("a", 7).replace("7.0", value))
-    assert read_metrics(paths) == {}
+    assert read_metrics(paths) == []
 
 
 def test_metrics_beyond_two_hundred_names_are_left_out_but_known_ones_go_on(paths):
     lines = [metric_line(f"m{number}", 0) for number in range(300)] + [metric_line("m0", 1)]
     paths.cloudwatch_metrics.write_text("".join(lines))
-    values = read_metrics(paths)
+    values = gauges(read_metrics(paths))
     assert len(values) == 200
     assert values["m0"] == 1
+
+
+def test_statistics_in_place_of_a_value_are_a_gauge_of_their_mean(paths):
+    numbers = {"SampleCount": 4, "Sum": 10, "Minimum": 1, "Maximum": 5}
+    line = {"MetricName": "a", "Timestamp": "2026-11-20T12:00:00Z", "StatisticValues": numbers, "Unit": "Count"}
+    paths.cloudwatch_metrics.write_text(json.dumps(line))
+    assert gauges(read_metrics(paths)) == {"a": 2.5}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"Value": 1, "StatisticValues": {"SampleCount": 1, "Sum": 1, "Minimum": 1, "Maximum": 1}},
+        {"StatisticValues": {"SampleCount": 0, "Sum": 0, "Minimum": 0, "Maximum": 0}},
+        {"StatisticValues": {"SampleCount": 1e-300, "Sum": 1e300, "Minimum": 0, "Maximum": 0}},
+        {"StatisticValues": {"Sum": 1}},
+        {"Value": 1, "Timestamp": "yesterday"},
+        {"Value": 1, "MetricName": ""},
+        {"Value": 1, "MetricName": "m" * 256},
+        {"Value": 1, "Dimensions": [{"Name": "n", "Value": "v"}] * 31},
+    ],
+)
+def test_a_line_that_cloudwatch_would_refuse_is_left_out(paths, members):
+    line = {"MetricName": "a", "Timestamp": "2026-11-20T12:00:00Z", "Dimensions": [], **members}
+    paths.cloudwatch_metrics.write_text(json.dumps(line))
+    assert read_metrics(paths) == []
+
+
+def test_one_metric_by_several_dimensions_is_several_gauges(paths):
+    row = json.loads(metric_line("share", 0.5))
+    by_class = [row["Dimensions"] + [{"Name": "Class", "Value": str(number)}] for number in range(2)]
+    lines = [row, *({**row, "Value": number, "Dimensions": rows} for number, rows in enumerate(by_class))]
+    paths.cloudwatch_metrics.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert gauges(read_metrics(paths)) == {"share": 0.5, "share{Class=0}": 0.0, "share{Class=1}": 1.0}
 
 
 @pytest.mark.parametrize("name", ["constraint_violations.json", "constraints_violations.json"])

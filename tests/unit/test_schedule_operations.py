@@ -6,18 +6,20 @@ from datetime import datetime, timedelta
 import pytest
 
 from monitor_jobs.contract.errors import BadInput, Conflict, SextantError
-from service.control.sagemaker.context import ResourceInUse, ResourceNotFound
+from service.control.sagemaker.context import ResourceInUse, ResourceNotFound, ValidationException
 from service.core.records import ExecutionOrigin, Query
 from service.core.states import ExecutionStatus, ScheduleStatus
 from tests import sagemaker_requests as requests
 from tests.sagemaker_requests import NOON, Installation
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000"
+BATCH = {"DataCapturedDestinationS3Uri": "s3://captures/batch", "DatasetFormat": {}, "LocalPath": "/opt/ml/x"}
+ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 
 
 @pytest.fixture
 def here(tmp_path):
-    installation = Installation(tmp_path)
+    installation = Installation(tmp_path).with_endpoint()
     yield installation
     installation.database.engine.dispose()
 
@@ -49,6 +51,7 @@ def test_a_schedule_is_described_as_it_was_sent(hourly):
         "MonitoringScheduleName": "hourly",
         "MonitoringScheduleArn": f"{ARN}:monitoring-schedule/hourly",
         "MonitoringScheduleStatus": "Scheduled",
+        "MonitoringType": "DataQuality",
         "CreationTime": NOON,
         "LastModifiedTime": NOON,
         "EndpointName": "signs",
@@ -110,10 +113,12 @@ def test_a_schedule_needs_no_times(here):
     ("member", "value", "words"),
     [
         ("MonitoringInputs", [{}], r"MonitoringInputs\.0\.EndpointInput: Field required"),
+        ("MonitoringInputs", [{"BatchTransformInput": BATCH}], "batch transform jobs do not run here, endpoints do"),
         ("MonitoringInputs", [], "at least 1 item|greater than or equal to 1"),
         ("Environment", {"A": None}, "Member must be a string"),
         ("StoppingCondition", {"MaxRuntimeInSeconds": 86401}, "less than or equal to 86400"),
         ("MonitoringAppSpecification", {}, "monitoringAppSpecification.imageUri"),
+        ("MonitoringAppSpecification", {"ImageUri": ANALYZER}, "no monitor here stands in for it: schedule sextant/"),
         ("RoleArn", "nobody", "roleArn"),
     ],
 )
@@ -130,14 +135,10 @@ def test_a_report_goes_to_the_store_only(here):
         here.call("CreateMonitoringSchedule", **request)
 
 
-def test_a_definition_by_name_is_refused_with_what_is_missing(here):
-    config = {
-        "ScheduleConfig": requests.EVERY_HOUR,
-        "MonitoringJobDefinitionName": "x",
-        "MonitoringType": "DataQuality",
-    }
-    with pytest.raises(SextantError, match=r"MonitoringScheduleConfig\.MonitoringJobDefinition: Field required"):
-        here.call("CreateMonitoringSchedule", MonitoringScheduleName="x", MonitoringScheduleConfig=config)
+@pytest.mark.parametrize("verb", ["Create", "Update"])
+def test_an_endpoint_that_is_not_there_cannot_be_scheduled(hourly, verb):
+    with pytest.raises(ValidationException, match=f'^Could not find endpoint "{ARN}:endpoint/nope".$'):
+        hourly.call(f"{verb}MonitoringSchedule", **requests.schedule(endpoint="nope"))
 
 
 def test_now_runs_once_over_its_window(here):
@@ -155,9 +156,8 @@ def test_a_schedule_that_cannot_be_kept_leaves_no_execution(hourly):
 
 
 def test_an_update_replaces_the_whole_configuration(hourly):
-    other = {"EndpointInput": {"EndpointName": "other", "LocalPath": "/opt/ml/processing/input"}}
-    hourly.later(hours=2).call(
-        "UpdateMonitoringSchedule", **requests.schedule(times=requests.NOW_ONCE, MonitoringInputs=[other])
+    hourly.with_endpoint("other").later(hours=2).call(
+        "UpdateMonitoringSchedule", **requests.schedule(times=requests.NOW_ONCE, endpoint="other")
     )
     record = hourly.database.schedules.get("hourly")
     assert (record.endpoint_name, record.covered_until) == ("other", NOON + timedelta(hours=2))
@@ -262,6 +262,7 @@ def test_an_execution_is_described_with_its_window_and_verdict(hourly):
         "CreationTime": at,
         "LastModifiedTime": at + timedelta(minutes=5),
         "MonitoringExecutionStatus": "Completed",
+        "MonitoringType": "DataQuality",
         "EndpointName": "signs",
         "MonitoringExecutionId": "execution-1",
         "WindowStart": NOON,

@@ -13,16 +13,33 @@ def test_an_empty_environment_gives_the_defaults():
     assert load_settings({"PATH": "/bin"}).host == "127.0.0.1"
 
 
+SMALL = {"port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"}
+WORDS = {
+    "account": "7" * 12,
+    "log_level": "DEBUG",
+    "when_spool_is_full": "refuse",
+    "durability": "power",
+    "allowed_buckets": "captures",
+}
+
+
 def test_every_setting_has_a_variable_and_says_what_it_is():
     for name, field in Settings.model_fields.items():
-        value = "7" * 12 if name == "account" else "DEBUG" if name == "log_level" else "1048576"
-        value = (
-            "5"
-            if name in {"port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"}
-            else {"when_spool_is_full": "refuse", "durability": "power"}.get(name, value)
-        )
-        assert str(getattr(load_settings({variable_of(name): value}), name)).removesuffix(".0") == value
+        value = WORDS.get(name, "5" if name in SMALL else "1048576")
+        found = getattr(load_settings({variable_of(name): value}), name)
+        assert (",".join(found) if isinstance(found, frozenset) else str(found).removesuffix(".0")) == value
         assert field.description
+
+
+def test_allowed_buckets_are_listed_with_commas():
+    found = load_settings({"SEXTANT_ALLOWED_BUCKETS": "captures, reports,"}).allowed_buckets
+    assert found == {"captures", "reports"}
+
+
+@pytest.mark.parametrize("value", ["captures,Reports", "s3://captures", "a", "cap\ntures"])
+def test_a_bucket_that_cannot_exist_is_refused(value):
+    with pytest.raises(BadInput, match="SEXTANT_ALLOWED_BUCKETS="):
+        load_settings({"SEXTANT_ALLOWED_BUCKETS": value})
 
 
 def test_an_empty_variable_counts_as_unset():

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.errors import BadInput
-from service.control.sagemaker import shapes
+from service.control import shapes
 from service.control.sagemaker.operations import EXTENSION_SHAPES, OPERATIONS
-from service.control.sagemaker.shapes import sagemaker_model, validate
+from service.control.shapes import published_model, validate
 from tests import sagemaker_requests as requests
 
 SHAPES = {
@@ -196,15 +196,15 @@ def reachable(name, published, seen):
 
 
 def served_shapes():
-    published = {**sagemaker_model().shapes, **EXTENSION_SHAPES}
+    published = {**published_model("sagemaker").shapes, **EXTENSION_SHAPES}
     seen = set()
     for operation in OPERATIONS:
-        reachable(sagemaker_model().input_shape(operation) or operation, published, seen)
+        reachable(published_model("sagemaker").input_shape(operation) or operation, published, seen)
     return {name: published[name] for name in seen}
 
 
 def test_every_served_operation_has_a_shape_and_is_a_structure():
-    inputs = [sagemaker_model().input_shape(name) or name for name in OPERATIONS]
+    inputs = [published_model("sagemaker").input_shape(name) or name for name in OPERATIONS]
     assert {served_shapes()[name]["type"] for name in inputs} == {"structure"}
 
 
@@ -226,15 +226,21 @@ def test_every_published_pattern_compiles_and_is_held_against_a_text():
     [
         ("ModelName", "a" * 63, "-a"),
         ("RoleArn", requests.ROLE, "arn:aws:iam::1:role/x-long-enough"),
+        (
+            "RoleArn",
+            requests.ROLE,
+            "arn:aws:iam::\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669\u0660\u0661\u0662:role/x",
+        ),
+        ("RoleArn", requests.ROLE, f"{requests.ROLE}\n"),
         ("TagKey", "\u00fc 1+-=._:/@", "semi;colon"),
         ("ContainerImage", "sextant/class-skew:1", "with space"),
         ("S3Uri", "s3://bucket/key", "file:///etc"),
     ],
 )
 def test_published_patterns_mean_what_they_mean_in_java(shape, fits, does_not):
-    validate(fits, shape, sagemaker_model().shapes)
+    validate(fits, shape, published_model("sagemaker").shapes)
     with pytest.raises(BadInput, match="regular expression pattern"):
-        validate(does_not, shape, sagemaker_model().shapes)
+        validate(does_not, shape, published_model("sagemaker").shapes)
 
 
 @pytest.mark.parametrize(
@@ -247,5 +253,5 @@ def test_published_patterns_mean_what_they_mean_in_java(shape, fits, does_not):
     ],
 )
 def test_what_clients_send_fits_the_published_shapes(operation, request_body):
-    model = sagemaker_model()
+    model = published_model("sagemaker")
     validate(request_body, model.input_shape(operation), model.shapes)

@@ -13,12 +13,18 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from service.adapters.database import schema
 from service.adapters.database.tables import Doors, RecordTable
 from service.core.records import (
+    AlertChangeRecord,
+    AlertRecord,
+    DatapointRecord,
     EndpointConfigRecord,
     EndpointRecord,
     ExecutionRecord,
+    JobDefinitionRecord,
+    MetricRecord,
     ModelRecord,
     ProcessingJobRecord,
     ScheduleRecord,
+    TagsRecord,
 )
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -39,6 +45,12 @@ class SqlDatabase:
         self.schedules = RecordTable(ScheduleRecord, schema.schedules, doors)
         self.executions = RecordTable(ExecutionRecord, schema.executions, doors)
         self.processing_jobs = RecordTable(ProcessingJobRecord, schema.processing_jobs, doors)
+        self.job_definitions = RecordTable(JobDefinitionRecord, schema.job_definitions, doors)
+        self.alerts = RecordTable(AlertRecord, schema.alerts, doors)
+        self.alert_changes = RecordTable(AlertChangeRecord, schema.alert_changes, doors)
+        self.tags = RecordTable(TagsRecord, schema.tags, doors)
+        self.metrics = RecordTable(MetricRecord, schema.metrics, doors)
+        self.datapoints = RecordTable(DatapointRecord, schema.datapoints, doors)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

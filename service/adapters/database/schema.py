@@ -7,11 +7,23 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.types import TypeDecorator
 
-from service.core.records import CaptureSource, ExecutionOrigin
-from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
+from service.core.records import CaptureSource, ExecutionOrigin, MonitoringType
+from service.core.states import AlertStatus, EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
 
 NAMING = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
 metadata = MetaData(naming_convention={**NAMING, "pk": "pk_%(table_name)s"})
@@ -70,6 +82,12 @@ def _time(column: str) -> Column[datetime]:
     return Column(column, UtcDateTime(), nullable=False)
 
 
+def _judged_by() -> tuple[Column[Any], Column[str]]:
+    word = MonitoringType.DATA_QUALITY.value
+    kind: Column[Any] = Column("monitoring_type", Word(MonitoringType), nullable=False, server_default=word)
+    return kind, Column("job_definition_name", PlainText(128))
+
+
 def _version() -> Column[int]:
     return Column("version", Integer, nullable=False, default=0)
 
@@ -94,6 +112,7 @@ endpoints = Table(
     Column("retiring", JSON, nullable=False),
     Column("pending_config_name", PlainText(128)),
     Column("deployment_config", JSON(none_as_null=True)),
+    Column("retained_weights", JSON(none_as_null=True)),
     _version(),
 )
 
@@ -108,6 +127,7 @@ schedules = Table(
     Column("request", JSON, nullable=False),
     _time("covered_until"),
     Column("missed_slots", Integer, nullable=False),
+    *_judged_by(),
     _version(),
 )
 
@@ -133,6 +153,7 @@ executions = Table(
     Column("window_records", Integer),
     Column("violations", Integer),
     Column("capture_source", Word(CaptureSource), nullable=False, server_default=CaptureSource.SIDE_INDEX.value),
+    *_judged_by(),
     _version(),
     UniqueConstraint("schedule_name", "scheduled_at"),
     Index("ix_executions_status", "status"),
@@ -154,6 +175,72 @@ processing_jobs = Table(
     Column("failure_reason", PlainText()),
     Column("handle", JSON(none_as_null=True)),
     Column("metrics", JSON, nullable=False),
+    Column("metric_data", JSON, nullable=False),
     _version(),
     Index("ix_processing_jobs_status", "status"),
+)
+
+job_definitions = Table(
+    "job_definitions",
+    metadata,
+    _name("id"),
+    Column("name", PlainText(128), nullable=False),
+    Column("monitoring_type", Word(MonitoringType), nullable=False),
+    _time("created_at"),
+    Column("endpoint_name", PlainText(128), nullable=False),
+    Column("request", JSON, nullable=False),
+    _version(),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _name("schedule_name"),
+    Column("name", PlainText(128), nullable=False),
+    Column("status", Word(AlertStatus), nullable=False),
+    _time("created_at"),
+    _time("modified_at"),
+    Column("datapoints_to_alert", Integer, nullable=False),
+    Column("evaluation_period", Integer, nullable=False),
+    _version(),
+)
+
+alert_changes = Table(
+    "alert_changes",
+    metadata,
+    _name("id"),
+    Column("schedule_name", PlainText(128), nullable=False),
+    Column("alert_name", PlainText(128), nullable=False),
+    _time("created_at"),
+    Column("status", Word(AlertStatus), nullable=False),
+    _version(),
+)
+
+tags = Table("tags", metadata, _name("resource"), Column("tags", JSON, nullable=False), _version())
+
+metrics = Table(
+    "metrics",
+    metadata,
+    _name("id"),
+    Column("namespace", PlainText(255), nullable=False),
+    Column("name", PlainText(255), nullable=False),
+    Column("dimensions", JSON, nullable=False),
+    _time("last_at"),
+    _version(),
+)
+
+datapoints = Table(
+    "datapoints",
+    metadata,
+    _name("id"),
+    Column("metric_id", PlainText(128), nullable=False),
+    _time("minute"),
+    Column("unit", PlainText(32), nullable=False),
+    Column("sample_count", Double, nullable=False),
+    Column("total", Double, nullable=False),
+    Column("minimum", Double, nullable=False),
+    Column("maximum", Double, nullable=False),
+    _version(),
+    Index("ix_datapoints_metric_id_minute", "metric_id", "minute"),
+    Index("ix_datapoints_minute", "minute"),
 )

@@ -89,6 +89,7 @@ class RecordTable(Generic[Row]):
     def _conditions(self, query: Query) -> list[ColumnElement[bool]]:
         columns = self._table.c
         conditions = [columns[name] == value for name, value in query.equal.items()]
+        conditions += [columns[name].in_(values) for name, values in query.any_of.items()]
         conditions += [columns[name] >= value for name, value in query.at_least.items()]
         conditions += [columns[name] < value for name, value in query.below.items()]
         conditions += [columns[name].icontains(value, autoescape=True) for name, value in query.contains.items()]

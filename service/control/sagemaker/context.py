@@ -1,14 +1,23 @@
 """What every operation is handed besides its request, and the errors it may answer with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.object_store import ObjectStore
+from service.control.api import ApiError, Json, UnknownOperationException
 from service.core.names import Resource, arn
 from service.core.ports import Database
 
-Json = dict[str, object]
+__all__ = [
+    "Context",
+    "Handler",
+    "Json",
+    "ResourceInUse",
+    "ResourceNotFound",
+    "UnknownOperationException",
+    "ValidationException",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +29,14 @@ class Context:
     now: datetime
     region: str
     account: str
+    allowed_buckets: frozenset[str] = frozenset()  # any, where empty
 
     def arn(self, kind: Resource, name: str) -> str:
         """The ARN of a resource of this installation."""
         return arn(kind, name, region=self.region, account=self.account)
 
 
-class ApiError(SextantError):
-    """An answer of status 400 whose `__type` is the code that AWS gives."""
-
-    code = "ValidationException"
+Handler = Callable[[Json, Context], Json]
 
 
 class ValidationException(ApiError):
@@ -46,9 +53,3 @@ class ResourceInUse(ApiError):
     """The name is taken, or the resource's state forbids this."""
 
     code = "ResourceInUse"
-
-
-class UnknownOperationException(ApiError):
-    """An operation that is not served."""
-
-    code = "UnknownOperationException"

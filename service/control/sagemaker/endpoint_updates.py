@@ -1,9 +1,12 @@
-"""UpdateEndpoint: another configuration, or the same again, while the endpoint goes on answering.
+"""UpdateEndpoint and UpdateEndpointWeightsAndCapacities: another configuration, the same again, or other weights.
+
+The endpoint goes on answering meanwhile.
 
 What lives here: what may be asked for, and what DescribeEndpoint tells of it. What does not: the processes that it
 takes (the scheduler's).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +15,7 @@ from service.control.sagemaker.endpoints import check_variants, find_endpoint, f
 from service.core.names import Resource
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus, advance
+from service.core.variants import asked_for, current_weights
 
 IN_PROGRESS = (
     EndpointStatus.CREATING,
@@ -25,28 +29,71 @@ IN_PROGRESS = (
 def update_endpoint(request: Json, context: Context) -> Json:
     """Asks for an Endpoint under another configuration, or a new process under the same one.
 
-    It is Updating, and serves, until the new process has taken over and the old one is gone; then InService. Where the
-    new one does not get ready, RollingBack and InService as before, and FailureReason says why. There is one instance
-    of one variant, so no variant property differs whether retained or not.
+    It is Updating, and serves, until the new processes have taken over and the old ones are gone; then InService. Where
+    one does not get ready, RollingBack and InService as before, and FailureReason says why.
     """
-    name = str(request["EndpointName"])
     with context.database.transaction():  # the scheduler may write the row as well
-        record = find_endpoint(name, context)
+        record, arn = _settled(request, context)
         config = find_endpoint_config(str(request["EndpointConfigName"]), context)
-        arn = context.arn(Resource.ENDPOINT, name)
-        if record.status in IN_PROGRESS:
-            raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
         check_variants(config, context)
         wanted = replace(
             record,
             status=advance(record.status, EndpointStatus.UPDATING),
             pending_config_name=config.name,
             deployment_config=_deployment_config(request, record),
+            retained_weights=_retained_weights(request, record),
             failure_reason=None,
             modified_at=context.now,
         )
         context.database.endpoints.save(wanted)
     return {"EndpointArn": arn}
+
+
+def update_endpoint_weights_and_capacities(request: Json, context: Context) -> Json:
+    """Asks for other weights; the endpoint is Updating until every request is drawn by them, then InService.
+
+    There is one instance of a variant, so any DesiredInstanceCount is taken and changes nothing.
+    """
+    with context.database.transaction():  # the scheduler may write the row as well
+        record, arn = _settled(request, context)
+        weights = _desired_weights(request, current_weights(record), arn)
+        wanted = replace(
+            record,
+            status=advance(record.status, EndpointStatus.UPDATING),
+            running=[asked_for(process, weights) for process in record.running],
+            failure_reason=None,
+            modified_at=context.now,
+        )
+        context.database.endpoints.save(wanted)
+    return {"EndpointArn": arn}
+
+
+def _settled(request: Json, context: Context) -> tuple[EndpointRecord, str]:
+    """The endpoint and its ARN. Raises ValidationException in AWS's words where something is done to it already."""
+    name = str(request["EndpointName"])
+    record, arn = find_endpoint(name, context), context.arn(Resource.ENDPOINT, name)
+    if record.status in IN_PROGRESS:
+        raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
+    return record, arn
+
+
+def _desired_weights(request: Json, served: Mapping[str, float], arn: str) -> dict[str, float]:
+    given: Any = request["DesiredWeightsAndCapacities"]
+    for each in given:
+        if each["VariantName"] not in served:
+            names = ", ".join(served)
+            raise ValidationException(f'Could not find variant "{each["VariantName"]}" on "{arn}": it has {names}.')
+    return {
+        each["VariantName"]: float(each["DesiredWeight"]) for each in given if each.get("DesiredWeight") is not None
+    }
+
+
+def _retained_weights(request: Json, record: EndpointRecord) -> dict[str, float] | None:
+    """Those of the variants that serve, where they are to outlive the configuration's own."""
+    excluded: Any = request.get("ExcludeRetainedVariantProperties") or []
+    if not request.get("RetainAllVariantProperties") or {"VariantPropertyType": "DesiredWeight"} in excluded:
+        return None
+    return current_weights(record)
 
 
 def _deployment_config(request: Json, record: EndpointRecord) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from service.control.sagemaker.parsing import parsed
 from service.core.names import Resource
 from service.core.records import EndpointConfigRecord, EndpointRecord
 from service.core.states import SERVING, EndpointStatus, advance
+from service.core.variants import variant_of
 
 CONFIG_LISTING = Listing(EndpointConfigRecord, key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
 ENDPOINT_LISTING = Listing(
@@ -86,7 +87,7 @@ def describe_endpoint(request: Json, context: Context) -> Json:
     answer: Json = {
         **_endpoint_summary(record, context),
         "EndpointConfigName": record.config_name,
-        "ProductionVariants": [_variant_summary(variant) for variant in record.running],
+        "ProductionVariants": list(map(_variant_summary, record.running)),
     }
     capture = None if config is None else data_capture(config)
     if capture is not None:
@@ -146,14 +147,17 @@ def data_capture(config: EndpointConfigRecord) -> DataCaptureConfig | None:
 
 
 def check_variants(config: EndpointConfigRecord, context: Context) -> None:
-    """Return where the config has one variant of a model that exists. Raises ValidationException."""
+    """Return where the config's variants have names of their own and models that exist. Raises ValidationException."""
     variants: list[dict[str, Any]] = config.request["ProductionVariants"]
-    if len(variants) != 1:
-        raise ValidationException(f"{config.name} has {len(variants)} ProductionVariants: one is served")
-    name = variants[0].get("ModelName")
-    if not name:
-        raise ValidationException(f"ProductionVariant {variants[0]['VariantName']} names no ModelName")
-    find_model(str(name), context)
+    names = [variant["VariantName"] for variant in variants]
+    if len(set(names)) < len(names):
+        raise ValidationException(f"Two ProductionVariants of {config.name} have one VariantName: {', '.join(names)}")
+    if config.request.get("ShadowProductionVariants"):
+        raise ValidationException("ShadowProductionVariants are not served: send shadow traffic to another endpoint")
+    for variant in variants:
+        if not variant.get("ModelName"):
+            raise ValidationException(f"ProductionVariant {variant['VariantName']} names no ModelName")
+        find_model(str(variant["ModelName"]), context)
 
 
 def _endpoint_summary(record: EndpointRecord, context: Context) -> Json:
@@ -166,12 +170,19 @@ def _endpoint_summary(record: EndpointRecord, context: Context) -> Json:
     }
 
 
-def _variant_summary(variant: dict[str, Any]) -> Json:
-    return {"VariantName": variant["variant"], "CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
+def _variant_summary(process: dict[str, Any]) -> Json:
+    variant = variant_of(process)
+    return {
+        "VariantName": variant.name,
+        "CurrentWeight": variant.weight,
+        "DesiredWeight": variant.desired_weight,
+        "CurrentInstanceCount": 1,
+        "DesiredInstanceCount": 1,
+    }
 
 
 def _pending_summary(record: EndpointRecord) -> Json:
-    variants = [_variant_summary(process) for process in record.starting]
+    variants = list(map(_variant_summary, record.starting))
     return {"EndpointConfigName": record.pending_config_name, "ProductionVariants": variants}
 
 

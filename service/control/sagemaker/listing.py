@@ -1,16 +1,16 @@
 """Lists as AWS pages, filters and sorts them; one function for all resources."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, Self, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import parse_timestamp
 from service.control.sagemaker.context import Json
-from service.core.pagination import checked_max_results, decode_token, encode_token
+from service.core.pagination import DEFAULT_MAX_RESULTS, checked_max_results, decode_token, encode_token
 from service.core.ports import Table
 from service.core.records import Query, SortOrder
 
@@ -19,27 +19,40 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How one resource is listed: its record's key column, AWS's sort words and filters as columns."""
+    """How one resource is listed: its record's key column, AWS's sort words and filters as columns.
+
+    `fixed` are values that every row listed has in common.
+    """
 
     record: type
     key: str
     sort_columns: Mapping[str, str]
     default_sort: str = "CreationTime"
     equal: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    page_size: int = DEFAULT_MAX_RESULTS
+
+    def among(self, **fixed: object) -> Self:
+        """The same listing of only those rows that have these values."""
+        return replace(self, fixed=fixed)
 
     def query(self, request: Mapping[str, Any]) -> Query:
         """The rows that a list request asks for, one more than fits its page."""
         order_by = self.sort_columns[str(request.get("SortBy", self.default_sort))]
+        filters = {column: request[name] for name, column in self.equal.items() if name in request}
         return Query(
-            equal={column: request[name] for name, column in self.equal.items() if name in request},
+            equal={**filters, **self.fixed},
             at_least=self._moments(request, "After"),
             below=self._moments(request, "Before"),
-            contains={self.key: request["NameContains"]} if "NameContains" in request else {},
+            contains={"name": request["NameContains"]} if self._filters_names(request) else {},
             order_by=order_by,
             order=SortOrder(request.get("SortOrder", SortOrder.DESCENDING)),
-            limit=checked_max_results(request.get("MaxResults")) + 1,
+            limit=checked_max_results(request.get("MaxResults", self.page_size)) + 1,
             after=self._after(request.get("NextToken"), order_by),
         )
+
+    def _filters_names(self, request: Mapping[str, Any]) -> bool:
+        return "NameContains" in request and "name" in self._types()
 
     def _moments(self, request: Mapping[str, Any], suffix: str) -> dict[str, object]:
         columns = {name + suffix: column for name, column in _TIME_COLUMNS.items() if column in self._types()}

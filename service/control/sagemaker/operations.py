@@ -1,44 +1,84 @@
 """The table of operations: AWS's name, and the function that answers. Adding one is a line here and a function."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Final
 
-from service.control.sagemaker import endpoint_updates, endpoints, models, processing_jobs, schedules
-from service.control.sagemaker.context import Context, Json, UnknownOperationException
-from service.control.sagemaker.shapes import Shape, sagemaker_model, validate
-from service.core.records import CaptureSource
+from monitor_jobs.contract.errors import NotFound, SextantError
+from service.control import api
+from service.control.admission import addresses, require_allowed
+from service.control.api import Api, Table
+from service.control.sagemaker import (
+    alerts,
+    endpoint_updates,
+    endpoints,
+    executions,
+    job_definitions,
+    models,
+    processing_jobs,
+    schedules,
+    tags,
+)
+from service.control.sagemaker.context import Context, Handler, Json
+from service.control.sagemaker.tags import tagged, untagged
+from service.control.shapes import ApiModel, Shape, published_model
+from service.core.job_definitions import RESOURCES
+from service.core.names import Resource
+from service.core.records import CaptureSource, MonitoringType
 
-Handler = Callable[[Json, Context], Json]
 
-OPERATIONS: Final[Mapping[str, Handler]] = {
-    "CreateModel": models.create_model,
+def _of_kind(kind: MonitoringType) -> Mapping[str, Handler]:
+    delete = job_definitions.delete_job_definition(kind)
+    return {
+        f"Create{kind}JobDefinition": tagged(job_definitions.create_job_definition(kind)),
+        f"Describe{kind}JobDefinition": job_definitions.describe_job_definition(kind),
+        f"Delete{kind}JobDefinition": untagged(delete, RESOURCES[kind], "JobDefinitionName"),
+        f"List{kind}JobDefinitions": job_definitions.list_job_definitions(kind),
+    }
+
+
+OPERATIONS: Final[Table[Context]] = {
+    "CreateModel": tagged(models.create_model),
     "DescribeModel": models.describe_model,
-    "DeleteModel": models.delete_model,
+    "DeleteModel": untagged(models.delete_model, Resource.MODEL, "ModelName"),
     "ListModels": models.list_models,
-    "CreateEndpointConfig": endpoints.create_endpoint_config,
+    "CreateEndpointConfig": tagged(endpoints.create_endpoint_config),
     "DescribeEndpointConfig": endpoints.describe_endpoint_config,
-    "DeleteEndpointConfig": endpoints.delete_endpoint_config,
+    "DeleteEndpointConfig": untagged(endpoints.delete_endpoint_config, Resource.ENDPOINT_CONFIG, "EndpointConfigName"),
     "ListEndpointConfigs": endpoints.list_endpoint_configs,
-    "CreateEndpoint": endpoints.create_endpoint,
+    "CreateEndpoint": tagged(endpoints.create_endpoint),
     "UpdateEndpoint": endpoint_updates.update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": endpoint_updates.update_endpoint_weights_and_capacities,
     "DescribeEndpoint": endpoints.describe_endpoint,
-    "DeleteEndpoint": endpoints.delete_endpoint,
+    "DeleteEndpoint": untagged(endpoints.delete_endpoint, Resource.ENDPOINT, "EndpointName"),
     "ListEndpoints": endpoints.list_endpoints,
-    "CreateMonitoringSchedule": schedules.create_monitoring_schedule,
+    "CreateMonitoringSchedule": tagged(schedules.create_monitoring_schedule),
     "UpdateMonitoringSchedule": schedules.update_monitoring_schedule,
     "DescribeMonitoringSchedule": schedules.describe_monitoring_schedule,
-    "DeleteMonitoringSchedule": schedules.delete_monitoring_schedule,
+    "DeleteMonitoringSchedule": untagged(
+        schedules.delete_monitoring_schedule, Resource.SCHEDULE, "MonitoringScheduleName"
+    ),
     "StartMonitoringSchedule": schedules.start_monitoring_schedule,
     "StopMonitoringSchedule": schedules.stop_monitoring_schedule,
     "ListMonitoringSchedules": schedules.list_monitoring_schedules,
-    "ListMonitoringExecutions": schedules.list_monitoring_executions,
+    "ListMonitoringExecutions": executions.list_monitoring_executions,
     "StartMonitoringExecution": schedules.start_monitoring_execution,
-    "DescribeMonitoringExecution": schedules.describe_monitoring_execution,
-    "CreateProcessingJob": processing_jobs.create_processing_job,
+    "DescribeMonitoringExecution": executions.describe_monitoring_execution,
+    "CreateProcessingJob": tagged(processing_jobs.create_processing_job),
     "DescribeProcessingJob": processing_jobs.describe_processing_job,
-    "DeleteProcessingJob": processing_jobs.delete_processing_job,
+    "DeleteProcessingJob": untagged(
+        processing_jobs.delete_processing_job, Resource.PROCESSING_JOB, "ProcessingJobName"
+    ),
     "ListProcessingJobs": processing_jobs.list_processing_jobs,
     "StopProcessingJob": processing_jobs.stop_processing_job,
+    **{name: handler for kind in MonitoringType for name, handler in _of_kind(kind).items()},
+    "ListMonitoringAlerts": alerts.list_monitoring_alerts,
+    "UpdateMonitoringAlert": alerts.update_monitoring_alert,
+    "ListMonitoringAlertHistory": alerts.list_monitoring_alert_history,
+    "AddTags": tags.add_tags,
+    "DeleteTags": tags.delete_tags,
+    "ListTags": tags.list_tags,
 }
 
 # The two operations that AWS does not have, in the form of its own shapes.
@@ -63,16 +103,36 @@ EXTENSION_SHAPES: Final[Mapping[str, Shape]] = {
 
 
 def call(operation: str, request: Json, context: Context) -> Json:
-    """The answer of one operation to a request that fits its published shape.
+    """The answer of one operation to a request that fits its published shape and stays within the allowed buckets.
 
-    Raises UnknownOperationException for an operation that is not served, BadInput where the request does not fit, and
-    what the operation itself raises.
+    Raises what `api.fitting` does, BadInput for an address in another bucket, and what the operation itself
+    raises.
     """
-    handler = OPERATIONS.get(operation)
-    if handler is None:
-        raise UnknownOperationException(f"{operation} is not served: served are {', '.join(sorted(OPERATIONS))}")
-    model = sagemaker_model()
-    shape = model.input_shape(operation) or operation
-    validate(request, shape, {**model.shapes, **EXTENSION_SHAPES} if shape in EXTENSION_SHAPES else model.shapes)
-    # JSON 1.1 takes null for a member that was not sent.
-    return handler({member: value for member, value in request.items() if value is not None}, context)
+    handler, fitting = api.fitting(operation, request, table=OPERATIONS, model=_model())
+    shape = _model().input_shape(operation)
+    if context.allowed_buckets and shape is not None:
+        require_allowed(addresses(fitting, shape, _model().shapes), context.allowed_buckets)
+    return handler(fitting, context)
+
+
+def sagemaker_api(new_context: Callable[[], Context]) -> Api:
+    """SageMaker's control plane; each request gets a context of its own moment."""
+    return Api(
+        service="sagemaker",
+        target_prefix="SageMaker",
+        signing_name="sagemaker",
+        operations=frozenset(OPERATIONS),
+        call=lambda operation, request: call(operation, request, new_context()),
+        codes={NotFound: "ResourceNotFound", SextantError: "ValidationException"},
+    )
+
+
+@cache
+def _model() -> ApiModel:
+    published = published_model("sagemaker")
+    extensions = {name: {"input": {"shape": name}} for name in EXTENSION_SHAPES if name in OPERATIONS}
+    return replace(
+        published,
+        operations={**published.operations, **extensions},
+        shapes={**published.shapes, **EXTENSION_SHAPES},
+    )

@@ -10,6 +10,7 @@ from service.control.sagemaker.parsing import parsed
 from service.core.names import Resource
 from service.core.processing import ProcessingJobRequest
 from service.core.records import ProcessingJobRecord
+from service.core.retrying import begun_anew
 from service.core.states import ProcessingJobStatus, advance
 
 LISTING = Listing(
@@ -70,9 +71,14 @@ def list_processing_jobs(request: Json, context: Context) -> Json:
 
 def stop_processing_job(request: Json, context: Context) -> Json:
     """Asks for a job's end: SIGTERM, 10 s, SIGKILL."""
-    record = find_processing_job(str(request["ProcessingJobName"]), context)
-    status = advance(record.status, ProcessingJobStatus.STOPPING)
-    context.database.processing_jobs.save(replace(record, status=status, modified_at=context.now))
+
+    def stopping() -> None:
+        with context.database.transaction():  # the scheduler renews the row of a job that runs
+            record = find_processing_job(str(request["ProcessingJobName"]), context)
+            status = advance(record.status, ProcessingJobStatus.STOPPING)
+            context.database.processing_jobs.save(replace(record, status=status, modified_at=context.now))
+
+    begun_anew(stopping)
     return {}
 
 

@@ -1,70 +1,93 @@
-"""Operations on MonitoringSchedule and its executions."""
+"""Operations on MonitoringSchedule. They write when what is to run; the scheduler process runs it."""
 
-import uuid
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from monitor_jobs.contract.errors import Conflict
-from monitor_jobs.contract.window import Window
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ResourceInUse, ResourceNotFound, ValidationException
+from service.control.sagemaker.endpoints import find_endpoint
+from service.control.sagemaker.executions import execution_summary, last_execution, requested_execution
 from service.control.sagemaker.listing import Listing, moment, page
 from service.control.sagemaker.parsing import parsed
 from service.core.cron import RunOnce, next_fire_time, parse_expression
+from service.core.job_definitions import referred, require_runnable, with_definition
 from service.core.monitoring import MonitoringScheduleConfig, offsets_of
 from service.core.names import Resource
-from service.core.records import CaptureSource, ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord, SortOrder
+from service.core.records import CaptureSource, MonitoringType, Query, ScheduleRecord
+from service.core.retrying import begun_anew
 from service.core.states import ExecutionStatus, ScheduleStatus, advance
 from service.core.windows import scheduled_window
 
-SCHEDULE_LISTING = Listing(
+LISTING = Listing(
     ScheduleRecord,
     key="name",
     sort_columns={"Name": "name", "CreationTime": "created_at", "Status": "status"},
-    equal={"EndpointName": "endpoint_name", "StatusEquals": "status"},
-)
-EXECUTION_LISTING = Listing(
-    ExecutionRecord,
-    key="id",
-    sort_columns={"CreationTime": "created_at", "ScheduledTime": "scheduled_at", "Status": "status"},
     equal={
-        "MonitoringScheduleName": "schedule_name",
         "EndpointName": "endpoint_name",
         "StatusEquals": "status",
+        "MonitoringTypeEquals": "monitoring_type",
+        "MonitoringJobDefinitionName": "job_definition_name",
     },
 )
+RUNNING: Final = (ExecutionStatus.IN_PROGRESS, ExecutionStatus.STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a create or update request asks for, once it is known that it can run."""
+
+    config: MonitoringScheduleConfig
+    monitoring_type: MonitoringType
+    job_definition_name: str | None
+
+    @property
+    def endpoint_name(self) -> str:
+        return self.config.monitoring_job_definition.endpoint_input.endpoint_name
 
 
 def create_monitoring_schedule(request: Json, context: Context) -> Json:
     """Keeps a schedule that is due from now on; NOW runs once, over its explicit window."""
     name = str(request["MonitoringScheduleName"])
-    config = schedule_config(request, context.now)
-    record = ScheduleRecord(
-        name=name,
-        status=ScheduleStatus.SCHEDULED,
-        created_at=context.now,
-        modified_at=context.now,
-        endpoint_name=config.monitoring_job_definition.endpoint_input.endpoint_name,
-        request=request,
-        covered_until=context.now,
-    )
     with context.database.transaction():
+        wanted = _wanted(request, context)
+        record = ScheduleRecord(
+            name=name,
+            status=ScheduleStatus.SCHEDULED,
+            created_at=context.now,
+            modified_at=context.now,
+            endpoint_name=wanted.endpoint_name,
+            request=request,
+            covered_until=context.now,
+            monitoring_type=wanted.monitoring_type,
+            job_definition_name=wanted.job_definition_name,
+        )
         _add_schedule(record, context)
-        if config.schedule_config.schedule_expression == RunOnce().text:
-            context.database.executions.add(_one_time_execution(record, config, context))
+        if wanted.config.schedule_config.schedule_expression == RunOnce().text:
+            window = scheduled_window(RunOnce(), context.now, offsets_of(wanted.config))
+            execution = requested_execution(record, (window.start, window.end), context.now)
+            context.database.executions.add(execution)
     return {"MonitoringScheduleArn": _arn(name, context)}
 
 
 def update_monitoring_schedule(request: Json, context: Context) -> Json:
     """Replaces a schedule's whole configuration; slots before this moment are not run again."""
-    record = find_schedule(str(request["MonitoringScheduleName"]), context)
-    config = schedule_config(request, context.now)
-    endpoint = config.monitoring_job_definition.endpoint_input.endpoint_name
-    changed = replace(
-        record, request=request, endpoint_name=endpoint, covered_until=context.now, modified_at=context.now
-    )
-    context.database.schedules.save(changed)
+
+    def updated(record: ScheduleRecord) -> ScheduleRecord:
+        wanted = _wanted(request, context)
+        return replace(
+            record,
+            request=request,
+            endpoint_name=wanted.endpoint_name,
+            monitoring_type=wanted.monitoring_type,
+            job_definition_name=wanted.job_definition_name,
+            covered_until=context.now,
+            modified_at=context.now,
+        )
+
+    record = _change(str(request["MonitoringScheduleName"]), updated, context)
     return {"MonitoringScheduleArn": _arn(record.name, context)}
 
 
@@ -72,7 +95,7 @@ def describe_monitoring_schedule(request: Json, context: Context) -> Json:
     """A schedule as sent, its state, and its last execution."""
     record = find_schedule(str(request["MonitoringScheduleName"]), context)
     answer: Json = {
-        **_schedule_summary(record, context),
+        **_summary(record, context),
         "MonitoringScheduleConfig": _described_config(record),
         "MissedSlots": record.missed_slots,
     }
@@ -83,43 +106,46 @@ def describe_monitoring_schedule(request: Json, context: Context) -> Json:
 
 
 def delete_monitoring_schedule(request: Json, context: Context) -> Json:
-    """Forgets a schedule; its executions and reports stay. Refused while an execution runs, as AWS does."""
-    record = find_schedule(str(request["MonitoringScheduleName"]), context)
-    running = Query(equal={"schedule_name": record.name, "status": ExecutionStatus.IN_PROGRESS}, limit=1)
-    if context.database.executions.find(running):
-        raise ResourceInUse(f"{record.name} has an execution in progress: stop it or wait, then delete the schedule")
-    context.database.schedules.remove(record.name)
+    """Forgets a schedule and its alert; executions, reports and the alert's history stay.
+
+    Refused while an execution runs, as AWS does.
+    """
+    with context.database.transaction():
+        record = find_schedule(str(request["MonitoringScheduleName"]), context)
+        running = Query(equal={"schedule_name": record.name}, any_of={"status": RUNNING}, limit=1)
+        if context.database.executions.find(running):
+            raise ResourceInUse(f"{record.name} has an execution in progress: stop it or wait, then delete it")
+        context.database.schedules.remove(record.name)
+        context.database.alerts.remove(record.name)
     return {}
 
 
 def start_monitoring_schedule(request: Json, context: Context) -> Json:
     """Lets a stopped schedule run again from now on; what fell due while it was stopped is not caught up with."""
-    return _set_status(str(request["MonitoringScheduleName"]), ScheduleStatus.SCHEDULED, context)
+
+    def started(record: ScheduleRecord) -> ScheduleRecord:
+        return _reached(replace(record, covered_until=context.now), ScheduleStatus.SCHEDULED, context.now)
+
+    return _set_status(request, ScheduleStatus.SCHEDULED, started, context)
 
 
 def stop_monitoring_schedule(request: Json, context: Context) -> Json:
     """Stops a schedule from starting executions; the running one goes on."""
-    return _set_status(str(request["MonitoringScheduleName"]), ScheduleStatus.STOPPED, context)
+
+    def stopped(record: ScheduleRecord) -> ScheduleRecord:
+        return _reached(record, ScheduleStatus.STOPPED, context.now)
+
+    return _set_status(request, ScheduleStatus.STOPPED, stopped, context)
 
 
 def list_monitoring_schedules(request: Json, context: Context) -> Json:
     """Schedules, newest first."""
 
     def summary(record: ScheduleRecord) -> Json:
-        return _schedule_summary(record, context)
+        return _summary(record, context)
 
     table = context.database.schedules
-    return page(table, SCHEDULE_LISTING, request, summary=summary, rows="MonitoringScheduleSummaries")
-
-
-def list_monitoring_executions(request: Json, context: Context) -> Json:
-    """Executions, newest first."""
-
-    def summary(record: ExecutionRecord) -> Json:
-        return execution_summary(record, context)
-
-    table = context.database.executions
-    return page(table, EXECUTION_LISTING, request, summary=summary, rows="MonitoringExecutionSummaries")
+    return page(table, LISTING, request, summary=summary, rows="MonitoringScheduleSummaries")
 
 
 def start_monitoring_execution(request: Json, context: Context) -> Json:
@@ -127,20 +153,12 @@ def start_monitoring_execution(request: Json, context: Context) -> Json:
     record = find_schedule(str(request["MonitoringScheduleName"]), context)
     start, end = moment(request["DataAnalysisStartTime"]), moment(request["DataAnalysisEndTime"])
     source = CaptureSource(str(request.get("CaptureSource", CaptureSource.SIDE_INDEX)))
-    execution = replace(_requested_execution(record, (start, end), context), capture_source=source)
+    execution = replace(requested_execution(record, (start, end), context.now), capture_source=source)
     try:
         context.database.executions.add(execution)
     except Conflict as error:
         raise ResourceInUse(f"{record.name} was asked for an execution at this very moment: try again") from error
     return {"MonitoringExecutionId": execution.id}
-
-
-def describe_monitoring_execution(request: Json, context: Context) -> Json:
-    """One execution. AWS has no such operation: its clients list, and describe the processing job."""
-    record = context.database.executions.get(str(request["MonitoringExecutionId"]))
-    if record is None:
-        raise ResourceNotFound(f"Monitoring execution {request['MonitoringExecutionId']!r} does not exist")
-    return execution_summary(record, context)
 
 
 def find_schedule(name: str, context: Context) -> ScheduleRecord:
@@ -151,45 +169,17 @@ def find_schedule(name: str, context: Context) -> ScheduleRecord:
     return record
 
 
-def last_execution(schedule: str, context: Context) -> ExecutionRecord | None:
-    """The schedule's execution of the latest slot."""
-    query = Query(equal={"schedule_name": schedule}, order_by="scheduled_at", order=SortOrder.DESCENDING, limit=1)
-    return next(iter(context.database.executions.find(query)), None)
-
-
-def execution_summary(record: ExecutionRecord, context: Context) -> Json:
-    """MonitoringExecutionSummary, and members of our own: id, window, capture source, records, violations."""
-    optional = {
-        "ProcessingJobArn": record.processing_job_name
-        and context.arn(Resource.PROCESSING_JOB, record.processing_job_name),
-        "FailureReason": record.failure_reason,
-        "ExitMessage": record.exit_message,
-        "WindowRecords": record.window_records,
-        "Violations": record.violations,
-    }
-    return {
-        "MonitoringScheduleName": record.schedule_name,
-        "ScheduledTime": record.scheduled_at,
-        "CreationTime": record.created_at,
-        "LastModifiedTime": record.modified_at,
-        "MonitoringExecutionStatus": record.status,
-        "EndpointName": record.endpoint_name,
-        "MonitoringExecutionId": record.id,
-        "WindowStart": record.window_start,
-        "WindowEnd": record.window_end,
-        "CaptureSource": record.capture_source,
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-
-def schedule_config(request: Json, now: datetime) -> MonitoringScheduleConfig:
-    """The configuration of a create or update request. Raises ValidationException for what cannot run."""
-    given = request["MonitoringScheduleConfig"]
-    config = parsed(MonitoringScheduleConfig, given, member="MonitoringScheduleConfig")
-    _check_times(config, name=str(request["MonitoringScheduleName"]), now=now)
+def _wanted(request: Json, context: Context) -> _Wanted:
+    given: Any = request["MonitoringScheduleConfig"]
+    complete = with_definition(given, context.database.job_definitions.get)
+    require_runnable(complete["MonitoringJobDefinition"])
+    config = parsed(MonitoringScheduleConfig, complete, member="MonitoringScheduleConfig")
+    _check_times(config, name=str(request["MonitoringScheduleName"]), now=context.now)
     for output in config.monitoring_job_definition.monitoring_output_config.monitoring_outputs:
         S3Address.parse(output.s3_output.s3_uri)
-    return config
+    find_endpoint(config.monitoring_job_definition.endpoint_input.endpoint_name, context)
+    inline = MonitoringType(given.get("MonitoringType", MonitoringType.DATA_QUALITY)), None
+    return _Wanted(config, *(referred(given) or inline))
 
 
 def _check_times(config: MonitoringScheduleConfig, *, name: str, now: datetime) -> None:
@@ -207,49 +197,38 @@ def _add_schedule(record: ScheduleRecord, context: Context) -> None:
         raise ResourceInUse(f"Monitoring Schedule with name {record.name} already exists") from error
 
 
-def _one_time_execution(
-    schedule: ScheduleRecord, config: MonitoringScheduleConfig, context: Context
-) -> ExecutionRecord:
-    window = scheduled_window(RunOnce(), context.now, offsets_of(config))
-    return _requested_execution(schedule, (window.start, window.end), context)
-
-
-def _requested_execution(
-    schedule: ScheduleRecord, span: tuple[datetime, datetime], context: Context
-) -> ExecutionRecord:
-    # Captures carry whole seconds, so a window's bounds do too.
-    window = Window(*(bound.replace(microsecond=0) for bound in span))
-    return ExecutionRecord(
-        id=uuid.uuid4().hex,
-        schedule_name=schedule.name,
-        scheduled_at=context.now,
-        origin=ExecutionOrigin.RUN_NOW,
-        window_start=window.start,
-        window_end=window.end,
-        status=ExecutionStatus.PENDING,
-        created_at=context.now,
-        modified_at=context.now,
-        endpoint_name=schedule.endpoint_name,
-    )
-
-
-def _set_status(name: str, status: ScheduleStatus, context: Context) -> Json:
-    record = find_schedule(name, context)
-    if record.status is not status:
-        changed = replace(record, status=advance(record.status, status), modified_at=context.now)
-        resumed = replace(changed, covered_until=context.now) if status is ScheduleStatus.SCHEDULED else changed
-        context.database.schedules.save(resumed)
+def _set_status(
+    request: Json, status: ScheduleStatus, change: Callable[[ScheduleRecord], ScheduleRecord], context: Context
+) -> Json:
+    name = str(request["MonitoringScheduleName"])
+    if find_schedule(name, context).status is not status:
+        _change(name, change, context)
     return {}
 
 
-def _schedule_summary(record: ScheduleRecord, context: Context) -> Json:
+def _reached(record: ScheduleRecord, status: ScheduleStatus, now: datetime) -> ScheduleRecord:
+    return replace(record, status=advance(record.status, status), modified_at=now)
+
+
+def _change(name: str, change: Callable[[ScheduleRecord], ScheduleRecord], context: Context) -> ScheduleRecord:
+    def changed() -> ScheduleRecord:
+        with context.database.transaction():
+            return context.database.schedules.save(change(find_schedule(name, context)))
+
+    return begun_anew(changed)
+
+
+def _summary(record: ScheduleRecord, context: Context) -> Json:
+    named = record.job_definition_name
     return {
         "MonitoringScheduleName": record.name,
         "MonitoringScheduleArn": _arn(record.name, context),
         "MonitoringScheduleStatus": record.status,
+        "MonitoringType": record.monitoring_type,
         "CreationTime": record.created_at,
         "LastModifiedTime": record.modified_at,
         "EndpointName": record.endpoint_name,
+        **({} if named is None else {"MonitoringJobDefinitionName": named}),
     }
 
 

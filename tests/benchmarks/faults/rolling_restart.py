@@ -15,13 +15,11 @@ from pathlib import Path
 
 from tests.benchmarks.figures import Figure
 from tests.e2e.service_under_test import Service
-from tests.servers.rolling_calls import Calls, calling, sleeping_package
+from tests.servers.rolling_calls import NAME, UPDATE_SECONDS, Calls, calling, sleeping_package
 from tests.wait import wait_until
 
-NAME = "rolled"
 RESTARTS_GOAL, QUICK_RESTARTS = 20, 1
 KILLS_GOAL = 10
-UPDATE_SECONDS = 120
 WHOLE_UPDATE_SECONDS = 3.5  # about; from the request to the end of the old process
 
 

@@ -8,6 +8,8 @@ import functools
 import io
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -82,12 +84,18 @@ def npy(photographs: list[Photograph]) -> bytes:
 def write_package(archive: Path) -> Path:
     """Write the signs package to `archive` and return that path; the first call of a process trains the network."""
     with TemporaryDirectory() as folder:
-        shutil.copytree(CODE_FOLDER, Path(folder, "code"), ignore=shutil.ignore_patterns("__pycache__"))
-        Path(folder, "code", "model_card.json").write_text(json.dumps({"name": "signs", "classes": CLASSES}))
-        Path(folder, "model").mkdir()
-        torch.save(trained().state_dict(), Path(folder, "model", "model.pt"))
+        _write_code(Path(folder, "code"))
+        _write_weights(Path(folder, "model"))
         pack(Path(folder), archive)
     return archive
+
+
+def write_parts(folder: Path) -> None:
+    """Write the package as the SageMaker SDK takes it: `model.tar.gz` with weights only, and the folder `code`."""
+    _write_code(folder / "code")
+    with TemporaryDirectory() as weights:
+        _write_weights(Path(weights, "model"))
+        pack(Path(weights), folder / "model.tar.gz")
 
 
 @functools.cache
@@ -96,9 +104,19 @@ def trained() -> SignsNet:
     photographs = draw_photographs(600, seed=0)
     labels = torch.tensor([photograph.label for photograph in photographs])
     images = torch.tensor(np.stack([photograph.pixels for photograph in photographs])).permute(0, 3, 1, 2) / 255
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), _one_thread():
         torch.manual_seed(0)
         return _fitted(SignsNet(len(SIGNS)), images, labels)
+
+
+def _write_code(folder: Path) -> None:
+    shutil.copytree(CODE_FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "model_card.json").write_text(json.dumps({"name": "signs", "classes": CLASSES}))
+
+
+def _write_weights(folder: Path) -> None:
+    folder.mkdir()
+    torch.save(trained().state_dict(), folder / "model.pt")
 
 
 def _fitted(model: SignsNet, images: torch.Tensor, labels: torch.Tensor) -> SignsNet:
@@ -109,6 +127,17 @@ def _fitted(model: SignsNet, images: torch.Tensor, labels: torch.Tensor) -> Sign
             cross_entropy(model(images[rows]), labels[rows]).backward()
             optimiser.step()
     return model.eval()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # Layers this small gain nothing from a second thread, and wait for it where the machine is busy.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _drawn(sign: Sign, generator: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,7 @@
 """Requests held against AWS's own published shapes: required members, types, lengths, ranges, patterns, words.
 
-botocore ships the API model but its clients check only required members, types and lengths; a service must check
-patterns and enumerations too. Here is the walk over a shape; which operations exist is the table's business
-(operations).
+botocore ships the API models but its clients check only required members, types and lengths; a service must check
+patterns and enumerations too. Here is the walk over a shape; which operations exist is their tables' business (api).
 """
 
 import re
@@ -25,18 +24,19 @@ class ApiModel:
 
     operations: Mapping[str, Shape]
     shapes: Mapping[str, Shape]
+    metadata: Mapping[str, Any]
 
     def input_shape(self, operation: str) -> str | None:
-        """The name of an operation's request shape; None where the published model has no such operation."""
-        published = self.operations.get(operation)
-        return None if published is None else str(published["input"]["shape"])
+        """The name of an operation's request shape; None where it has none, or the model has no such operation."""
+        published = self.operations.get(operation, {}).get("input")
+        return None if published is None else str(published["shape"])
 
 
 @cache
-def sagemaker_model() -> ApiModel:
-    """The SageMaker API as botocore publishes it."""
-    model = Loader().load_service_model("sagemaker", "service-2")
-    return ApiModel(model["operations"], model["shapes"])
+def published_model(service: str) -> ApiModel:
+    """The API of a service, by botocore's name for it, as botocore publishes it."""
+    model = Loader().load_service_model(service, "service-2")
+    return ApiModel(model["operations"], model["shapes"], model["metadata"])
 
 
 def validate(request: object, shape_name: str, shapes: Mapping[str, Shape]) -> None:
@@ -101,14 +101,17 @@ def _limits(value: Any, shape: Shape, path: str) -> Iterator[str]:  # noqa: ANN4
 
 # The published patterns are Java's; Python lacks its property classes.
 _JAVA_CLASSES = {"L": r"\w", "N": r"\d", "Z": r"\s", "Alnum": "a-zA-Z0-9", "M": r"\w", "S": r"\W", "P": r"\W"}
+_JAVA_CLASSES |= {"ASCII": r"[\x00-\x7f]", "Print": r"\x20-\x7e"}
 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
     python = re.sub(r"\\p\{(\w+)\}", lambda match: _JAVA_CLASSES[match[1]], pattern)
     python = python.replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")  # surrogate pairs
+    python = python.replace(r"\z", r"\Z")
     python = re.sub(r"\$\{1,\d+\}$", "", python)  # a repeated end-of-text, which Java takes and Python refuses
-    return re.compile(python, re.DOTALL)
+    # Java's \d, \w and \s are ASCII unless a pattern asks for a property of Unicode's.
+    return re.compile(python, re.DOTALL if r"\p{" in pattern else re.DOTALL | re.ASCII)
 
 
 def _failed(value: object, path: str, constraint: str) -> str:

@@ -1,0 +1,113 @@
+"""The caller's side of an invocation: its body in, its answer or error out, and whether it is still there.
+
+What lives here: ASGI messages. What does not: the process's side (connections), what is answered (invocations).
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from service.control.gateway.connections import Answer
+from service.control.gateway.errors import CallerGone, InvocationError, ValidationError
+from service.control.gateway.recent_answers import KeptAnswer
+
+ERROR_HEADER: Final = b"x-amzn-errortype"
+REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Caller:
+    """Whoever sent one request; answered once."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.headers: Headers = scope["headers"]
+        self._receive = receive
+        self._send = send
+        self._is_answered = False
+
+    async def body(self, *, limit: int) -> bytes:
+        """The request's body. Raises ValidationError for a longer one, which is not read to its end, CallerGone."""
+        declared = next((value for name, value in self.headers if name == b"content-length"), b"0")
+        if int(declared) > limit:
+            raise _too_long(limit)
+        chunks, size, more = [], 0, True
+        while more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise CallerGone("the caller hung up before the end of its request")
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            if size > limit:
+                raise _too_long(limit)
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+
+    @contextmanager
+    def hanging_up(self, ends: Callable[[], None]) -> Iterator[None]:
+        """Call `ends` when the caller hangs up while the block runs; what fails for that reason is CallerGone.
+
+        To be entered once the body is read.
+        """
+        watching = asyncio.ensure_future(self._gone())
+        inside = True
+
+        def end(task: asyncio.Task[None]) -> None:
+            if inside and not task.cancelled():
+                ends()
+
+        watching.add_done_callback(end)
+        try:
+            yield
+        except Exception as error:
+            if watching.done() and not watching.cancelled():
+                raise CallerGone("the caller hung up before the answer") from error
+            raise
+        finally:
+            inside = False
+            watching.cancel()
+
+    async def give(self, answer: KeptAnswer) -> None:
+        """Send an answer that is there as a whole."""
+        await self._start(answer.status, answer.headers, sum(map(len, answer.parts)))
+        await self._send({"type": "http.response.body", "body": b"".join(answer.parts)})
+
+    async def stream(self, answer: Answer, headers: Headers, *, length: int) -> KeptAnswer:
+        """Send an answer as it comes; the same as a whole."""
+        await self._start(answer.status, headers, length)
+        parts = []
+        async for part in answer.parts():
+            parts.append(part)
+            await self._send({"type": "http.response.body", "body": part, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
+        return KeptAnswer(answer.status, headers, parts)
+
+    async def refuse(self, error: InvocationError) -> None:
+        """Send an error as botocore parses it: code in the header, text in the body.
+
+        Where an answer was begun, this raises the error instead: the server then hangs up, so that nobody takes half of
+        it for all.
+        """
+        if self._is_answered:
+            raise error
+        body = error.body()
+        headers = [(b"content-type", b"application/json"), (ERROR_HEADER, error.code.encode())]
+        await self._start(error.status, headers, len(body))
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _start(self, status: int, headers: Headers, length: int) -> None:
+        self._is_answered = True
+        own = [(b"content-length", b"%d" % length), (REQUEST_ID_HEADER, str(uuid.uuid4()).encode())]
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, *own]})
+
+    async def _gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def _too_long(limit: int) -> ValidationError:
+    return ValidationError(f"Request body is longer than {limit} bytes.")

@@ -1,0 +1,94 @@
+"""The runtime API's error table: which status, code and members an invocation that fails is answered with.
+
+| code | status | when |
+|---|---|---|
+| ValidationError | 400 | an endpoint or target that is not there, not InService, a member or body that does not fit |
+| ModelError | 424 | whatever the model answers beyond 2xx, answers over the limit, and no answer in time |
+| ModelNotReadyException | 429 | the process was started again and still loads its model |
+| InternalFailure | 500 | a failure of the gateway's own; its log tells |
+| ServiceUnavailable | 503 | the process cannot be reached, broke off, or is busy: botocore tries again |
+
+InternalDependencyException (530) is never answered: nothing here depends on another service.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+
+from monitor_jobs.contract.errors import SextantError
+
+MESSAGE_MAX_CHARACTERS: Final = 1024
+NO_STATUS: Final = 0  # AWS's OriginalStatusCode where the model gave no answer that has one
+
+
+class CallerGone(SextantError):
+    """The caller hung up: nobody is left to be answered."""
+
+
+class InvocationError(SextantError):
+    """An answer of the runtime API that is no success."""
+
+    status = 500
+    code = "InternalFailure"
+
+    def members(self) -> dict[str, object]:
+        """The answer's JSON; botocore reads either spelling of the message."""
+        return {"Message": str(self), "message": str(self)}
+
+    def body(self) -> bytes:
+        """The answer's body as botocore parses it; the code goes in a header."""
+        return orjson.dumps(self.members())
+
+
+class ValidationError(InvocationError):
+    """The request does not fit."""
+
+    status, code = 400, "ValidationError"
+
+
+class UnknownOperationException(InvocationError):
+    """No operation of the runtime API."""
+
+    status, code = 404, "UnknownOperationException"
+
+
+class ModelNotReadyException(InvocationError):
+    """The model is being loaded."""
+
+    status, code = 429, "ModelNotReadyException"
+
+
+class ServiceUnavailable(InvocationError):
+    """The process does not answer; another attempt may be."""
+
+    status, code = 503, "ServiceUnavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a model said instead of an answer, and where its log is."""
+
+    status: int
+    message: str
+    log_stream_arn: str = field(default="")
+
+
+class ModelError(InvocationError):
+    """The model failed, or refused the request."""
+
+    status, code = 424, "ModelError"
+
+    def __init__(self, variant: str, origin: Origin) -> None:
+        side = "client" if 400 <= origin.status < 500 else "server"
+        super().__init__(f'Received {side} error ({origin.status}) from {variant} with message "{origin.message}".')
+        self._origin = origin
+
+    def members(self) -> dict[str, object]:
+        """The message, and what the model said."""
+        return {
+            **super().members(),
+            "OriginalStatusCode": self._origin.status,
+            "OriginalMessage": self._origin.message,
+            "LogStreamArn": self._origin.log_stream_arn,
+        }

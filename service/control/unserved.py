@@ -1,0 +1,40 @@
+"""What clients look for here and will not find, said in the protocol that they speak: S3, and CBOR.
+
+What does not live here: operations of APIs that are served in part (api.call says those).
+"""
+
+from typing import Final
+from xml.etree import ElementTree as ET
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from service.control.protocol import signing_name
+
+CBOR_PATH: Final = "/service/{service}/operation/{operation}"
+NO_CBOR: Final = "the CBOR protocol is not served: send AWS JSON 1.0 or the query protocol to /"
+NO_S3: Final = (
+    "S3 is not served at this address: run `sextant up --s3`, and set AWS_ENDPOINT_URL_S3 as `sextant env` prints it"
+)
+MAP_OF_TWO, TEXT, LENGTH_OF_TWO_BYTES = 0xA2, 0x60, 25
+
+
+async def not_found(request: Request, _error: Exception) -> Response:
+    """The answer where no route is, or none of that method: S3's own where the request was signed for S3."""
+    if signing_name(request.headers) == "s3":
+        root = ET.Element("Error")
+        for name, text in (("Code", "NotImplemented"), ("Message", NO_S3), ("Resource", request.url.path)):
+            ET.SubElement(root, name).text = text
+        return Response(ET.tostring(root), 501, media_type="application/xml")
+    return JSONResponse({"detail": f"nothing answers {request.method} {request.url.path}"}, 404)
+
+
+async def no_cbor(_request: Request) -> Response:
+    """The refusal of an operation in CBOR, in CBOR."""
+    body = bytes([MAP_OF_TWO]) + b"".join(map(_cbor_text, ("__type", "UnknownOperationException", "message", NO_CBOR)))
+    return Response(body, 400, {"smithy-protocol": "rpc-v2-cbor"}, "application/cbor")
+
+
+def _cbor_text(text: str) -> bytes:
+    encoded = text.encode()
+    return bytes([TEXT + LENGTH_OF_TWO_BYTES]) + len(encoded).to_bytes(2) + encoded

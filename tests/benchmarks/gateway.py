@@ -1,0 +1,104 @@
+"""What the gateway adds to an invocation: the same request through it and straight to the endpoint, interleaved.
+
+`python -m tests.benchmarks.gateway [--quick] [--json]`. A whole `sextant up` with one endpoint that echoes 12 KB and
+captures all of it; one caller for the milliseconds, eight for the throughput.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+
+from tests.benchmarks.closed_loop import Arm, Plan, Target, Turns, in_turn, request_of
+from tests.benchmarks.figures import Figure, publish
+from tests.benchmarks.invoke import Timings, interleaved, invoker
+from tests.e2e.service_under_test import Service
+from tests.integration.tiny_package import write_tiny_package
+
+NAME = "echo"
+BODY_BYTES = 12_288
+CALLERS = 8
+GATEWAY_PATH, ENDPOINT_PATH = f"/endpoints/{NAME}/invocations", "/invocations"
+WARM_UP_PAIRS = 200
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    pairs: int
+    plan: Plan
+
+
+FULL = Size(pairs=3000, plan=Plan(pairs=30, window_seconds=0.5, callers=CALLERS))
+QUICK = Size(pairs=500, plan=Plan(pairs=3, window_seconds=0.3, callers=CALLERS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK.pairs} pairs instead of {FULL.pairs}")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch, serving(Path(scratch)) as ports:
+        figures = measure(*ports, QUICK if options.quick else FULL)
+    publish("gateway", figures, {}, options.json)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, int]]:
+    """The ports of the gateway and of the endpoint behind it."""
+    service = Service(folder)
+    service.start()
+    try:
+        service.deploy(NAME, write_tiny_package(folder))
+        service.wait_in_service(NAME)
+        (row,) = httpx.get(f"{service.url}/prometheus/targets").json()
+        yield urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2])
+    finally:
+        service.clear()
+
+
+def measure(gateway: int, endpoint: int, size: Size) -> dict[str, Figure]:
+    """Raises AssertionError where an answer is not what was sent."""
+    body = bytes(np.random.default_rng(1).bytes(BODY_BYTES))
+    through, direct = invoker(gateway, body, GATEWAY_PATH), invoker(endpoint, body, ENDPOINT_PATH)
+    assert through() == direct() == body, "the two paths answer differently"
+    interleaved(through, direct, pairs=WARM_UP_PAIRS)
+    timings = interleaved(through, direct, pairs=size.pairs)
+    targets = Target(gateway, request_of(body, GATEWAY_PATH)), Target(endpoint, request_of(body, ENDPOINT_PATH))
+    in_turn(targets, replace(size.plan, pairs=1))
+    return milliseconds(timings) | throughput(in_turn(targets, size.plan))
+
+
+def milliseconds(timings: Timings) -> dict[str, Figure]:
+    """What one caller sees; the forward pass of these timings is the request that went straight to the endpoint."""
+    through, direct = timings.invoke_ms, timings.forward_ms
+    note = f"95 % upper bound; measured {timings.overhead_ms():.3f}, {len(through)} interleaved pairs"
+    captured = f"concurrency 1, {BODY_BYTES:,} bytes both ways, all captured"
+    return {
+        "added_ms_p50": Figure(timings.overhead_bound_ms(), "ms", "<= 1", note),
+        "gateway_ms_p50": Figure(float(np.median(through)), "ms", "none", captured),
+        "gateway_ms_p99": Figure(float(np.quantile(through, 0.99)), "ms", "none", captured),
+        "direct_ms_p50": Figure(float(np.median(direct)), "ms", "none", "the same request straight to the endpoint"),
+        "direct_ms_p99": Figure(float(np.quantile(direct, 0.99)), "ms", "none", "as above"),
+    }
+
+
+def throughput(turns: Turns) -> dict[str, Figure]:
+    """What eight callers get done, who share the machine with both processes."""
+    through, direct = Arm(turns.first), Arm(turns.second)
+    note = f"concurrency {CALLERS}, closed loop, callers on the same machine, {len(turns.first)} windows in turn"
+    return {
+        "gateway_per_second": Figure(through.per_second, "requests/s", "none", note),
+        "direct_per_second": Figure(direct.per_second, "requests/s", "none", "straight to the endpoint, in turn"),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The parts of the README that are generated: `python -m tests.documentation [--write]`.
+
+What lives here: the environment block, and the table of operations that a team from SageMaker calls, each made from
+what the product itself says. What does not: holding the page to them (tests/contract/test_documentation.py).
+"""
+
+import argparse
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, NoReturn
+
+from service.adapters.s3_door import Door
+from service.cli.environment import environment_of, exports
+from service.control.api import Api
+from service.control.cloudwatch.operations import cloudwatch_api
+from service.control.identity import identity_apis
+from service.control.logs.operations import logs_api
+from service.control.sagemaker.operations import sagemaker_api
+from service.running import Running
+from tests.sagemaker_operations import GROUPS, Group
+
+README: Final = Path(__file__).parents[1] / "README.md"
+RUNTIME: Final = ("sagemaker-runtime", "InvokeEndpoint")
+EXAMPLE: Final = Running(
+    url="http://127.0.0.1:8080",
+    pid=1,
+    region="us-east-1",
+    account="000000000000",
+    bucket="sextant",
+    sdk_config=Path("/srv/sextant-data/sagemaker-sdk.yaml"),
+    s3_url="http://127.0.0.1:9000",
+)
+EXAMPLE_DOOR: Final = Door(access_key_id="SXT...", secret_access_key="...", port=9000)
+
+
+def main() -> None:
+    """Print the generated parts, or write them into the README."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write them into README.md")
+    if parser.parse_args().write:
+        README.write_text(with_parts(README.read_text()))
+    else:
+        print("\n\n".join(part() for part in PARTS.values()))
+
+
+def with_parts(page: str) -> str:
+    """The page with every generated part as it is now."""
+    for name, part in PARTS.items():
+        marked = re.compile(rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
+        assert marked.search(page), f"README.md has no place for the part {name!r}"
+        page = marked.sub(lambda match, part=part: f"{match[1]}{part()}\n{match[2]}", page)
+    return page
+
+
+def environment() -> str:
+    """What `sextant env` prints, as a shell block."""
+    lines = ["```sh", 'eval "$(sextant env)"   # which prints:']
+    return "\n".join([*lines, *exports(environment_of(EXAMPLE, EXAMPLE_DOOR)), "```"])
+
+
+def operations() -> str:
+    """A table of every operation in reach, by resource: works, or not served."""
+    return "\n".join(["| | works | not served |", "|---|---|---|", *map(row, GROUPS)])
+
+
+def row(group: Group) -> str:
+    """One resource's operations."""
+    works = [name for name in group.operations if (group.service, name) in served()]
+    lacking = [name for name in group.operations if name not in works]
+    return f"| {group.resource} | {', '.join(works)} | {', '.join(lacking)} |"
+
+
+def served() -> frozenset[tuple[str, str]]:
+    """(service, operation) of everything that the control process answers."""
+    apis: list[Api] = [
+        sagemaker_api(never),
+        logs_api(never),
+        cloudwatch_api(never),
+        *identity_apis(EXAMPLE.account),
+    ]
+    return frozenset((api.service, operation) for api in apis for operation in api.operations) | {RUNTIME}
+
+
+def never() -> NoReturn:
+    """The context of no request: tables are read here, and nothing is called."""
+    raise AssertionError("an operation was called")
+
+
+PARTS: Final[Mapping[str, Callable[[], str]]] = {"environment": environment, "operations": operations}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,393 @@
+"""Every operation that a team from SageMaker needs, called by boto3, with the states that each resource goes through.
+
+What lives here: the calls, in an order in which each finds what it needs. Nothing names an address: the environment
+block does. What does not: starting anything (boto3_flow), which operations there are (tests.sagemaker_operations).
+"""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from tests.e2e.flow_steps import Steps, let_the_second_end, steps_and_material
+from tests.sagemaker_operations import NEEDED
+from tests.wait import wait_until
+
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sextant/class-skew:latest"
+BUCKET, ENDPOINT, SCHEDULE = "sm-local", "signs", "signs-skew"
+RESOURCES = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}}
+REPOSITORIES = {
+    "DataQuality": "sagemaker-model-monitor-analyzer",
+    "ModelQuality": "sagemaker-model-monitor-analyzer",
+    "ModelBias": "sagemaker-clarify-processing:1.0",
+    "ModelExplainability": "sagemaker-clarify-processing:1.0",
+}
+STATE_SECONDS = 120
+
+
+class Flow:
+    """boto3's clients, and which operations they have called with success."""
+
+    def __init__(self, step: Steps, material: Path) -> None:
+        self.step = step
+        self.material = material
+        self.called: set[tuple[str, str]] = set()
+        services = ("sagemaker", "sagemaker-runtime", "logs", "sts", "iam", "s3")
+        self.clients = {service: boto3.client(service) for service in services}
+
+    def __call__(
+        self,
+        operation: str,
+        *,
+        service: str = "sagemaker",
+        holds: Callable[[Any], object] = lambda _: True,
+        note: Callable[[Any], object] = lambda _: "",
+        **request: object,
+    ) -> Any:
+        """The answer of one operation, as a step of its AWS name."""
+        method = getattr(self.clients[service], xform_name(operation))
+        answer = self.step(operation, lambda: method(**request), holds=holds, note=note)
+        self.called.add((service, operation))
+        return answer
+
+    def states(self, what: str, state: Callable[[], str], *, until: str) -> None:
+        """The states that a resource shows, one after another, up to the awaited one."""
+        self.step(what, lambda: states_until(state, until), note=" -> ".join)
+
+
+def states_until(state: Callable[[], str], last: str) -> list[str]:
+    """Every state seen up to `last`. Raises AssertionError where it does not come."""
+    seen: list[str] = []
+
+    def reached() -> bool:
+        now = state()
+        if not seen or seen[-1] != now:
+            seen.append(now)
+        assert now != "Failed", seen
+        return now == last
+
+    wait_until(reached, timeout_seconds=STATE_SECONDS, what=f"{last}, after {seen}")
+    return seen
+
+
+def has(name: str, member: str, rows: str) -> Callable[[Any], bool]:
+    """Whether a listing's rows have one whose member is that name."""
+    return lambda answer: name in [row[member] for row in answer[rows]]
+
+
+def is_(member: str, value: object) -> Callable[[Any], bool]:
+    """Whether a description's member is that value."""
+    return lambda answer: answer[member] == value
+
+
+def deploy(flow: Flow) -> None:
+    """Model, endpoint config and endpoint, up to InService."""
+    s3 = flow.clients["s3"]
+    if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=BUCKET)
+    s3.upload_file(str(flow.material / "model.tar.gz"), BUCKET, "models/signs/model.tar.gz")
+    container = {
+        "ModelDataUrl": f"s3://{BUCKET}/models/signs/model.tar.gz",
+        "Image": "pytorch-inference:2.6.0-cpu-py312",
+    }
+    flow("CreateModel", ModelName=ENDPOINT, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    flow("DescribeModel", ModelName=ENDPOINT, holds=is_("ExecutionRoleArn", ROLE))
+    flow("ListModels", holds=has(ENDPOINT, "ModelName", "Models"))
+    variant = {"VariantName": "AllTraffic", "ModelName": ENDPOINT, "InitialInstanceCount": 1}
+    for name, percentage in ((ENDPOINT, 100), (f"{ENDPOINT}-2", 50)):
+        flow(
+            "CreateEndpointConfig",
+            EndpointConfigName=name,
+            ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}],
+            DataCaptureConfig=capture(percentage),
+        )
+    flow("DescribeEndpointConfig", EndpointConfigName=ENDPOINT, holds=is_("DataCaptureConfig", capture(100)))
+    flow("ListEndpointConfigs", holds=has(f"{ENDPOINT}-2", "EndpointConfigName", "EndpointConfigs"))
+    flow("CreateEndpoint", EndpointName=ENDPOINT, EndpointConfigName=ENDPOINT)
+    flow.states("DescribeEndpoint until InService", endpoint_status(flow), until="InService")
+    flow("DescribeEndpoint", EndpointName=ENDPOINT, holds=lambda answer: answer["DataCaptureConfig"]["EnableCapture"])
+    flow("ListEndpoints", StatusEquals="InService", holds=has(ENDPOINT, "EndpointName", "Endpoints"))
+
+
+def capture(percentage: int) -> dict[str, Any]:
+    """Requests and answers, this many of a hundred."""
+    return {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": percentage,
+        "DestinationS3Uri": f"s3://{BUCKET}/datacapture",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+    }
+
+
+def endpoint_status(flow: Flow) -> Callable[[], str]:
+    """A question for the endpoint's state."""
+    return lambda: flow.clients["sagemaker"].describe_endpoint(EndpointName=ENDPOINT)["EndpointStatus"]
+
+
+def invoke(flow: Flow) -> None:
+    """One request of many classes."""
+    flow(
+        "InvokeEndpoint",
+        service="sagemaker-runtime",
+        EndpointName=ENDPOINT,
+        Body=(flow.material / "photographs.npy").read_bytes(),
+        ContentType="application/x-npy",
+        Accept="application/json",
+        InferenceId="one",
+        holds=lambda answer: len(json.loads(answer["Body"].read())) == 24,
+        note=lambda answer: answer["InvokedProductionVariant"],
+    )
+    let_the_second_end()
+
+
+def schedule(flow: Flow) -> None:
+    """A schedule through its states, and one execution of it through its own."""
+    flow(
+        "CreateMonitoringSchedule",
+        MonitoringScheduleName=SCHEDULE,
+        MonitoringScheduleConfig=once_over_the_last_hour(),
+    )
+    schedules = flow.clients["sagemaker"]
+
+    def status() -> str:
+        return schedules.describe_monitoring_schedule(MonitoringScheduleName=SCHEDULE)["MonitoringScheduleStatus"]
+
+    flow.states("DescribeMonitoringSchedule until Scheduled", status, until="Scheduled")
+    flow.states("ListMonitoringExecutions until Completed", lambda: execution_status(flow), until="Completed")
+    flow(
+        "ListMonitoringExecutions",
+        MonitoringScheduleName=SCHEDULE,
+        SortBy="ScheduledTime",
+        holds=lambda answer: "ProcessingJobArn" in answer["MonitoringExecutionSummaries"][0],
+    )
+    flow(
+        "DescribeMonitoringSchedule",
+        MonitoringScheduleName=SCHEDULE,
+        holds=lambda answer: answer["LastMonitoringExecutionSummary"]["MonitoringExecutionStatus"] == "Completed",
+    )
+    hourly = {**once_over_the_last_hour(), "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}}
+    flow("UpdateMonitoringSchedule", MonitoringScheduleName=SCHEDULE, MonitoringScheduleConfig=hourly)
+    flow.states("DescribeMonitoringSchedule, once updated", status, until="Scheduled")
+    flow("StopMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
+    flow.states("DescribeMonitoringSchedule until Stopped", status, until="Stopped")
+    flow("StartMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
+    flow.states("DescribeMonitoringSchedule until Scheduled again", status, until="Scheduled")
+    flow(
+        "ListMonitoringSchedules",
+        EndpointName=ENDPOINT,
+        holds=has(SCHEDULE, "MonitoringScheduleName", "MonitoringScheduleSummaries"),
+    )
+
+
+def execution_status(flow: Flow) -> str:
+    """The state of the schedule's newest execution; "none" where there is none yet."""
+    found = flow.clients["sagemaker"].list_monitoring_executions(MonitoringScheduleName=SCHEDULE)
+    rows = found["MonitoringExecutionSummaries"]
+    return str(rows[0]["MonitoringExecutionStatus"]) if rows else "none"
+
+
+def once_over_the_last_hour() -> dict[str, Any]:
+    """A schedule's configuration: class skew, at once, with a threshold that balanced traffic keeps."""
+    source = {"EndpointName": ENDPOINT, "LocalPath": "/opt/ml/processing/input/endpoint"}
+    target = {"S3Uri": f"s3://{BUCKET}/reports", "LocalPath": "/opt/ml/processing/outputs"}
+    return {
+        "ScheduleConfig": {
+            "ScheduleExpression": "NOW",
+            "DataAnalysisStartTime": "-PT1H",
+            "DataAnalysisEndTime": "-PT0H",
+        },
+        "MonitoringJobDefinition": {
+            "MonitoringInputs": [{"EndpointInput": source}],
+            "MonitoringOutputConfig": {"MonitoringOutputs": [{"S3Output": target}]},
+            "MonitoringResources": RESOURCES,
+            "MonitoringAppSpecification": {"ImageUri": IMAGE},
+            "Environment": {"THRESHOLD": "0.5"},
+            "RoleArn": ROLE,
+        },
+    }
+
+
+def alerts(flow: Flow) -> None:
+    """The alert that comes with the schedule."""
+    listed = flow(
+        "ListMonitoringAlerts",
+        MonitoringScheduleName=SCHEDULE,
+        note=lambda answer: answer["MonitoringAlertSummaries"][0]["AlertStatus"],
+    )
+    name = listed["MonitoringAlertSummaries"][0]["MonitoringAlertName"]
+    flow(
+        "UpdateMonitoringAlert",
+        MonitoringScheduleName=SCHEDULE,
+        MonitoringAlertName=name,
+        DatapointsToAlert=2,
+        EvaluationPeriod=3,
+    )
+    flow("ListMonitoringAlertHistory", MonitoringScheduleName=SCHEDULE)
+
+
+def tags(flow: Flow) -> None:
+    """Tags of the endpoint."""
+    arn = flow.clients["sagemaker"].describe_endpoint(EndpointName=ENDPOINT)["EndpointArn"]
+    flow("AddTags", ResourceArn=arn, Tags=[{"Key": "team", "Value": "signs"}])
+    flow("ListTags", ResourceArn=arn, holds=is_("Tags", [{"Key": "team", "Value": "signs"}]))
+    flow("DeleteTags", ResourceArn=arn, TagKeys=["team"])
+    flow("ListTags", ResourceArn=arn, holds=is_("Tags", []))
+
+
+def job_definition(flow: Flow, kind: str) -> None:
+    """A job definition of one kind, from its creation to its end."""
+    request = job_definition_request(kind)
+    name = {"JobDefinitionName": request["JobDefinitionName"]}
+    flow(f"Create{kind}JobDefinition", **request)
+    specification = f"{kind}AppSpecification"
+    flow(
+        f"Describe{kind}JobDefinition",
+        **name,
+        holds=lambda answer: request[specification].items() <= answer[specification].items(),
+    )
+    rows = "JobDefinitionSummaries"
+    flow(f"List{kind}JobDefinitions", holds=has(name["JobDefinitionName"], "MonitoringJobDefinitionName", rows))
+    flow(f"Delete{kind}JobDefinition", **name)
+
+
+def job_definition_request(kind: str) -> dict[str, Any]:
+    """What Create{kind}JobDefinition needs."""
+    specification = {"ImageUri": f"156813124566.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORIES[kind]}"}
+    source: dict[str, Any] = {
+        "EndpointInput": {"EndpointName": ENDPOINT, "LocalPath": "/opt/ml/processing/input/endpoint"}
+    }
+    if kind in ("ModelQuality", "ModelBias"):
+        source["GroundTruthS3Input"] = {"S3Uri": f"s3://{BUCKET}/ground-truth"}
+    if kind == "ModelQuality":
+        specification["ProblemType"] = "MulticlassClassification"
+    if kind in ("ModelBias", "ModelExplainability"):
+        specification["ConfigUri"] = f"s3://{BUCKET}/analysis_config.json"
+    target = {"S3Uri": f"s3://{BUCKET}/{kind}", "LocalPath": "/opt/ml/processing/outputs"}
+    return {
+        "JobDefinitionName": f"signs-{kind}",
+        f"{kind}AppSpecification": specification,
+        f"{kind}JobInput": source,
+        f"{kind}JobOutputConfig": {"MonitoringOutputs": [{"S3Output": target}]},
+        "JobResources": RESOURCES,
+        "RoleArn": ROLE,
+    }
+
+
+def processing_jobs(flow: Flow) -> None:
+    """One job through its states to Completed, and one that is stopped."""
+    flow("CreateProcessingJob", **processing_job("by-hand"))
+    flow.states("DescribeProcessingJob until Completed", lambda: job_status(flow, "by-hand"), until="Completed")
+    flow("DescribeProcessingJob", ProcessingJobName="by-hand", note=lambda answer: answer["ExitMessage"])
+    flow("CreateProcessingJob", **processing_job("stopped"))
+    flow("StopProcessingJob", ProcessingJobName="stopped")
+    flow.states("DescribeProcessingJob until Stopped", lambda: job_status(flow, "stopped"), until="Stopped")
+    flow(
+        "ListProcessingJobs",
+        NameContains="stopped",
+        holds=has("stopped", "ProcessingJobName", "ProcessingJobSummaries"),
+    )
+
+
+def job_status(flow: Flow, name: str) -> str:
+    """The state of a processing job."""
+    return str(flow.clients["sagemaker"].describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"])
+
+
+def processing_job(name: str) -> dict[str, Any]:
+    """Class skew over all captures."""
+    source = {"S3Uri": f"s3://{BUCKET}/datacapture", "LocalPath": "/opt/ml/processing/in"}
+    target = {"S3Uri": f"s3://{BUCKET}/by-hand", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
+    kinds = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {
+        "ProcessingJobName": name,
+        "ProcessingInputs": [{"InputName": "captures", "S3Input": {**source, **kinds}}],
+        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "report", "S3Output": target}]},
+        "ProcessingResources": RESOURCES,
+        "AppSpecification": {"ImageUri": IMAGE},
+        "Environment": {"dataset_source": "/opt/ml/processing/in", "output_path": "/opt/ml/processing/out"},
+        "RoleArn": ROLE,
+    }
+
+
+def logs(flow: Flow) -> None:
+    """The log of the job that ran by hand."""
+    group = "/aws/sagemaker/ProcessingJobs"
+    found = flow(
+        "DescribeLogStreams",
+        service="logs",
+        logGroupName=group,
+        logStreamNamePrefix="by-hand/",
+        holds=lambda answer: len(answer["logStreams"]) == 1,
+        note=lambda answer: answer["logStreams"][0]["logStreamName"],
+    )
+    stream = found["logStreams"][0]["logStreamName"]
+    flow(
+        "GetLogEvents",
+        service="logs",
+        logGroupName=group,
+        logStreamName=stream,
+        startFromHead=True,
+        holds=lambda answer: answer["events"],
+        note=lambda answer: answer["events"][-1]["message"],
+    )
+
+
+def identity(flow: Flow) -> None:
+    """Who calls, and a role by its name."""
+    flow("GetCallerIdentity", service="sts", note=lambda answer: answer["Arn"])
+    flow("GetRole", service="iam", RoleName="SageMakerRole", note=lambda answer: answer["Role"]["Arn"])
+
+
+def update(flow: Flow) -> None:
+    """The endpoint's second configuration."""
+    flow("UpdateEndpoint", EndpointName=ENDPOINT, EndpointConfigName=f"{ENDPOINT}-2")
+    flow.states("DescribeEndpoint until InService again", endpoint_status(flow), until="InService")
+    flow(
+        "DescribeEndpoint",
+        EndpointName=ENDPOINT,
+        holds=lambda answer: answer["DataCaptureConfig"]["CurrentSamplingPercentage"] == 50,
+    )
+
+
+def delete(flow: Flow) -> None:
+    """Everything that was made, and the endpoint up to its end."""
+    flow("DeleteMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
+    for name in (ENDPOINT, f"{ENDPOINT}-2"):
+        flow("DeleteEndpointConfig", EndpointConfigName=name)
+    flow("DeleteEndpoint", EndpointName=ENDPOINT)
+    flow.states("DescribeEndpoint until it is gone", lambda: status_or_gone(flow), until="gone")
+    flow("DeleteModel", ModelName=ENDPOINT)
+
+
+def status_or_gone(flow: Flow) -> str:
+    """The endpoint's state, or "gone"."""
+    try:
+        return endpoint_status(flow)()
+    except ClientError as error:
+        if "Could not find endpoint" not in str(error):
+            raise
+        return "gone"
+
+
+def main() -> None:
+    """The whole flow, and at its end what it has not called."""
+    step, material = steps_and_material()
+    flow = Flow(step, material)
+    definitions = [partial(job_definition, kind=kind) for kind in REPOSITORIES]
+    before = (deploy, invoke, schedule, alerts, tags)
+    for part in (*before, *definitions, processing_jobs, logs, identity, update, delete):
+        with step.part():
+            part(flow)
+    with step.part():
+        step("every needed operation answered", lambda: sorted(NEEDED - flow.called), holds=lambda rest: not rest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Images by name: which are monitors here, and which are AWS's own that nothing here stands in for."""
+
+import pytest
+
+from monitor_jobs.contract.catalog import built_in_module, prebuilt_repository, prebuilt_without_monitor
+
+REGISTRY = "156813124566.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    "image", ["sextant/class-skew", "host:5000/sextant/class-skew:1", "sextant/class-skew@sha256:0"]
+)
+def test_a_built_in_monitor_is_known_by_its_name_alone(image):
+    assert built_in_module(image) == "monitor_jobs.class_skew"
+    assert not prebuilt_without_monitor(image)
+
+
+@pytest.mark.parametrize("name", ["sagemaker-model-monitor-analyzer", "sagemaker-clarify-processing"])
+@pytest.mark.parametrize("form", ["{registry}/{name}", "{registry}.cn/{name}:1.0", "{registry}/{name}@sha256:0"])
+def test_awss_own_monitors_are_known_in_every_region(name, form):
+    image = form.format(name=name, registry=REGISTRY)
+    assert (prebuilt_repository(image), prebuilt_without_monitor(image)) == (name, True)
+
+
+@pytest.mark.parametrize(
+    "image", ["mine/sagemaker-model-monitor", "host/sagemaker-clarify-processing", "", "file:///x"]
+)
+def test_other_images_are_their_owners(image):
+    assert (built_in_module(image), prebuilt_repository(image)) == (None, None)
