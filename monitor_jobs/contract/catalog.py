@@ -1,10 +1,25 @@
-"""The built-in monitors: image name -> module, and which of them read the side index. Strings only; one line each."""
+"""The built-in monitors: image name -> module, which of them read the side index, and which stand in for AWS's images.
+
+Strings only; one line each. What does not live here: who runs an image (service.core.images).
+"""
+
+import re
+from typing import Final
 
 BUILT_IN_MONITORS = {
     "sextant/class-skew": "monitor_jobs.class_skew",
 }
 
+# AWS's own monitors, by the repository they are pulled from in every account and region: the module that answers to the
+# name here, None where there is none yet.
+PREBUILT_MONITORS: Final[dict[str, str | None]] = {
+    "sagemaker-model-monitor-analyzer": None,
+    "sagemaker-clarify-processing": None,
+}
+
 READS_SIDE_INDEX = frozenset({"monitor_jobs.class_skew"})  # these need predictions only, not the whole captures
+
+_ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 
 
 def reads_side_index(image_uri: str) -> bool:
@@ -13,11 +28,32 @@ def reads_side_index(image_uri: str) -> bool:
 
 
 def built_in_module(image_uri: str) -> str | None:
-    """The module of a built-in monitor by its image name, whatever registry, tag or digest is put around it."""
-    path = image_uri.partition("@")[0]
-    head, _, tail = path.rpartition("/")
-    repository = f"{head}/{tail.partition(':')[0]}" if head else tail.partition(":")[0]
+    """The module of a built-in monitor by its own image name, or by AWS's for what it stands in for.
+
+    Its own name counts whatever registry, tag or digest is put around it; AWS's in any account and region of AWS.
+    """
+    repository = _repository(image_uri)
+    prebuilt = prebuilt_repository(image_uri)
+    if prebuilt is not None:
+        return PREBUILT_MONITORS[prebuilt]
     matches = (
         module for name, module in BUILT_IN_MONITORS.items() if repository == name or repository.endswith("/" + name)
     )
     return next(matches, None)
+
+
+def prebuilt_repository(image_uri: str) -> str | None:
+    """The repository of one of AWS's prebuilt monitors, None for any other image."""
+    registry, _, name = _repository(image_uri).partition("/")
+    return name if name in PREBUILT_MONITORS and _ELASTIC_REGISTRY.fullmatch(registry) else None
+
+
+def prebuilt_without_monitor(image_uri: str) -> bool:
+    """True for one of AWS's prebuilt monitors that no built-in monitor stands in for yet."""
+    return prebuilt_repository(image_uri) is not None and built_in_module(image_uri) is None
+
+
+def _repository(image_uri: str) -> str:
+    """An image name without its digest and tag; the port of a registry is no tag."""
+    head, slash, tail = image_uri.partition("@")[0].rpartition("/")
+    return head + slash + tail.partition(":")[0]

@@ -95,8 +95,9 @@ class Jobs:
         record = self._database.processing_jobs.get(job_name) if job_name else None
         if record is None or record.status in FINAL_PROCESSING_JOB_STATUSES:
             return None if record is None else record.status
-        if record.handle is not None:
-            self._runner.end(record.handle)
+        started = self._runner.strays(self.paths(record.name).root) if record.handle is None else [record.handle]
+        for handle in started:
+            self._runner.end(handle)
         self.discard(record.name)
         if record.status is ProcessingJobStatus.STOPPING:
             return self._end(record, ProcessingJobStatus.STOPPED).status
@@ -112,6 +113,7 @@ class Jobs:
         return JobSpec(
             name=request.processing_job_name,
             image_uri=request.app_specification.image_uri,
+            entrypoint=request.app_specification.container_entrypoint,
             arguments=request.app_specification.container_arguments,
             environment=request.environment,
             root=paths.root,

@@ -104,7 +104,7 @@ class House:
         self.database = connect(f"sqlite:///{self.folder / 'sextant.db'}")
         self.store = FolderStore(self.folder)
         self.runner = ProcessRunner(
-            job_program.environment(RUNS=str(self.folder / "runs")), modules=job_program.module_of
+            job_program.environment(RUNS=str(self.folder / "runs")), rule=job_program.rule
         )
 
     def start(self, *, host=None, store=None, runner=None) -> Process:
