@@ -44,6 +44,14 @@ def hierarchies(root: Path = Path("/"), *, process: str = "self") -> list[Hierar
     return found
 
 
+def of_process(pid: int, root: Path = Path("/")) -> list[Path]:
+    """The folders of the groups that a process is in; none where it is gone, or its groups are not to be seen here."""
+    process = root / "proc" / str(pid)
+    mounts = _mounts(root / "proc/self/mountinfo")
+    found = (root / str(mount.point).lstrip("/") / _own_group(process / "cgroup", mount) for mount in mounts)
+    return [folder for folder in found if folder.is_dir()]
+
+
 def make(places: Sequence[Hierarchy], name: str, limits: JobLimits) -> tuple[list[Path], frozenset[str]]:
     """The folders of a new group, and the limits that it keeps; a place that refuses keeps none."""
     made: list[Path] = []

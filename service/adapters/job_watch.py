@@ -31,7 +31,9 @@ def watch(
         if time.monotonic() >= deadline:
             return f"MaxRuntimeInSeconds of {job.max_runtime.total_seconds():.0f} exceeded"
         if job.log.stat().st_size > limits.log_bytes:
-            return f"its log is longer than {limits.log_bytes / MIB:.0f} MiB: log less, or raise SEXTANT_LOG_BYTES_PER_JOB"
+            return (
+                f"its log is longer than {limits.log_bytes / MIB:.0f} MiB: log less, or raise SEXTANT_LOG_BYTES_PER_JOB"
+            )
         if not keep_going():
             return "stopped on request"
         time.sleep(POLL_SECONDS)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import monitor_jobs
 from monitor_jobs.contract.catalog import BUILT_IN_MONITORS, prebuilt_without_monitor
@@ -81,9 +81,7 @@ class ProcessRunner:
         child = self._children.pop(handle["pid"])
         reason: str | None = "the service failed while it waited"
         try:
-            reason = job_watch.watch(
-                job, self._limits, has_ended=lambda: _has_ended(child.pid), keep_going=keep_going
-            )
+            reason = job_watch.watch(job, self._limits, has_ended=lambda: _has_ended(child.pid), keep_going=keep_going)
         finally:
             # Also after an ordinary end: a monitor that forked must leave nothing behind.
             child_process.end_session(handle, patience_seconds=STOP_PATIENCE_SECONDS if reason else 0)
@@ -112,7 +110,7 @@ class ProcessRunner:
     def refusal(self) -> str | None:
         """Why the kernel gives a job no namespaces of its own, None where it does; asked once, with a real one."""
         with tempfile.TemporaryDirectory() as folder:
-            task = _task(["true"], Path(folder), environment=self._environment)
+            task = _task(["true"], Path(folder), self._environment)
             done = subprocess.run(
                 _launcher(folder), input=task, env={}, capture_output=True, timeout=PROBE_SECONDS, check=False
             )
@@ -141,9 +139,9 @@ class ProcessRunner:
         task = _task(
             command,
             job.root / "opt/ml",
-            environment=self._variables(job),
-            hidden=[str(folder) for folder in self._hidden if not _holds(folder, _program(command))],
-            cgroups=[str(group / "cgroup.procs") for group in groups],
+            self._variables(job),
+            hidden=[folder for folder in self._hidden if not _holds(folder, _program(command))],
+            groups=groups,
             limits=_resource_limits(self._limits, kept),
         )
         # Nothing of the job's environment: the launcher keeps its privileges until the job is confined.
@@ -184,15 +182,27 @@ def _launcher(root: str | Path) -> list[str]:
     return [sys.executable, "-I", "-S", str(LAUNCHER), str(root)]
 
 
-def _task(command: list[str], folder: Path, *, environment: dict[str, str], **more: Any) -> bytes:
-    nothing: dict[str, Any] = {"hidden": [], "cgroups": [], "limits": {}}
-    task = {**nothing, "command": command, "folder": str(folder), "environment": environment, **more}
+def _task(
+    command: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    *,
+    hidden: Sequence[Path] = (),
+    groups: Sequence[Path] = (),
+    limits: Mapping[str, int] = MappingProxyType({}),
+) -> bytes:
+    task = {
+        "command": command,
+        "folder": str(folder),
+        "environment": environment,
+        "hidden": [str(secret) for secret in hidden],
+        "cgroups": [str(group / "cgroup.procs") for group in groups],
+        "limits": dict(limits),
+    }
     return json.dumps(task).encode()
 
 
-def _spawn(
-    command: list[str], job: JobSpec, *, environment: dict[str, str], stdin: int
-) -> "subprocess.Popen[bytes]":
+def _spawn(command: list[str], job: JobSpec, *, environment: dict[str, str], stdin: int) -> "subprocess.Popen[bytes]":
     with job.log.open("ab") as log:
         return subprocess.Popen(
             command, stdin=stdin, stdout=log, stderr=subprocess.STDOUT, env=environment, start_new_session=True

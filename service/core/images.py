@@ -1,7 +1,7 @@
 """Which runner takes which ImageUri: the one rule.
 
 A name of a built-in monitor, or of the AWS image that it stands in for, is that monitor; `file:///...` is a program of
-this machine; anything else is an image for the container engine. What does not live here: running any of them (adapters).
+this machine; anything else is an image for the container engine. What does not live here: running them (adapters).
 """
 
 from dataclasses import dataclass

@@ -103,9 +103,7 @@ class House:
     def __post_init__(self) -> None:
         self.database = connect(f"sqlite:///{self.folder / 'sextant.db'}")
         self.store = FolderStore(self.folder)
-        self.runner = ProcessRunner(
-            job_program.environment(RUNS=str(self.folder / "runs")), rule=job_program.rule
-        )
+        self.runner = ProcessRunner(job_program.environment(RUNS=str(self.folder / "runs")), rule=job_program.rule)
 
     def start(self, *, host=None, store=None, runner=None) -> Process:
         """Another scheduler."""
