@@ -10,6 +10,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,7 @@ def _container_runner(settings: Settings, engine: str, environment: dict[str, st
 def _scheduler(
     settings: Settings, work: ThreadPoolExecutor, stopping: ThreadPoolExecutor, stop: threading.Event
 ) -> "Scheduler":
+    from service.core.names import Resource, arn
     from service.scheduler.executions import Executions
     from service.scheduler.jobs import Jobs
     from service.scheduler.loop import Scheduler
@@ -131,7 +133,8 @@ def _scheduler(
 
     database, store, data = open_database(settings), open_store(settings), settings.data.absolute()
     runner = job_runner(settings, dict(os.environ))
-    jobs = Jobs(database=database, store=store, runner=runner, folder=data / "jobs", clock=_now, stop=stop)
+    job_arn = partial(arn, Resource.PROCESSING_JOB, region=settings.region, account=settings.account)
+    jobs = Jobs(database=database, store=store, runner=runner, folder=data / "jobs", clock=_now, stop=stop, arn=job_arn)
     executions = Executions(database=database, store=store, jobs=jobs, cards=data / "model-cards", clock=_now)
     places = Places(work, settings.parallel_jobs)
     return Scheduler(

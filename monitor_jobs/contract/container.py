@@ -5,12 +5,13 @@ Follows the AWS developer guide, "Container contract inputs" and "Container cont
 """
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_pascal
 
 from monitor_jobs.contract.errors import BadInput
@@ -37,6 +38,13 @@ class Variable(StrEnum):
     CAPTURE_PREFIX = "sagemaker_endpoint_datacapture_prefix"
     BASELINE_CONSTRAINTS = "baseline_constraints"
     BASELINE_STATISTICS = "baseline_statistics"
+    RECORD_PREPROCESSOR = "record_preprocessor_script"
+    POST_ANALYTICS_PROCESSOR = "post_analytics_processor_script"
+    ANALYSIS_TYPE = "analysis_type"  # these and the next ones: of model quality only
+    PROBLEM_TYPE = "problem_type"
+    INFERENCE_ATTRIBUTE = "inference_attribute"
+    PROBABILITY_ATTRIBUTE = "probability_attribute"
+    PROBABILITY_THRESHOLD = "probability_threshold_attribute"
     # Ours:
     MODEL_CARD = "SEXTANT_MODEL_CARD"  # local path of the model card, where the endpoint's model has one
     ANALYSIS = "SEXTANT_ANALYSIS"  # suggest_baseline in place of a verdict
@@ -87,15 +95,40 @@ class MetricDimension(BaseModel):
     value: str
 
 
+class StatisticValues(BaseModel):
+    """Many values of one metric, summed up."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
+    sample_count: float
+    sum: float
+    minimum: float
+    maximum: float
+
+
 class CloudWatchMetric(BaseModel):
-    """One line of cloudwatch_metrics.jsonl."""
+    """One line of cloudwatch_metrics.jsonl: a value, or statistics of many, and not both."""
 
     model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True, frozen=True)
     metric_name: str
     timestamp: str
-    dimensions: tuple[MetricDimension, ...]
-    value: float
+    dimensions: tuple[MetricDimension, ...] = ()
+    value: float | None = None
+    statistic_values: StatisticValues | None = None
     unit: str = "None"
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> "CloudWatchMetric":
+        if (self.value is None) == (self.statistic_values is None):
+            raise ValueError(f"{self.metric_name}: give Value or StatisticValues")
+        return self
+
+    @property
+    def number(self) -> float:
+        """The value; of statistics their mean, NaN where they hold no sample."""
+        if self.value is not None:
+            return self.value
+        statistics = self.statistic_values
+        return statistics.sum / statistics.sample_count if statistics and statistics.sample_count else math.nan
 
 
 def cloudwatch_line(*, name: str, value: float, at: datetime, endpoint: str, schedule: str) -> str:
@@ -105,7 +138,7 @@ def cloudwatch_line(*, name: str, value: float, at: datetime, endpoint: str, sch
         MetricDimension(name="MonitoringSchedule", value=schedule),
     )
     metric = CloudWatchMetric(metric_name=name, timestamp=format_timestamp(at), dimensions=dimensions, value=value)
-    return metric.model_dump_json(by_alias=True) + "\n"
+    return metric.model_dump_json(by_alias=True, exclude_none=True) + "\n"
 
 
 def completion_message(violations: int) -> str:

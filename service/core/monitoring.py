@@ -18,10 +18,13 @@ from service.core.records import ExecutionOrigin, ExecutionRecord
 from service.core.windows import WindowOffsets, parse_offsets
 
 DEFAULT_MAX_RUNTIME = timedelta(hours=1)
+MODEL_QUALITY = "MODEL_QUALITY"
 CONSTRAINTS_PATH = "/opt/ml/processing/baseline/constraints/constraints.json"
 STATISTICS_PATH = "/opt/ml/processing/baseline/stats/statistics.json"
 MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
 COMPLETENESS_PATH = "/opt/ml/processing/completeness/capture_completeness.json"
+PREPROCESSING_FOLDER = "/opt/ml/processing/code/preprocessing"
+POSTPROCESSING_FOLDER = "/opt/ml/processing/code/postprocessing"
 SIDE_INDEX_PATH = "/opt/ml/processing/side_index"
 
 
@@ -36,6 +39,9 @@ class EndpointInput(_Shape):
     local_path: str = "/opt/ml/processing/input/endpoint"
     start_time_offset: str | None = None
     end_time_offset: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | None = None
+    probability_threshold_attribute: float | None = None
 
 
 class MonitoringInput(_Shape):
@@ -70,6 +76,9 @@ class MonitoringAppSpecification(_Shape):
     image_uri: str
     container_entrypoint: list[str] = Field(default_factory=list)
     container_arguments: list[str] = Field(default_factory=list)
+    record_preprocessor_source_uri: str | None = None
+    post_analytics_processor_source_uri: str | None = None
+    problem_type: str | None = None  # of a model quality monitor only
 
 
 class S3Resource(_Shape):
@@ -187,11 +196,13 @@ def execution_job_name(execution: ExecutionRecord) -> str:
 
 
 def _inputs(definition: MonitoringJobDefinition, capture_uri: str) -> list[dict[str, Any]]:
-    baseline = definition.baseline_config
+    baseline, scripts = definition.baseline_config, definition.monitoring_app_specification
     candidates = [
         ("endpoint_input_1", capture_uri, definition.endpoint_input.local_path),
         ("constraints", baseline.constraints_resource.s3_uri, CONSTRAINTS_PATH.rpartition("/")[0]),
         ("baseline", baseline.statistics_resource.s3_uri, STATISTICS_PATH.rpartition("/")[0]),
+        ("pre_processor_script", scripts.record_preprocessor_source_uri, PREPROCESSING_FOLDER),
+        ("post_processor_script", scripts.post_analytics_processor_source_uri, POSTPROCESSING_FOLDER),
     ]
     return [_input(name, uri, path) for name, uri, path in candidates if uri is not None]
 
@@ -232,13 +243,35 @@ def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, 
         Variable.CAPTURE_COMPLETENESS: COMPLETENESS_PATH,
         Variable.SIDE_INDEX: SIDE_INDEX_PATH,
     }
-    return {name.value: value for name, value in variables.items()} | _baseline_variables(definition)
+    given = _baseline_variables(definition) | _script_variables(definition) | _model_quality_variables(definition)
+    return {name.value: value for name, value in {**variables, **given}.items()}
 
 
-def _baseline_variables(definition: MonitoringJobDefinition) -> dict[str, str]:
+def _baseline_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:
     baseline = definition.baseline_config
     given = {
         Variable.BASELINE_CONSTRAINTS: (baseline.constraints_resource, CONSTRAINTS_PATH),
         Variable.BASELINE_STATISTICS: (baseline.statistics_resource, STATISTICS_PATH),
     }
-    return {name.value: path for name, (resource, path) in given.items() if resource.s3_uri is not None}
+    return {name: path for name, (resource, path) in given.items() if resource.s3_uri is not None}
+
+
+def _script_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:
+    scripts = definition.monitoring_app_specification
+    given = {
+        Variable.RECORD_PREPROCESSOR: (scripts.record_preprocessor_source_uri, PREPROCESSING_FOLDER),
+        Variable.POST_ANALYTICS_PROCESSOR: (scripts.post_analytics_processor_source_uri, POSTPROCESSING_FOLDER),
+    }
+    return {name: f"{folder}/{uri.rpartition('/')[2]}" for name, (uri, folder) in given.items() if uri is not None}
+
+
+def _model_quality_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:
+    source, problem = definition.endpoint_input, definition.monitoring_app_specification.problem_type
+    given = {
+        Variable.ANALYSIS_TYPE: None if problem is None else MODEL_QUALITY,
+        Variable.PROBLEM_TYPE: problem,
+        Variable.INFERENCE_ATTRIBUTE: source.inference_attribute,
+        Variable.PROBABILITY_ATTRIBUTE: source.probability_attribute,
+        Variable.PROBABILITY_THRESHOLD: source.probability_threshold_attribute,
+    }
+    return {name: str(value) for name, value in given.items() if value is not None}

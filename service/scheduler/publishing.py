@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import REPORT_FILE, VIOLATIONS_FILE, VIOLATIONS_FILE_ALIAS, ConstraintViolations
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.processing import ProcessingOutput
+from service.scheduler.left_files import name_of, opened, regular_files
 
 MAX_METRICS = 200  # a gauge each: a job must not be able to grow /metrics without bound
 LOG_TAIL_LINES = 20
@@ -19,18 +20,34 @@ LOG_TAIL_BYTES = 16_384
 
 
 def upload_output(store: ObjectStore, output: ProcessingOutput, paths: ContainerPaths) -> None:
-    """Upload every regular file of one output; the report goes last, so that who sees it sees all."""
+    """Upload every regular file of one output; the report goes last, so that who sees it sees all.
+
+    Violations under one of their two names are uploaded under both: AWS's sample writes one, its client reads another.
+    """
+    for file in sorted(output_files(output, paths), key=lambda file: (file.name == REPORT_FILE, file)):
+        upload_file(store, output, paths, file)
+
+
+def output_files(output: ProcessingOutput, paths: ContainerPaths) -> list[Path]:
+    """The regular files of one output, relative to its folder. Links are none: they could name any file of the host."""
+    return regular_files(paths.root, paths.below_root(output.s3_output.local_path))
+
+
+def upload_file(store: ObjectStore, output: ProcessingOutput, paths: ContainerPaths, file: Path) -> None:
+    """Upload one file of an output to where it belongs; nothing where it is gone by now."""
     folder = paths.below_root(output.s3_output.local_path)
     target = S3Address.parse(output.s3_output.s3_uri)
-    for path in sorted(_files(folder), key=lambda path: (path.name == REPORT_FILE, path)):
-        store.upload(path, target.joined(*path.relative_to(folder).parts))
+    with opened(paths.root, folder / file) as found:
+        if found is not None:
+            for name in _names(file, folder):
+                store.upload(name_of(found), target.joined(*name.parts))
 
 
 def read_message(paths: ContainerPaths) -> str | None:
     """The exit message's first 1 KB, None where the job left none. Raises BadInput where it is not UTF-8."""
-    if not paths.message.is_file():
-        return None
-    with paths.message.open("rb") as file:
+    with opened(paths.root, paths.message) as file:
+        if file is None:
+            return None
         clipped = file.read(MESSAGE_MAX_BYTES)
     try:
         return clipped.decode()
@@ -45,13 +62,11 @@ def read_message(paths: ContainerPaths) -> str | None:
 
 def read_metrics(paths: ContainerPaths) -> dict[str, float]:
     """The last value of each metric that the job published, at most 200; lines that hold no finite one are left out."""
-    if not paths.cloudwatch_metrics.is_file():
-        return {}
     values: dict[str, float] = {}
-    with paths.cloudwatch_metrics.open("rb") as lines:
-        for metric in filter(None, map(_metric, lines)):
-            if metric.metric_name in values or len(values) < MAX_METRICS:
-                values[metric.metric_name] = metric.value
+    with opened(paths.root, paths.cloudwatch_metrics) as lines:
+        for name, value in filter(None, map(_metric, lines or ())):
+            if name in values or len(values) < MAX_METRICS:
+                values[name] = value
     return values
 
 
@@ -59,10 +74,9 @@ def count_violations(output: ProcessingOutput, paths: ContainerPaths) -> int | N
     """How many violations the job's file lists, under either of its names; None where there is none to read."""
     folder = paths.below_root(output.s3_output.local_path)
     for name in (VIOLATIONS_FILE, VIOLATIONS_FILE_ALIAS):
-        try:
-            return len(ConstraintViolations.model_validate_json((folder / name).read_bytes()).violations)
-        except (FileNotFoundError, ValidationError):
-            continue
+        with opened(paths.root, folder / name) as file, suppress(ValidationError):
+            if file is not None:
+                return len(ConstraintViolations.model_validate_json(file.read()).violations)
     return None
 
 
@@ -76,14 +90,16 @@ def log_tail(path: Path, *, characters: int) -> str:
     return "\n".join(lines)[-characters:]
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    # Symlinks are not uploaded: they could name any file of the host.
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+def _names(file: Path, folder: Path) -> list[Path]:
+    both = {VIOLATIONS_FILE: VIOLATIONS_FILE_ALIAS, VIOLATIONS_FILE_ALIAS: VIOLATIONS_FILE}
+    other = both.get(str(file))
+    return [file] if other is None or os.path.lexists(folder / other) else [file, Path(other)]
 
 
-def _metric(line: bytes) -> CloudWatchMetric | None:
+def _metric(line: bytes) -> tuple[str, float] | None:
     try:
         metric = CloudWatchMetric.model_validate_json(line)
     except ValidationError:
         return None
-    return metric if math.isfinite(metric.value) else None  # not every database keeps a NaN
+    # Not every database keeps a NaN.
+    return (metric.metric_name, metric.number) if math.isfinite(metric.number) else None

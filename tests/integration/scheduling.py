@@ -37,6 +37,7 @@ FLUSH_SECONDS = 10
 CAPTURES = "s3://bucket/captures"
 PACKAGE = "s3://bucket/models/model.tar.gz"
 JOB_SECONDS = 60
+JOB_ARN = "arn:aws:sagemaker:us-east-1:000000000000:processing-job/"
 
 
 @dataclass
@@ -109,7 +110,9 @@ class House:
         """Another scheduler."""
         stop, executor = threading.Event(), ThreadPoolExecutor(self.places)
         shared = {"database": self.database, "store": store or self.store, "clock": self.clock}
-        jobs = Jobs(**shared, runner=runner or self.runner, folder=self.folder / "jobs", stop=stop)
+        jobs = Jobs(
+            **shared, runner=runner or self.runner, folder=self.folder / "jobs", stop=stop, arn=f"{JOB_ARN}{{}}".format
+        )
         places = Places(executor, self.places)
         scheduler = Scheduler(
             **shared,

@@ -13,16 +13,26 @@ def test_an_empty_environment_gives_the_defaults():
     assert load_settings({"PATH": "/bin"}).host == "127.0.0.1"
 
 
+OTHERS = {
+    "account": "777777777777",
+    "log_level": "DEBUG",
+    "when_spool_is_full": "refuse",
+    "durability": "power",
+    "memory_bytes_per_job": "33554432",
+    "oci_pull": "missing",
+} | dict.fromkeys(("port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"), "5")
+
+
 def test_every_setting_has_a_variable_and_says_what_it_is():
     for name, field in Settings.model_fields.items():
-        value = "7" * 12 if name == "account" else "DEBUG" if name == "log_level" else "1048576"
-        value = (
-            "5"
-            if name in {"port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"}
-            else {"when_spool_is_full": "refuse", "durability": "power"}.get(name, value)
-        )
-        assert str(getattr(load_settings({variable_of(name): value}), name)).removesuffix(".0") == value
+        value = OTHERS.get(name, "1048576")
+        read = getattr(load_settings({variable_of(name): value}), name)
+        assert (str(read[0]) if name == "program_folders" else str(read).removesuffix(".0")) == value
         assert field.description
+
+
+def test_program_folders_are_separated_by_colons():
+    assert load_settings({"SEXTANT_PROGRAM_FOLDERS": "/a:/b c:"}).program_folders == (Path("/a"), Path("/b c"))
 
 
 def test_an_empty_variable_counts_as_unset():
@@ -47,6 +57,10 @@ def test_an_empty_variable_counts_as_unset():
         ("SEXTANT_PARALLEL_JOBS", "0"),
         ("SEXTANT_PARALLEL_JOBS", "1.5"),
         ("SEXTANT_LOG_LEVEL", "debug"),
+        ("SEXTANT_OCI_ENGINE", "podman --root /x"),
+        ("SEXTANT_OCI_USER", "nobody"),
+        ("SEXTANT_OCI_PULL", "sometimes"),
+        ("SEXTANT_OCI_NETWORK", "none --privileged"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_its_variable(variable, value):
