@@ -6,8 +6,6 @@ the AWS developer guide, "Container contract inputs" and "Container contract out
 
 import json
 
-import pytest
-
 from monitor_jobs.object_store import S3Address
 from service.core.states import ExecutionStatus, ProcessingJobStatus
 from tests.contract.running_jobs import OUTPUTS
@@ -136,11 +134,10 @@ def test_arguments_arrive_as_they_were_sent(jobs):
     assert jobs.json("told.json")["arguments"] == ["tell", "--flag with space"]
 
 
-@pytest.mark.parametrize("code", [1, 3, 255])
-def test_an_exit_code_is_told_with_the_last_words(jobs, code):
-    job = jobs.run("end_with", str(code))
-    assert (job.status, job.exit_code) == (ProcessingJobStatus.FAILED, code)
-    assert job.failure_reason == f"AlgorithmError: exit code {code}. Last log lines:\nfirst line\nlast words"
+def test_an_exit_code_is_told_with_the_last_words(jobs):
+    job = jobs.run("end_with", "3")
+    assert (job.status, job.exit_code) == (ProcessingJobStatus.FAILED, 3)
+    assert job.failure_reason == "AlgorithmError: exit code 3. Last log lines:\nfirst line\nlast words"
 
 
 def test_the_first_kilobyte_of_the_message_is_kept(jobs):

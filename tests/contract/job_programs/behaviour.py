@@ -93,14 +93,16 @@ def log_forever(_value):
         os.write(1, line)
 
 
-def write_to(path):
-    """What is said of writing there."""
-    try:
-        pathlib.Path(path).write_text("x")
-    except OSError as error:
-        (OUTPUTS / "said").write_text(error.strerror)
-    else:
-        (OUTPUTS / "said").write_text("written")
+def write_to(paths):
+    """What is said of writing to each of these paths, between colons."""
+    said = {}
+    for path in paths.split(":"):
+        try:
+            pathlib.Path(path).write_text("x")
+            said[path] = "written"
+        except OSError as error:
+            said[path] = error.strerror
+    (OUTPUTS / "said.json").write_text(json.dumps(said))
 
 
 def list_network(_value):
