@@ -39,6 +39,13 @@ class ContainerEngine:
         """True for podman, whose few own options are asked for only there."""
         return Path(self._program).name.startswith("podman")
 
+    def version(self) -> str:
+        """The client's version. Raises EngineUnavailable where the engine is absent or does not answer."""
+        done = self._run(["version", "--format", "{{.Client.Version}}"])
+        if done.returncode != 0:
+            raise EngineUnavailable(f"{self._program} does not answer: {_last_line(done.stderr)}")
+        return done.stdout.strip()
+
     def create(self, options: list[str], image: str, arguments: list[str]) -> str:
         """The id of a new container that is not started. Raises BadInput where the image is not here, or is refused."""
         command = ["create", *options, "--", image, *arguments]

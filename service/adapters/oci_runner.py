@@ -56,8 +56,12 @@ class OciRunner:
         """Start the container and return at once. Raises BadInput where its image is not here, or is refused."""
         _give_to(self._confinement.user, job.root)
         container = self._engine.create(self._options(job), job.image_uri, command_arguments(job))
-        with job.log.open("ab") as log:
-            client = self._engine.start_attached(container, log)
+        try:
+            with job.log.open("ab") as log:
+                client = self._engine.start_attached(container, log)
+        except OSError:
+            self._engine.remove(container)
+            raise
         self._clients[container] = client
         return {**child_process.identity(client.pid), "container": container}
 

@@ -10,6 +10,7 @@ from monitor_jobs.object_store import S3Address
 from service.core.states import ExecutionStatus, ProcessingJobStatus
 from tests.contract.running_jobs import OUTPUTS
 from tests.integration.scheduling import JOB_ARN, MINUTE, NOON, capture_line
+from tests.servers.container_engines import IMAGE
 from tests.wait import wait_until
 
 BEFORE_NOON = NOON - MINUTE / 2
@@ -138,6 +139,17 @@ def test_an_exit_code_is_told_with_the_last_words(jobs):
     job = jobs.run("end_with", "3")
     assert (job.status, job.exit_code) == (ProcessingJobStatus.FAILED, 3)
     assert job.failure_reason == "AlgorithmError: exit code 3. Last log lines:\nfirst line\nlast words"
+
+
+def test_a_script_that_came_as_an_input_is_run_by_the_images_python(containers):
+    script = b"import sys; open('/opt/ml/processing/outputs/said', 'w').write(' '.join(sys.argv[1:]))"
+    containers.house.store.put(S3Address("bucket", "code/say.py"), script)
+    code = {"S3Uri": "s3://bucket/code/say.py", "LocalPath": "/opt/ml/processing/input/code"}
+    entrypoint = ["python3", "/opt/ml/processing/input/code/say.py"]
+    specification = {"ImageUri": IMAGE, "ContainerEntrypoint": entrypoint, "ContainerArguments": ["a", "b"]}
+    job = containers.ended(containers.ask_for(specification, ProcessingInputs=[{"InputName": "code", "S3Input": code}]))
+    assert job.failure_reason is None
+    assert containers.output("said") == b"a b"
 
 
 def test_the_first_kilobyte_of_the_message_is_kept(jobs):
