@@ -57,7 +57,7 @@ def make(places: Sequence[Hierarchy], name: str, limits: JobLimits) -> tuple[lis
     made: list[Path] = []
     kept: set[str] = set()
     for place in places:
-        folder = place.folder / f"sextant-{name}"
+        folder = place.folder / name
         try:
             folder.mkdir(exist_ok=True)
             made.append(folder)

@@ -27,6 +27,7 @@ LAST_CAPABILITY = 63
 # KILL, SETGID, SETUID.
 KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7})
 CANNOT_CONFINE, CANNOT_EXECUTE, NOT_FOUND = 125, 126, 127  # the exit codes that container engines give
+NO_NAMESPACES = "the kernel refuses a job namespaces of its own"
 OPT = "/opt"
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -42,7 +43,7 @@ def main() -> NoReturn:
         _own_namespaces()
         _own_mounts(Path(job["folder"]), [Path(folder) for folder in job["hidden"]])
     except OSError as error:
-        _give_up(error)
+        _give_up(NO_NAMESPACES, error)
     started, go = os.pipe()
     first = os.fork()
     if first == 0:
@@ -103,7 +104,7 @@ def _be_the_first(job: dict[str, Any], started: int) -> NoReturn:
     except PermissionError:
         pass  # inside a container that masks parts of /proc; the numbers seen there are then the machine's
     except OSError as error:
-        _give_up(error)
+        _give_up(NO_NAMESPACES, error)
     program = os.fork()
     if program == 0:
         _become(job)
@@ -122,7 +123,7 @@ def _become(job: dict[str, Any]) -> NoReturn:
             resource.setrlimit(getattr(resource, name), (limit, limit))
         _drop_privileges()
     except OSError as error:
-        _give_up(error)
+        _give_up("the kernel refuses the job its limits", error)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -142,8 +143,8 @@ def _drop_privileges() -> None:
                 _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # EINVAL: this kernel has no such capability
 
 
-def _give_up(error: OSError) -> NoReturn:
-    sys.stderr.write(f"the kernel refuses a job namespaces of its own: {error.filename}: {error.strerror}\n")
+def _give_up(what: str, error: OSError) -> NoReturn:
+    sys.stderr.write(f"{what}: {error.filename}: {error.strerror}\n")
     sys.stderr.flush()
     os._exit(CANNOT_CONFINE)
 

@@ -3,6 +3,7 @@
 Pure: what is asked for, not asking it (container_engine). docker-run(1), podman-create(1).
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,7 +34,7 @@ def create_options(job: JobSpec, confinement: Confinement, limits: JobLimits) ->
     """The options of `create` for a job: its name and label, what it may not, what it may use, what it sees."""
     user, group = confinement.user
     return [
-        f"--name=sextant-{job.name}",
+        f"--name={_name(job)}",
         f"--label={ROOT_LABEL}={job.root}",
         f"--pull={confinement.pull}",
         f"--network={confinement.network}",
@@ -63,6 +64,11 @@ def podman_options(confinement: Confinement, own_user: int) -> list[str]:
     """What only podman knows: no proxy with its password, and outside the user that the job's files have inside."""
     keep = ["--userns=keep-id"] if own_user != 0 and confinement.user[0] == own_user else []
     return ["--http-proxy=false", *keep]
+
+
+def _name(job: JobSpec) -> str:
+    # Another service may use the same engine, and run a job of the same name.
+    return f"sextant-{job.name}-{hashlib.sha256(str(job.root).encode()).hexdigest()[:8]}"
 
 
 def _variables(job: JobSpec) -> list[str]:

@@ -8,6 +8,7 @@ does not live here: the job's first process (confinement), command lines (progra
 import json
 import os
 import resource
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -64,7 +65,9 @@ class ProcessRunner:
     def start(self, job: JobSpec) -> Handle:
         """Start the job and return at once. Raises BadInput for what is no built-in monitor nor an allowed program."""
         command = self._command(job)
-        groups, kept = cgroups.make(cgroups.hierarchies(), job.name, self._limits)
+        # Another service on this machine may run a job of the same name.
+        group = f"sextant-{job.name}-{secrets.token_hex(4)}"
+        groups, kept = cgroups.make(cgroups.hierarchies(), group, self._limits)
         try:
             if self.refusal is None:
                 child = self._spawn_confined(job, command, groups, kept)
@@ -164,6 +167,8 @@ class ProcessRunner:
 
     def _variables(self, job: JobSpec) -> dict[str, str]:
         variables = {**self._environment, **job.environment}
+        if not isinstance(self._rule(job.image_uri), BuiltInMonitor):
+            return variables
         paths = filter(None, (str(PACKAGES), variables.get("PYTHONPATH")))
         return {**variables, "PYTHONPATH": os.pathsep.join(paths)}
 

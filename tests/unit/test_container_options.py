@@ -1,5 +1,6 @@
 """The options of a job's container, and whose its files are."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -50,6 +51,11 @@ def test_a_container_is_confined_unless_an_operator_loosens_it(option):
 def test_an_operator_may_loosen_network_pull_and_user():
     loosened = options(network="bridge", pull=Pull.MISSING, user=(0, 0))
     assert {"--network=bridge", "--pull=missing", "--user=0:0"} <= {*loosened}
+
+
+def test_two_services_with_a_job_of_one_name_do_not_meet():
+    names = [options(replace(job(), root=Path(root)))[0] for root in ("/data/a", "/data/b", "/data/a")]
+    assert names[0] == names[2] != names[1]
 
 
 def test_every_option_is_one_word_so_that_no_value_becomes_an_option():
