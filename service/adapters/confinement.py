@@ -4,22 +4,26 @@ Run by process_runner as a script of its own, with nothing imported but the stan
 standard input what to do: the job's environment must not reach this process, which still has every privilege.
 
 What lives here: a mount namespace in which the job's folder is /opt/ml, a namespace of process numbers that ends with
-the program, limits, privileges. What does not: which job, and how long (process_runner). mount(2), namespaces(7),
-pid_namespaces(7), capabilities(7); proved on real jobs by tests/contract/test_job_runners.py.
+the program, limits, privileges, and a machine that cannot be turned by what is left of them. What does not: which job,
+and how long (process_runner). mount(2), namespaces(7), pid_namespaces(7), capabilities(7); proved on real jobs by
+tests/contract/test_job_runners.py.
 """
 
 import ctypes
+import errno
 import json
 import os
 import resource
 import signal
 import stat
+import struct
 import sys
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
+MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
 LAST_CAPABILITY = 63
@@ -29,6 +33,9 @@ KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7})
 CANNOT_CONFINE, CANNOT_EXECUTE, NOT_FOUND = 125, 126, 127  # the exit codes that container engines give
 NO_NAMESPACES = "the kernel refuses a job namespaces of its own"
 OPT = "/opt"
+# What a root without privileges still owns and so may write to, and with it leave its limits or take the machine.
+MACHINE = ("/sys", "/proc/sys", "/proc/irq", "/proc/bus", "/proc/sysrq-trigger")
+RAW_MEMORY = ("/dev/mem", "/dev/kmem", "/dev/port")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -119,6 +126,8 @@ def _become(job: dict[str, Any]) -> NoReturn:
     try:
         for tasks in job["cgroups"]:
             Path(tasks).write_text("0")  # the one that writes
+        if os.geteuid() == 0:
+            _seal_the_machine()
         for name, limit in job["limits"].items():
             resource.setrlimit(getattr(resource, name), (limit, limit))
         _drop_privileges()
@@ -133,6 +142,19 @@ def _become(job: dict[str, Any]) -> NoReturn:
         sys.stderr.write(f"cannot run {command[0]}: {error.strerror}\n")
         sys.stderr.flush()
         os._exit(NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_EXECUTE)
+
+
+def _seal_the_machine() -> None:
+    disks = (entry.path for entry in os.scandir("/dev") if stat.S_ISBLK(entry.stat(follow_symlinks=False).st_mode))
+    for path in (*disks, *filter(os.path.exists, RAW_MEMORY)):
+        _mount(os.devnull, path, flags=MS_BIND)
+    attributes = struct.pack("=QQQQ", MOUNT_ATTR_RDONLY, 0, 0, 0)
+    for path in filter(os.path.exists, MACHINE):
+        _mount(path, path, flags=MS_BIND | MS_REC)
+        name = os.fsencode(path)
+        code = _libc.syscall(MOUNT_SETATTR, AT_FDCWD, name, AT_RECURSIVE, attributes, len(attributes))
+        if code == 0 or ctypes.get_errno() != errno.ENOSYS:  # a kernel before 5.12 has no such call
+            _checked(f"mount_setattr {path}", code)
 
 
 def _drop_privileges() -> None:

@@ -92,6 +92,28 @@ def test_a_job_has_the_privileges_of_files_at_most(folder, before):
     assert no_new == "1"
 
 
+@as_root
+@pytest.mark.parametrize("path", ["/proc/sys/kernel/core_pattern", "/sys/kernel/mm/ksm/run"])
+def test_a_job_of_root_cannot_turn_the_machine(folder, path):
+    done = run(folder, "sh", "-c", f": >> {path}")
+    assert done.returncode != 0
+    assert "Read-only file system" in done.stderr
+
+
+@as_root
+def test_a_job_of_root_cannot_leave_its_group_of_limits(folder):
+    leave = "for file in $(find /sys/fs/cgroup -name cgroup.procs); do echo $$ > $file && echo left; done"
+    done = run(folder, "sh", "-c", leave)
+    assert "left" not in done.stdout
+    assert "Read-only file system" in done.stderr
+
+
+@as_root
+def test_a_job_of_root_finds_no_disk(folder):
+    done = run(folder, "sh", "-c", "for file in /dev/*; do test -b $file && echo $file; done; test -c /dev/null")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_a_killed_program_ends_as_a_shell_tells_it(folder):
     assert run(folder, "sh", "-c", "kill -KILL $$").returncode == 137
 

@@ -161,14 +161,14 @@ def test_children_of_an_orphan_that_is_gone_are_ended(runner, job, monkeypatch):
 def test_nothing_is_ended_where_the_pid_is_someone_elses_by_now(runner, job):
     spec = job("sleep")
     handle = runner.start(spec)
-    runner.end({**handle, "started": handle["started"] - 1})
+    runner.end({**handle, "started": handle["started"] - 1, "cgroups": []})
     assert child_process.lives(handle)
     runner.end(handle)
 
 
 def test_nothing_is_ended_that_ran_before_the_machine_was_restarted(runner, job):
     handle = runner.start(job("sleep"))
-    earlier = {**handle, "boot": "00000000-0000-0000-0000-000000000000"}
+    earlier = {**handle, "boot": "00000000-0000-0000-0000-000000000000", "cgroups": []}
     runner.end(earlier)
     assert child_process.lives(handle)
     assert not child_process.lives(earlier)
