@@ -6,7 +6,7 @@ developer guide, "Container contract inputs".
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
@@ -19,8 +19,8 @@ from service.core.windows import WindowOffsets, parse_offsets
 
 DEFAULT_MAX_RUNTIME = timedelta(hours=1)
 MODEL_QUALITY = "MODEL_QUALITY"
-CONSTRAINTS_PATH = "/opt/ml/processing/baseline/constraints/constraints.json"
-STATISTICS_PATH = "/opt/ml/processing/baseline/stats/statistics.json"
+CONSTRAINTS_FOLDER = "/opt/ml/processing/baseline/constraints"
+STATISTICS_FOLDER = "/opt/ml/processing/baseline/stats"
 MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
 COMPLETENESS_PATH = "/opt/ml/processing/completeness/capture_completeness.json"
 PREPROCESSING_FOLDER = "/opt/ml/processing/code/preprocessing"
@@ -195,16 +195,38 @@ def execution_job_name(execution: ExecutionRecord) -> str:
     return f"model-monitoring-{execution.scheduled_at:%Y%m%d%H%M}-{execution.id[:20]}-{execution.version}"
 
 
-def _inputs(definition: MonitoringJobDefinition, capture_uri: str) -> list[dict[str, Any]]:
+class _StagedFile(NamedTuple):
+    """A file that a schedule may name: staged into a folder, and told to the container by a variable."""
+
+    input_name: str
+    uri: str | None
+    folder: str
+    usual_name: str  # looked for where the address is that of a folder
+    variable: Variable
+
+    @property
+    def path(self) -> str:
+        name = (self.uri or "").rpartition("/")[2]
+        return f"{self.folder}/{name or self.usual_name}"
+
+
+def _staged_files(definition: MonitoringJobDefinition) -> list[_StagedFile]:
     baseline, scripts = definition.baseline_config, definition.monitoring_app_specification
-    candidates = [
-        ("endpoint_input_1", capture_uri, definition.endpoint_input.local_path),
-        ("constraints", baseline.constraints_resource.s3_uri, CONSTRAINTS_PATH.rpartition("/")[0]),
-        ("baseline", baseline.statistics_resource.s3_uri, STATISTICS_PATH.rpartition("/")[0]),
-        ("pre_processor_script", scripts.record_preprocessor_source_uri, PREPROCESSING_FOLDER),
-        ("post_processor_script", scripts.post_analytics_processor_source_uri, POSTPROCESSING_FOLDER),
-    ]
-    return [_input(name, uri, path) for name, uri, path in candidates if uri is not None]
+    constraints, statistics = baseline.constraints_resource.s3_uri, baseline.statistics_resource.s3_uri
+    before, after = scripts.record_preprocessor_source_uri, scripts.post_analytics_processor_source_uri
+    files = (
+        ("constraints", constraints, CONSTRAINTS_FOLDER, "constraints.json", Variable.BASELINE_CONSTRAINTS),
+        ("baseline", statistics, STATISTICS_FOLDER, "statistics.json", Variable.BASELINE_STATISTICS),
+        ("pre_processor_script", before, PREPROCESSING_FOLDER, "preprocessor.py", Variable.RECORD_PREPROCESSOR),
+        ("post_processor_script", after, POSTPROCESSING_FOLDER, "postprocessor.py", Variable.POST_ANALYTICS_PROCESSOR),
+    )
+    return [_StagedFile(*file) for file in files if file[1] is not None]
+
+
+def _inputs(definition: MonitoringJobDefinition, capture_uri: str) -> list[dict[str, Any]]:
+    captures = ("endpoint_input_1", capture_uri, definition.endpoint_input.local_path)
+    files = ((file.input_name, str(file.uri), file.folder) for file in _staged_files(definition))
+    return [_input(name, uri, path) for name, uri, path in (captures, *files)]
 
 
 def _input(name: str, uri: str, local_path: str) -> dict[str, Any]:
@@ -243,26 +265,9 @@ def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, 
         Variable.CAPTURE_COMPLETENESS: COMPLETENESS_PATH,
         Variable.SIDE_INDEX: SIDE_INDEX_PATH,
     }
-    given = _baseline_variables(definition) | _script_variables(definition) | _model_quality_variables(definition)
-    return {name.value: value for name, value in {**variables, **given}.items()}
-
-
-def _baseline_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:
-    baseline = definition.baseline_config
-    given = {
-        Variable.BASELINE_CONSTRAINTS: (baseline.constraints_resource, CONSTRAINTS_PATH),
-        Variable.BASELINE_STATISTICS: (baseline.statistics_resource, STATISTICS_PATH),
-    }
-    return {name: path for name, (resource, path) in given.items() if resource.s3_uri is not None}
-
-
-def _script_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:
-    scripts = definition.monitoring_app_specification
-    given = {
-        Variable.RECORD_PREPROCESSOR: (scripts.record_preprocessor_source_uri, PREPROCESSING_FOLDER),
-        Variable.POST_ANALYTICS_PROCESSOR: (scripts.post_analytics_processor_source_uri, POSTPROCESSING_FOLDER),
-    }
-    return {name: f"{folder}/{uri.rpartition('/')[2]}" for name, (uri, folder) in given.items() if uri is not None}
+    staged = {file.variable: file.path for file in _staged_files(definition)}
+    given = {**variables, **staged, **_model_quality_variables(definition)}
+    return {name.value: value for name, value in given.items()}
 
 
 def _model_quality_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:

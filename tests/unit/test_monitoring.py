@@ -128,6 +128,12 @@ def test_scripts_are_staged_and_named_by_their_paths():
     ]
 
 
+@pytest.mark.parametrize(("uri", "name"), [("s3://b/mine.json", "mine.json"), ("s3://b/base/", "constraints.json")])
+def test_a_baseline_is_told_by_the_name_that_it_is_staged_under(uri, name):
+    made = job_request(BaselineConfig={"ConstraintsResource": {"S3Uri": uri}})
+    assert made["Environment"]["baseline_constraints"] == f"/opt/ml/processing/baseline/constraints/{name}"
+
+
 def test_a_schedule_that_names_no_script_and_no_attribute_gets_no_variable_of_theirs():
     names = {*job_request()["Environment"]}
     assert names.isdisjoint({"record_preprocessor_script", "inference_attribute", "analysis_type", "problem_type"})
