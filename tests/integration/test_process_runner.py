@@ -2,6 +2,8 @@
 
 import contextlib
 import signal
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -156,6 +158,34 @@ def test_children_of_an_orphan_that_is_gone_are_ended(runner, job, monkeypatch):
     assert len(living(spec)) == (0 if runner.refusal is None else 2)  # namespaces end with their first process
     runner.end(handle)
     assert living(spec) == []
+
+
+START_AND_DIE = """
+import os, sys, datetime, pathlib
+from service.adapters.process_runner import ProcessRunner
+from service.core.ports import JobSpec
+from tests.integration import job_program
+root = pathlib.Path(sys.argv[1])
+job = JobSpec("job", job_program.IMAGE, ("sleep",), {"MARK": str(root)}, root, root / "log", datetime.timedelta(1))
+ProcessRunner(job_program.environment(), rule=job_program.rule).start(job)
+os._exit(0)
+"""
+
+
+def test_a_job_whose_starter_died_before_it_could_note_it_is_found_by_its_root(runner, job):
+    spec = job("sleep")
+    subprocess.run([sys.executable, "-c", START_AND_DIE, str(spec.root)], env=job_program.environment(), check=True)
+    wait_until(lambda: started(spec), timeout_seconds=30, what="the job")
+    assert runner.strays(spec.root / "other") == []
+    (stray,) = runner.strays(spec.root)
+    runner.end(stray)
+    assert living(spec) == []
+
+
+def test_a_program_that_would_meet_the_machines_own_opt_ml_is_refused(runner, job, tmp_path):
+    runner.refusal = "the kernel refuses"
+    with pytest.raises(BadInput, match=r"file:///x\.py needs /opt/ml to itself, and the kernel refuses: allow user"):
+        runner.start(job(image_uri="file:///x.py"))
 
 
 def test_nothing_is_ended_where_the_pid_is_someone_elses_by_now(runner, job):
