@@ -14,20 +14,24 @@ import boto3
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from tests.e2e.boto3_requests import (
+    BUCKET,
+    CONTAINER,
+    ENDPOINT,
+    JOB_DEFINITIONS,
+    PACKAGE,
+    ROLE,
+    SCHEDULE,
+    VARIANT,
+    capture,
+    job_definition_request,
+    monitoring_schedule,
+    processing_job,
+)
 from tests.e2e.flow_steps import Steps, let_the_second_end, steps_and_material
 from tests.sagemaker_operations import NEEDED
 from tests.wait import wait_until
 
-ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
-IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sextant/class-skew:latest"
-BUCKET, ENDPOINT, SCHEDULE = "sm-local", "signs", "signs-skew"
-RESOURCES = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}}
-REPOSITORIES = {
-    "DataQuality": "sagemaker-model-monitor-analyzer",
-    "ModelQuality": "sagemaker-model-monitor-analyzer",
-    "ModelBias": "sagemaker-clarify-processing:1.0",
-    "ModelExplainability": "sagemaker-clarify-processing:1.0",
-}
 STATE_SECONDS = 120
 
 
@@ -91,20 +95,15 @@ def deploy(flow: Flow) -> None:
     s3 = flow.clients["s3"]
     if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         s3.create_bucket(Bucket=BUCKET)
-    s3.upload_file(str(flow.material / "model.tar.gz"), BUCKET, "models/signs/model.tar.gz")
-    container = {
-        "ModelDataUrl": f"s3://{BUCKET}/models/signs/model.tar.gz",
-        "Image": "pytorch-inference:2.6.0-cpu-py312",
-    }
-    flow("CreateModel", ModelName=ENDPOINT, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    s3.upload_file(str(flow.material / "model.tar.gz"), BUCKET, PACKAGE)
+    flow("CreateModel", ModelName=ENDPOINT, PrimaryContainer=CONTAINER, ExecutionRoleArn=ROLE)
     flow("DescribeModel", ModelName=ENDPOINT, holds=is_("ExecutionRoleArn", ROLE))
     flow("ListModels", holds=has(ENDPOINT, "ModelName", "Models"))
-    variant = {"VariantName": "AllTraffic", "ModelName": ENDPOINT, "InitialInstanceCount": 1}
     for name, percentage in ((ENDPOINT, 100), (f"{ENDPOINT}-2", 50)):
         flow(
             "CreateEndpointConfig",
             EndpointConfigName=name,
-            ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}],
+            ProductionVariants=[VARIANT],
             DataCaptureConfig=capture(percentage),
         )
     flow("DescribeEndpointConfig", EndpointConfigName=ENDPOINT, holds=is_("DataCaptureConfig", capture(100)))
@@ -113,17 +112,6 @@ def deploy(flow: Flow) -> None:
     flow.states("DescribeEndpoint until InService", endpoint_status(flow), until="InService")
     flow("DescribeEndpoint", EndpointName=ENDPOINT, holds=lambda answer: answer["DataCaptureConfig"]["EnableCapture"])
     flow("ListEndpoints", StatusEquals="InService", holds=has(ENDPOINT, "EndpointName", "Endpoints"))
-
-
-def capture(percentage: int) -> dict[str, Any]:
-    """Requests and answers, this many of a hundred."""
-    return {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": percentage,
-        "DestinationS3Uri": f"s3://{BUCKET}/datacapture",
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
-    }
 
 
 def endpoint_status(flow: Flow) -> Callable[[], str]:
@@ -152,7 +140,7 @@ def schedule(flow: Flow) -> None:
     flow(
         "CreateMonitoringSchedule",
         MonitoringScheduleName=SCHEDULE,
-        MonitoringScheduleConfig=once_over_the_last_hour(),
+        MonitoringScheduleConfig=monitoring_schedule(),
     )
     schedules = flow.clients["sagemaker"]
 
@@ -172,7 +160,7 @@ def schedule(flow: Flow) -> None:
         MonitoringScheduleName=SCHEDULE,
         holds=lambda answer: answer["LastMonitoringExecutionSummary"]["MonitoringExecutionStatus"] == "Completed",
     )
-    hourly = {**once_over_the_last_hour(), "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}}
+    hourly = {**monitoring_schedule(), "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}}
     flow("UpdateMonitoringSchedule", MonitoringScheduleName=SCHEDULE, MonitoringScheduleConfig=hourly)
     flow.states("DescribeMonitoringSchedule, once updated", status, until="Scheduled")
     flow("StopMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
@@ -191,27 +179,6 @@ def execution_status(flow: Flow) -> str:
     found = flow.clients["sagemaker"].list_monitoring_executions(MonitoringScheduleName=SCHEDULE)
     rows = found["MonitoringExecutionSummaries"]
     return str(rows[0]["MonitoringExecutionStatus"]) if rows else "none"
-
-
-def once_over_the_last_hour() -> dict[str, Any]:
-    """A schedule's configuration: class skew, at once, with a threshold that balanced traffic keeps."""
-    source = {"EndpointName": ENDPOINT, "LocalPath": "/opt/ml/processing/input/endpoint"}
-    target = {"S3Uri": f"s3://{BUCKET}/reports", "LocalPath": "/opt/ml/processing/outputs"}
-    return {
-        "ScheduleConfig": {
-            "ScheduleExpression": "NOW",
-            "DataAnalysisStartTime": "-PT1H",
-            "DataAnalysisEndTime": "-PT0H",
-        },
-        "MonitoringJobDefinition": {
-            "MonitoringInputs": [{"EndpointInput": source}],
-            "MonitoringOutputConfig": {"MonitoringOutputs": [{"S3Output": target}]},
-            "MonitoringResources": RESOURCES,
-            "MonitoringAppSpecification": {"ImageUri": IMAGE},
-            "Environment": {"THRESHOLD": "0.5"},
-            "RoleArn": ROLE,
-        },
-    }
 
 
 def alerts(flow: Flow) -> None:
@@ -257,29 +224,6 @@ def job_definition(flow: Flow, kind: str) -> None:
     flow(f"Delete{kind}JobDefinition", **name)
 
 
-def job_definition_request(kind: str) -> dict[str, Any]:
-    """What Create{kind}JobDefinition needs."""
-    specification = {"ImageUri": f"156813124566.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORIES[kind]}"}
-    source: dict[str, Any] = {
-        "EndpointInput": {"EndpointName": ENDPOINT, "LocalPath": "/opt/ml/processing/input/endpoint"}
-    }
-    if kind in ("ModelQuality", "ModelBias"):
-        source["GroundTruthS3Input"] = {"S3Uri": f"s3://{BUCKET}/ground-truth"}
-    if kind == "ModelQuality":
-        specification["ProblemType"] = "MulticlassClassification"
-    if kind in ("ModelBias", "ModelExplainability"):
-        specification["ConfigUri"] = f"s3://{BUCKET}/analysis_config.json"
-    target = {"S3Uri": f"s3://{BUCKET}/{kind}", "LocalPath": "/opt/ml/processing/outputs"}
-    return {
-        "JobDefinitionName": f"signs-{kind}",
-        f"{kind}AppSpecification": specification,
-        f"{kind}JobInput": source,
-        f"{kind}JobOutputConfig": {"MonitoringOutputs": [{"S3Output": target}]},
-        "JobResources": RESOURCES,
-        "RoleArn": ROLE,
-    }
-
-
 def processing_jobs(flow: Flow) -> None:
     """One job through its states to Completed, and one that is stopped."""
     flow("CreateProcessingJob", **processing_job("by-hand"))
@@ -298,22 +242,6 @@ def processing_jobs(flow: Flow) -> None:
 def job_status(flow: Flow, name: str) -> str:
     """The state of a processing job."""
     return str(flow.clients["sagemaker"].describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"])
-
-
-def processing_job(name: str) -> dict[str, Any]:
-    """Class skew over all captures."""
-    source = {"S3Uri": f"s3://{BUCKET}/datacapture", "LocalPath": "/opt/ml/processing/in"}
-    target = {"S3Uri": f"s3://{BUCKET}/by-hand", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
-    kinds = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {
-        "ProcessingJobName": name,
-        "ProcessingInputs": [{"InputName": "captures", "S3Input": {**source, **kinds}}],
-        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "report", "S3Output": target}]},
-        "ProcessingResources": RESOURCES,
-        "AppSpecification": {"ImageUri": IMAGE},
-        "Environment": {"dataset_source": "/opt/ml/processing/in", "output_path": "/opt/ml/processing/out"},
-        "RoleArn": ROLE,
-    }
 
 
 def logs(flow: Flow) -> None:
@@ -380,7 +308,7 @@ def main() -> None:
     """The whole flow, and at its end what it has not called."""
     step, material = steps_and_material()
     flow = Flow(step, material)
-    definitions = [partial(job_definition, kind=kind) for kind in REPOSITORIES]
+    definitions = [partial(job_definition, kind=kind) for kind in JOB_DEFINITIONS]
     before = (deploy, invoke, schedule, alerts, tags)
     for part in (*before, *definitions, processing_jobs, logs, identity, update, delete):
         with step.part():
