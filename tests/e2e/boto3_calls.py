@@ -7,11 +7,7 @@ block does. What does not: starting anything (boto3_flow), which operations ther
 import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-import boto3
-from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from tests.e2e.boto3_requests import (
@@ -28,66 +24,9 @@ from tests.e2e.boto3_requests import (
     monitoring_schedule,
     processing_job,
 )
-from tests.e2e.flow_steps import Steps, let_the_second_end, steps_and_material
+from tests.e2e.boto3_steps import Flow, has, is_
+from tests.e2e.flow_steps import let_the_second_end, steps_and_material
 from tests.sagemaker_operations import NEEDED
-from tests.wait import wait_until
-
-STATE_SECONDS = 120
-
-
-class Flow:
-    """boto3's clients, and which operations they have called with success."""
-
-    def __init__(self, step: Steps, material: Path) -> None:
-        self.step = step
-        self.material = material
-        self.called: set[tuple[str, str]] = set()
-        services = ("sagemaker", "sagemaker-runtime", "logs", "sts", "iam", "s3")
-        self.clients = {service: boto3.client(service) for service in services}
-
-    def __call__(
-        self,
-        operation: str,
-        *,
-        service: str = "sagemaker",
-        holds: Callable[[Any], object] = lambda _: True,
-        note: Callable[[Any], object] = lambda _: "",
-        **request: object,
-    ) -> Any:
-        """The answer of one operation, as a step of its AWS name."""
-        method = getattr(self.clients[service], xform_name(operation))
-        answer = self.step(operation, lambda: method(**request), holds=holds, note=note)
-        self.called.add((service, operation))
-        return answer
-
-    def states(self, what: str, state: Callable[[], str], *, until: str) -> None:
-        """The states that a resource shows, one after another, up to the awaited one."""
-        self.step(what, lambda: states_until(state, until), note=" -> ".join)
-
-
-def states_until(state: Callable[[], str], last: str) -> list[str]:
-    """Every state seen up to `last`. Raises AssertionError where it does not come."""
-    seen: list[str] = []
-
-    def reached() -> bool:
-        now = state()
-        if not seen or seen[-1] != now:
-            seen.append(now)
-        assert now != "Failed", seen
-        return now == last
-
-    wait_until(reached, timeout_seconds=STATE_SECONDS, what=f"{last}, after {seen}")
-    return seen
-
-
-def has(name: str, member: str, rows: str) -> Callable[[Any], bool]:
-    """Whether a listing's rows have one whose member is that name."""
-    return lambda answer: name in [row[member] for row in answer[rows]]
-
-
-def is_(member: str, value: object) -> Callable[[Any], bool]:
-    """Whether a description's member is that value."""
-    return lambda answer: answer[member] == value
 
 
 def deploy(flow: Flow) -> None:
@@ -109,7 +48,7 @@ def deploy(flow: Flow) -> None:
     flow("DescribeEndpointConfig", EndpointConfigName=ENDPOINT, holds=is_("DataCaptureConfig", capture(100)))
     flow("ListEndpointConfigs", holds=has(f"{ENDPOINT}-2", "EndpointConfigName", "EndpointConfigs"))
     flow("CreateEndpoint", EndpointName=ENDPOINT, EndpointConfigName=ENDPOINT)
-    flow.states("DescribeEndpoint until InService", endpoint_status(flow), until="InService")
+    flow.states("DescribeEndpoint until InService", endpoint_status(flow), "Creating", "InService")
     flow("DescribeEndpoint", EndpointName=ENDPOINT, holds=lambda answer: answer["DataCaptureConfig"]["EnableCapture"])
     flow("ListEndpoints", StatusEquals="InService", holds=has(ENDPOINT, "EndpointName", "Endpoints"))
 
@@ -147,8 +86,10 @@ def schedule(flow: Flow) -> None:
     def status() -> str:
         return schedules.describe_monitoring_schedule(MonitoringScheduleName=SCHEDULE)["MonitoringScheduleStatus"]
 
-    flow.states("DescribeMonitoringSchedule until Scheduled", status, until="Scheduled")
-    flow.states("ListMonitoringExecutions until Completed", lambda: execution_status(flow), until="Completed")
+    flow.states("DescribeMonitoringSchedule until Scheduled", status, "Pending", "Scheduled")
+    flow.states(
+        "ListMonitoringExecutions until Completed", lambda: execution_status(flow), "Pending", "InProgress", "Completed"
+    )
     flow(
         "ListMonitoringExecutions",
         MonitoringScheduleName=SCHEDULE,
@@ -162,11 +103,11 @@ def schedule(flow: Flow) -> None:
     )
     hourly = {**monitoring_schedule(), "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}}
     flow("UpdateMonitoringSchedule", MonitoringScheduleName=SCHEDULE, MonitoringScheduleConfig=hourly)
-    flow.states("DescribeMonitoringSchedule, once updated", status, until="Scheduled")
+    flow.states("DescribeMonitoringSchedule, once updated", status, "Pending", "Scheduled")
     flow("StopMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
-    flow.states("DescribeMonitoringSchedule until Stopped", status, until="Stopped")
+    flow.states("DescribeMonitoringSchedule until Stopped", status, "Pending", "Stopped")
     flow("StartMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
-    flow.states("DescribeMonitoringSchedule until Scheduled again", status, until="Scheduled")
+    flow.states("DescribeMonitoringSchedule until Scheduled again", status, "Pending", "Scheduled")
     flow(
         "ListMonitoringSchedules",
         EndpointName=ENDPOINT,
@@ -227,11 +168,13 @@ def job_definition(flow: Flow, kind: str) -> None:
 def processing_jobs(flow: Flow) -> None:
     """One job through its states to Completed, and one that is stopped."""
     flow("CreateProcessingJob", **processing_job("by-hand"))
-    flow.states("DescribeProcessingJob until Completed", lambda: job_status(flow, "by-hand"), until="Completed")
+    flow.states("DescribeProcessingJob until Completed", lambda: job_status(flow, "by-hand"), "InProgress", "Completed")
     flow("DescribeProcessingJob", ProcessingJobName="by-hand", note=lambda answer: answer["ExitMessage"])
     flow("CreateProcessingJob", **processing_job("stopped"))
     flow("StopProcessingJob", ProcessingJobName="stopped")
-    flow.states("DescribeProcessingJob until Stopped", lambda: job_status(flow, "stopped"), until="Stopped")
+    flow.states(
+        "DescribeProcessingJob until Stopped", lambda: job_status(flow, "stopped"), "InProgress", "Stopping", "Stopped"
+    )
     flow(
         "ListProcessingJobs",
         NameContains="stopped",
@@ -276,7 +219,7 @@ def identity(flow: Flow) -> None:
 def update(flow: Flow) -> None:
     """The endpoint's second configuration."""
     flow("UpdateEndpoint", EndpointName=ENDPOINT, EndpointConfigName=f"{ENDPOINT}-2")
-    flow.states("DescribeEndpoint until InService again", endpoint_status(flow), until="InService")
+    flow.states("DescribeEndpoint until InService again", endpoint_status(flow), "Updating", "InService")
     flow(
         "DescribeEndpoint",
         EndpointName=ENDPOINT,
@@ -290,7 +233,7 @@ def delete(flow: Flow) -> None:
     for name in (ENDPOINT, f"{ENDPOINT}-2"):
         flow("DeleteEndpointConfig", EndpointConfigName=name)
     flow("DeleteEndpoint", EndpointName=ENDPOINT)
-    flow.states("DescribeEndpoint until it is gone", lambda: status_or_gone(flow), until="gone")
+    flow.states("DescribeEndpoint until it is gone", lambda: status_or_gone(flow), "Deleting", "gone")
     flow("DeleteModel", ModelName=ENDPOINT)
 
 
