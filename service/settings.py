@@ -6,7 +6,7 @@ What lives here: names, defaults, ranges. What does not: a monitoring container'
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -21,6 +21,10 @@ BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
 
 def _listed(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def _folders(value: object) -> object:
+    return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -52,6 +56,22 @@ class Settings(BaseModel):
     )
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
     parallel_jobs: int = Field(2, ge=1, le=64, description="processing jobs that run at the same time")
+    memory_bytes_per_job: int = Field(4 * 2**30, ge=16 * 2**20, description="memory that one processing job may use")
+    processes_per_job: int = Field(1024, ge=16, description="processes and threads that one processing job may have")
+    log_bytes_per_job: int = Field(256 * 2**20, ge=2**16, description="bytes that one processing job may log")
+    program_folders: Annotated[tuple[Path, ...], BeforeValidator(_folders)] = Field(
+        (), description="folders, separated by colons, whose programs jobs may run as file:///PATH; none unless set"
+    )
+    oci_engine: str | None = Field(
+        None, pattern=r"^/?[A-Za-z0-9._/-]+$", description="podman or docker, to run container images; unset runs none"
+    )
+    oci_network: str = Field("none", pattern=r"^[A-Za-z0-9._:-]+$", description="network of a job's container")
+    oci_user: str | None = Field(
+        None, pattern=r"^[0-9]{1,9}(:[0-9]{1,9})?$", description="user of a job's container, as UID or UID:GID"
+    )
+    oci_pull: Literal["never", "missing", "always"] = Field(
+        "never", description="when an image may be fetched: never, missing or always"
+    )
     torch_threads: int = Field(0, ge=0, le=1024, description="torch threads of an endpoint; 0 leaves it to torch")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
 

@@ -10,6 +10,7 @@ import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from monitor_jobs.object_store import ObjectStore
     from service.adapters.s3_door import S3Door
-    from service.core.ports import Database
+    from service.core.ports import Database, JobLimits, JobRunner
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler
 
@@ -98,10 +99,42 @@ def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settin
     return serve(spec, listener=listener, store=store, capture_factory=capture)
 
 
+def job_runner(settings: Settings, environment: dict[str, str]) -> "JobRunner":
+    """What runs processing jobs: processes, and containers where an engine is set."""
+    from service.adapters.process_runner import ProcessRunner, inheritable
+    from service.adapters.runner_by_image import RunnerByImage
+    from service.core.ports import JobLimits
+
+    limits = JobLimits(
+        memory_bytes=settings.memory_bytes_per_job,
+        processes=settings.processes_per_job,
+        log_bytes=settings.log_bytes_per_job,
+    )
+    processes = ProcessRunner(
+        inheritable(environment),
+        program_folders=settings.program_folders,
+        hidden=[settings.data.absolute()],
+        limits=limits,
+    )
+    engine = settings.oci_engine
+    containers = processes if engine is None else _container_runner(settings, engine, environment, limits)
+    return RunnerByImage(containers=containers, processes=processes)
+
+
+def _container_runner(settings: Settings, engine: str, environment: dict[str, str], limits: "JobLimits") -> "JobRunner":
+    from service.adapters.container_engine import ContainerEngine
+    from service.adapters.container_options import Confinement, Pull
+    from service.adapters.oci_runner import OciRunner, job_user
+
+    user = job_user(settings.oci_user, own=(os.geteuid(), os.getegid()))
+    confinement = Confinement(user=user, network=settings.oci_network, pull=Pull(settings.oci_pull))
+    return OciRunner(ContainerEngine(engine, environment), confinement=confinement, limits=limits)
+
+
 def _scheduler(
     settings: Settings, work: ThreadPoolExecutor, stopping: ThreadPoolExecutor, stop: threading.Event
 ) -> "Scheduler":
-    from service.adapters.process_runner import ProcessRunner
+    from service.core.names import Resource, arn
     from service.scheduler.executions import Executions
     from service.scheduler.jobs import Jobs
     from service.scheduler.loop import Scheduler
@@ -109,8 +142,9 @@ def _scheduler(
     from service.scheduler.requested_jobs import RequestedJobs
 
     database, store, data = open_database(settings), open_store(settings), settings.data.absolute()
-    runner = ProcessRunner(dict(os.environ))
-    jobs = Jobs(database=database, store=store, runner=runner, folder=data / "jobs", clock=_now, stop=stop)
+    runner = job_runner(settings, dict(os.environ))
+    job_arn = partial(arn, Resource.PROCESSING_JOB, region=settings.region, account=settings.account)
+    jobs = Jobs(database=database, store=store, runner=runner, folder=data / "jobs", clock=_now, stop=stop, arn=job_arn)
     executions = Executions(database=database, store=store, jobs=jobs, cards=data / "model-cards", clock=_now)
     places = Places(work, settings.parallel_jobs)
     return Scheduler(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ceph import ceph_gateway
+from tests.servers.container_engines import Engine, docker_engine, podman_engine
 from tests.servers.faulty_store import faulty_store
 from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.programs import absence
@@ -44,6 +45,20 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
     """A PostgreSQL server; needs `@pytest.mark.server("postgres")`."""
     with postgres_server(tmp_path_factory.mktemp("postgres")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """podman with the tests' image; needs `@pytest.mark.server("podman")`."""
+    with podman_engine(tmp_path_factory.mktemp("podman")) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def docker(podman: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The docker client on podman's Docker API; needs the markers of both."""
+    with docker_engine(podman, tmp_path_factory.mktemp("docker")) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

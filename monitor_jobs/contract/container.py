@@ -43,6 +43,13 @@ class Variable(StrEnum):
     CAPTURE_PREFIX = "sagemaker_endpoint_datacapture_prefix"
     BASELINE_CONSTRAINTS = "baseline_constraints"
     BASELINE_STATISTICS = "baseline_statistics"
+    RECORD_PREPROCESSOR = "record_preprocessor_script"
+    POST_ANALYTICS_PROCESSOR = "post_analytics_processor_script"
+    ANALYSIS_TYPE = "analysis_type"  # these and the next ones: of model quality only
+    PROBLEM_TYPE = "problem_type"
+    INFERENCE_ATTRIBUTE = "inference_attribute"
+    PROBABILITY_ATTRIBUTE = "probability_attribute"
+    PROBABILITY_THRESHOLD = "probability_threshold_attribute"
     # Ours:
     MODEL_CARD = "SEXTANT_MODEL_CARD"  # local path of the model card, where the endpoint's model has one
     ANALYSIS = "SEXTANT_ANALYSIS"  # suggest_baseline in place of a verdict

@@ -5,6 +5,7 @@ SextantError
 ├── NotFound               a thing that was named does not exist
 ├── Conflict               the thing exists already, or is in a state that forbids this
 ├── ModelUnsuitable        a model package cannot be loaded or served
+├── EngineUnavailable      the container engine did not do what was asked
 └── StoreUnavailable       the object store did not do what was asked
     └── StoreRefused       it answered that it will not: access denied, no such bucket
 """
@@ -28,6 +29,10 @@ class Conflict(SextantError):
 
 class ModelUnsuitable(SextantError):
     """A model package cannot be loaded or served."""
+
+
+class EngineUnavailable(SextantError):
+    """The container engine did not do what was asked: it is absent, stopped, or fails."""
 
 
 class StoreUnavailable(SextantError):

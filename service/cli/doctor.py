@@ -18,7 +18,7 @@ LEAST_FREE_SHARE = 0.1
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check settings, data folder, store, database, torch and the running service; exit with 1 where one fails."""
+    """Check settings, data folder, store, database, torch, jobs and the running service; exit with 1 if one fails."""
     rows = [_examined(name, check) for name, check in CHECKS.items()]
     if as_json:
         print_json(rows)
@@ -92,6 +92,18 @@ def _torch() -> str:
     return f"torch {torch.__version__}, {torch.get_num_threads()} threads"
 
 
+def _jobs() -> str:
+    from service.adapters.container_engine import ContainerEngine
+    from service.adapters.process_runner import ProcessRunner, inheritable
+
+    refusal = ProcessRunner(inheritable(os.environ)).refusal
+    processes = "programs in namespaces of their own" if refusal is None else f"built-in monitors only: {refusal}"
+    engine = load().oci_engine
+    if engine is None:
+        return f"{processes}; no images: SEXTANT_OCI_ENGINE is not set"
+    return f"{processes}; images by {engine} {ContainerEngine(engine, dict(os.environ)).version()}"
+
+
 def _service() -> str:
     client = connect()
     client.text("/ping")
@@ -112,5 +124,6 @@ CHECKS: dict[str, Callable[[], str]] = {
     "object store": _store,
     "database": _database,
     "torch": _torch,
+    "jobs": _jobs,
     "service": _service,
 }

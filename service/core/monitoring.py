@@ -6,7 +6,7 @@ developer guide, "Container contract inputs".
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
@@ -18,10 +18,13 @@ from service.core.records import ExecutionOrigin, ExecutionRecord
 from service.core.windows import WindowOffsets, parse_offsets
 
 DEFAULT_MAX_RUNTIME = timedelta(hours=1)
-CONSTRAINTS_PATH = "/opt/ml/processing/baseline/constraints/constraints.json"
-STATISTICS_PATH = "/opt/ml/processing/baseline/stats/statistics.json"
+MODEL_QUALITY = "MODEL_QUALITY"
+CONSTRAINTS_FOLDER = "/opt/ml/processing/baseline/constraints"
+STATISTICS_FOLDER = "/opt/ml/processing/baseline/stats"
 MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
 COMPLETENESS_PATH = "/opt/ml/processing/completeness/capture_completeness.json"
+PREPROCESSING_FOLDER = "/opt/ml/processing/code/preprocessing"
+POSTPROCESSING_FOLDER = "/opt/ml/processing/code/postprocessing"
 SIDE_INDEX_PATH = "/opt/ml/processing/side_index"
 
 
@@ -36,6 +39,9 @@ class EndpointInput(_Shape):
     local_path: str = "/opt/ml/processing/input/endpoint"
     start_time_offset: str | None = None
     end_time_offset: str | None = None
+    inference_attribute: str | None = None
+    probability_attribute: str | None = None
+    probability_threshold_attribute: float | None = None
 
 
 class MonitoringInput(_Shape):
@@ -70,6 +76,9 @@ class MonitoringAppSpecification(_Shape):
     image_uri: str
     container_entrypoint: list[str] = Field(default_factory=list)
     container_arguments: list[str] = Field(default_factory=list)
+    record_preprocessor_source_uri: str | None = None
+    post_analytics_processor_source_uri: str | None = None
+    problem_type: str | None = None  # of a model quality monitor only
 
 
 class S3Resource(_Shape):
@@ -186,14 +195,38 @@ def execution_job_name(execution: ExecutionRecord) -> str:
     return f"model-monitoring-{execution.scheduled_at:%Y%m%d%H%M}-{execution.id[:20]}-{execution.version}"
 
 
+class _StagedFile(NamedTuple):
+    """A file that a schedule may name: staged into a folder, and told to the container by a variable."""
+
+    input_name: str
+    uri: str | None
+    folder: str
+    usual_name: str  # looked for where the address is that of a folder
+    variable: Variable
+
+    @property
+    def path(self) -> str:
+        name = (self.uri or "").rpartition("/")[2]
+        return f"{self.folder}/{name or self.usual_name}"
+
+
+def _staged_files(definition: MonitoringJobDefinition) -> list[_StagedFile]:
+    baseline, scripts = definition.baseline_config, definition.monitoring_app_specification
+    constraints, statistics = baseline.constraints_resource.s3_uri, baseline.statistics_resource.s3_uri
+    before, after = scripts.record_preprocessor_source_uri, scripts.post_analytics_processor_source_uri
+    files = (
+        ("constraints", constraints, CONSTRAINTS_FOLDER, "constraints.json", Variable.BASELINE_CONSTRAINTS),
+        ("baseline", statistics, STATISTICS_FOLDER, "statistics.json", Variable.BASELINE_STATISTICS),
+        ("pre_processor_script", before, PREPROCESSING_FOLDER, "preprocessor.py", Variable.RECORD_PREPROCESSOR),
+        ("post_processor_script", after, POSTPROCESSING_FOLDER, "postprocessor.py", Variable.POST_ANALYTICS_PROCESSOR),
+    )
+    return [_StagedFile(*file) for file in files if file[1] is not None]
+
+
 def _inputs(definition: MonitoringJobDefinition, capture_uri: str) -> list[dict[str, Any]]:
-    baseline = definition.baseline_config
-    candidates = [
-        ("endpoint_input_1", capture_uri, definition.endpoint_input.local_path),
-        ("constraints", baseline.constraints_resource.s3_uri, CONSTRAINTS_PATH.rpartition("/")[0]),
-        ("baseline", baseline.statistics_resource.s3_uri, STATISTICS_PATH.rpartition("/")[0]),
-    ]
-    return [_input(name, uri, path) for name, uri, path in candidates if uri is not None]
+    captures = ("endpoint_input_1", capture_uri, definition.endpoint_input.local_path)
+    files = ((file.input_name, str(file.uri), file.folder) for file in _staged_files(definition))
+    return [_input(name, uri, path) for name, uri, path in (captures, *files)]
 
 
 def _input(name: str, uri: str, local_path: str) -> dict[str, Any]:
@@ -232,13 +265,18 @@ def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, 
         Variable.CAPTURE_COMPLETENESS: COMPLETENESS_PATH,
         Variable.SIDE_INDEX: SIDE_INDEX_PATH,
     }
-    return {name.value: value for name, value in variables.items()} | _baseline_variables(definition)
+    staged = {file.variable: file.path for file in _staged_files(definition)}
+    given = {**variables, **staged, **_model_quality_variables(definition)}
+    return {name.value: value for name, value in given.items()}
 
 
-def _baseline_variables(definition: MonitoringJobDefinition) -> dict[str, str]:
-    baseline = definition.baseline_config
+def _model_quality_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:
+    source, problem = definition.endpoint_input, definition.monitoring_app_specification.problem_type
     given = {
-        Variable.BASELINE_CONSTRAINTS: (baseline.constraints_resource, CONSTRAINTS_PATH),
-        Variable.BASELINE_STATISTICS: (baseline.statistics_resource, STATISTICS_PATH),
+        Variable.ANALYSIS_TYPE: None if problem is None else MODEL_QUALITY,
+        Variable.PROBLEM_TYPE: problem,
+        Variable.INFERENCE_ATTRIBUTE: source.inference_attribute,
+        Variable.PROBABILITY_ATTRIBUTE: source.probability_attribute,
+        Variable.PROBABILITY_THRESHOLD: source.probability_threshold_attribute,
     }
-    return {name.value: path for name, (resource, path) in given.items() if resource.s3_uri is not None}
+    return {name: str(value) for name, value in given.items() if value is not None}

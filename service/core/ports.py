@@ -96,8 +96,20 @@ Handle = dict[str, Any]  # what an adapter needs to find its process again after
 
 
 @dataclass(frozen=True, slots=True)
+class JobLimits:
+    """What one job may use of its machine, its processes taken together; `processes` counts threads too."""
+
+    memory_bytes: int = 4 * 2**30
+    processes: int = 1024
+    log_bytes: int = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
-    """One container to run: image, command line, environment, and the folder that holds its /opt/ml."""
+    """One container to run: image, command line, environment, and the folder that holds its /opt/ml.
+
+    An entrypoint takes the place of the image's own, arguments that of its command, as Docker has it.
+    """
 
     name: str
     image_uri: str
@@ -106,6 +118,7 @@ class JobSpec:
     root: Path
     log: Path
     max_runtime: timedelta
+    entrypoint: tuple[str, ...] = ()
 
 
 class JobEnd(Protocol):
@@ -136,6 +149,10 @@ class JobRunner(Protocol):
 
     def end(self, handle: Handle) -> None:
         """End every process that the job of an earlier run has left."""
+        ...
+
+    def strays(self, root: Path) -> list[Handle]:
+        """Jobs of that root which still run: whoever started them may have died before it could note their handles."""
         ...
 
 

@@ -1,23 +1,27 @@
 """One processing job, start to end: folders, container, exit message, uploads, state. Staging is its caller's."""
 
 import json
+import os
 import shutil
 import signal
+import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import Conflict, SextantError
 from monitor_jobs.object_store import ObjectStore
 from service.core.ports import Database, Handle, JobEnd, JobRunner, JobSpec
-from service.core.processing import ProcessingJobRequest
+from service.core.processing import ProcessingJobRequest, job_config
 from service.core.records import ProcessingJobRecord
 from service.core.states import FINAL_PROCESSING_JOB_STATUSES, ProcessingJobStatus, advance
 from service.logs import EventLog
+from service.scheduler.continuous import uploading_continuously
 from service.scheduler.publishing import gauges, log_tail, read_message, read_metrics, upload_output
 
 FAILURE_REASON_CHARACTERS = 1024
@@ -41,6 +45,7 @@ class Jobs:
         folder: Path,
         clock: Callable[[], datetime],
         stop: threading.Event,
+        arn: Callable[[str], str],
     ) -> None:
         self._database = database
         self._store = store
@@ -48,6 +53,7 @@ class Jobs:
         self._folder = folder
         self._clock = clock
         self._stop = stop
+        self._arn = arn
 
     def paths(self, job_name: str) -> ContainerPaths:
         """Where the job's /opt/ml lies."""
@@ -61,14 +67,15 @@ class Jobs:
         """
         request = ProcessingJobRequest.model_validate(record.request)
         paths = self.paths(record.name)
-        _lay_out(request, record.request, paths)
+        _lay_out(request, paths, job_config(request, record.request, arn=self._arn(record.name)))
         spec = self._spec(request, paths)
         try:
             handle = self._runner.start(spec)
         except (SextantError, OSError) as error:
             return self._fail(record, str(error))
         self._remember(record, handle)
-        end = self._runner.wait(handle, job=spec, keep_going=lambda: self._goes_on(record.name, may_go_on))
+        with uploading_continuously(self._store, request.outputs, paths):
+            end = self._runner.wait(handle, job=spec, keep_going=lambda: self._goes_on(record.name, may_go_on))
         if end.reason is not None and self._stop.is_set():
             self._fail(record, "The scheduler was stopped while this job ran")
             raise JobInterrupted(f"processing job {record.name} was ended with its scheduler")
@@ -95,8 +102,9 @@ class Jobs:
         record = self._database.processing_jobs.get(job_name) if job_name else None
         if record is None or record.status in FINAL_PROCESSING_JOB_STATUSES:
             return None if record is None else record.status
-        if record.handle is not None:
-            self._runner.end(record.handle)
+        started = self._runner.strays(self.paths(record.name).root) if record.handle is None else [record.handle]
+        for handle in started:
+            self._runner.end(handle)
         self.discard(record.name)
         if record.status is ProcessingJobStatus.STOPPING:
             return self._end(record, ProcessingJobStatus.STOPPED).status
@@ -104,7 +112,7 @@ class Jobs:
 
     def discard(self, job_name: str) -> None:
         """Remove what was staged for a job and what it left; its log stays, where it wrote one."""
-        shutil.rmtree(self.paths(job_name).root, ignore_errors=True)
+        _remove(self.paths(job_name).root)
         with suppress(OSError):  # not empty: the log
             (self._folder / job_name).rmdir()
 
@@ -112,8 +120,9 @@ class Jobs:
         return JobSpec(
             name=request.processing_job_name,
             image_uri=request.app_specification.image_uri,
+            entrypoint=request.app_specification.container_entrypoint,
             arguments=request.app_specification.container_arguments,
-            environment=request.environment,
+            environment=request.container_environment,
             root=paths.root,
             log=self._log(request.processing_job_name),
             max_runtime=request.max_runtime,
@@ -182,15 +191,24 @@ class Jobs:
         return self._folder / job_name / "log.txt"
 
 
-def _lay_out(request: ProcessingJobRequest, sent: dict[str, object], paths: ContainerPaths) -> None:
+def _lay_out(request: ProcessingJobRequest, paths: ContainerPaths, config: dict[str, Any]) -> None:
     # Every folder that the contract promises is made: AWS's own sample opens its files without making their folders.
     folders = [paths.message.parent, paths.cloudwatch_metrics.parent, paths.job_config.parent]
-    folders += [paths.below_root(output.s3_output.local_path) for output in request.outputs]
-    folders += [paths.below_root(source.s3_input.local_path) for source in request.inputs]
+    folders += [paths.below_root(path) for path in request.local_paths]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
-    paths.job_config.write_text(json.dumps(sent, indent=2))
+    paths.job_config.write_text(json.dumps(config, indent=2))
     paths.resource_config.write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+
+
+def _remove(root: Path) -> None:
+    shutil.rmtree(root, ignore_errors=True)
+    # A job may have closed a folder to everyone, its owner included.
+    for parent, folders, _ in os.walk(root):
+        for folder in (Path(parent, name) for name in folders):
+            if not folder.is_symlink():
+                folder.chmod(stat.S_IRWXU)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _cause(exit_code: int) -> str:

@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from monitor_jobs.contract.report import REPORT_FILE, VIOLATIONS_FILE, VIOLATION
 from monitor_jobs.contract.window import parse_timestamp
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.processing import ProcessingOutput
+from service.scheduler.left_files import name_of, opened, regular_files
 
 MAX_METRICS = 200  # a gauge each: a job must not be able to grow /metrics without bound
 LOG_TAIL_LINES = 20
@@ -20,18 +22,34 @@ LOG_TAIL_BYTES = 16_384
 
 
 def upload_output(store: ObjectStore, output: ProcessingOutput, paths: ContainerPaths) -> None:
-    """Upload every regular file of one output; the report goes last, so that who sees it sees all."""
+    """Upload every regular file of one output; the report goes last, so that who sees it sees all.
+
+    Violations under one of their two names are uploaded under both: AWS's sample writes one, its client reads another.
+    """
+    for file in sorted(output_files(output, paths), key=lambda file: (file.name == REPORT_FILE, file)):
+        upload_file(store, output, paths, file)
+
+
+def output_files(output: ProcessingOutput, paths: ContainerPaths) -> list[Path]:
+    """The regular files of one output, relative to its folder. Links are none: they could name any file of the host."""
+    return regular_files(paths.root, paths.below_root(output.s3_output.local_path))
+
+
+def upload_file(store: ObjectStore, output: ProcessingOutput, paths: ContainerPaths, file: Path) -> None:
+    """Upload one file of an output to where it belongs; nothing where it is gone by now."""
     folder = paths.below_root(output.s3_output.local_path)
     target = S3Address.parse(output.s3_output.s3_uri)
-    for path in sorted(_files(folder), key=lambda path: (path.name == REPORT_FILE, path)):
-        store.upload(path, target.joined(*path.relative_to(folder).parts))
+    with opened(paths.root, folder / file) as found:
+        if found is not None:
+            for name in _names(file, folder):
+                store.upload(name_of(found), target.joined(*name.parts))
 
 
 def read_message(paths: ContainerPaths) -> str | None:
     """The exit message's first 1 KB, None where the job left none. Raises BadInput where it is not UTF-8."""
-    if not paths.message.is_file():
-        return None
-    with paths.message.open("rb") as file:
+    with opened(paths.root, paths.message) as file:
+        if file is None:
+            return None
         clipped = file.read(MESSAGE_MAX_BYTES)
     try:
         return clipped.decode()
@@ -49,11 +67,9 @@ def read_metrics(paths: ContainerPaths) -> list[CloudWatchMetric]:
 
     Lines that are no metric, or hold a number that is not finite, are left out.
     """
-    if not paths.cloudwatch_metrics.is_file():
-        return []
     last: dict[str, CloudWatchMetric] = {}
-    with paths.cloudwatch_metrics.open("rb") as lines:
-        for metric in filter(None, map(_metric, lines)):
+    with opened(paths.root, paths.cloudwatch_metrics) as lines:
+        for metric in filter(None, map(_metric, lines or ())):
             if metric.gauge in last or len(last) < MAX_METRICS:
                 last[metric.gauge] = metric
     return list(last.values())
@@ -68,10 +84,9 @@ def count_violations(output: ProcessingOutput, paths: ContainerPaths) -> int | N
     """How many violations the job's file lists, under either of its names; None where there is none to read."""
     folder = paths.below_root(output.s3_output.local_path)
     for name in (VIOLATIONS_FILE, VIOLATIONS_FILE_ALIAS):
-        try:
-            return len(ConstraintViolations.model_validate_json((folder / name).read_bytes()).violations)
-        except (FileNotFoundError, ValidationError):
-            continue
+        with opened(paths.root, folder / name) as file, suppress(ValidationError):
+            if file is not None:
+                return len(ConstraintViolations.model_validate_json(file.read()).violations)
     return None
 
 
@@ -85,9 +100,10 @@ def log_tail(path: Path, *, characters: int) -> str:
     return "\n".join(lines)[-characters:]
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    # Symlinks are not uploaded: they could name any file of the host.
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+def _names(file: Path, folder: Path) -> list[Path]:
+    both = {VIOLATIONS_FILE: VIOLATIONS_FILE_ALIAS, VIOLATIONS_FILE_ALIAS: VIOLATIONS_FILE}
+    other = both.get(str(file))
+    return [file] if other is None or os.path.lexists(folder / other) else [file, Path(other)]
 
 
 def _metric(line: bytes) -> CloudWatchMetric | None:

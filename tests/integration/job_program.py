@@ -1,6 +1,6 @@
-"""A program that tests run as a processing job: `python -m tests.integration.job_program --root R ACTION [VALUE]`.
+"""A program that tests run as a processing job: `python -m tests.integration.job_program [--root R] ACTION [VALUE]`.
 
-What it leaves behind is plain files below its root, so that a test can look at them.
+What it leaves behind is plain files below its root's /opt/ml, so that a test can look at them.
 """
 
 import argparse
@@ -10,16 +10,18 @@ import sys
 import time
 from pathlib import Path
 
+from service.core.images import BuiltInMonitor, Runnable, runnable_of
+
 MODULE = "tests.integration.job_program"
 IMAGE = "tests/program"
 OUTPUT = "/opt/ml/processing/outputs"
-STARTED = "started"  # made, below the root, when the program is ready to be disturbed
+STARTED = "opt/ml/started"  # made, below the root, when the program is ready to be disturbed
 ROOT_OF_TESTS = str(Path(__file__).parents[2])
 
 
-def module_of(image_uri: str) -> str | None:
-    """The mapping that a ProcessRunner is given to run this program."""
-    return MODULE if image_uri == IMAGE else None
+def rule(image_uri: str) -> Runnable:
+    """The rule that a ProcessRunner is given to run this program as if it were built in."""
+    return BuiltInMonitor(MODULE) if image_uri == IMAGE else runnable_of(image_uri)
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -64,9 +66,9 @@ def leave_children(root: Path, _value: str) -> None:
             if number == 2:
                 os.setpgid(0, 0)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            (root / f"child-{number}").write_text(str(os.getpid()))
+            (root / f"opt/ml/child-{number}").write_text(str(os.getpid()))
             time.sleep(600)
-    while not all((root / f"child-{number}").exists() for number in (1, 2)):
+    while not all((root / f"opt/ml/child-{number}").exists() for number in (1, 2)):
         time.sleep(0.01)
     (root / STARTED).write_text(str(os.getpid()))
 
@@ -77,7 +79,7 @@ def linger_with_children(root: Path, value: str) -> None:
 
 
 def tell_environment(root: Path, name: str) -> None:
-    (root / "told").write_text(os.environ.get(name, ""))
+    (root / "opt/ml/told").write_text(os.environ.get(name, ""))
 
 
 def leave_report(root: Path, violations: str) -> None:
@@ -130,7 +132,7 @@ ACTIONS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--root", type=Path)
+    parser.add_argument("--root", type=Path, default=Path("/"))
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("value", nargs="?", default="")
     given = parser.parse_args()

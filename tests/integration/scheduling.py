@@ -37,6 +37,7 @@ FLUSH_SECONDS = 10
 CAPTURES = "s3://bucket/captures"
 PACKAGE = "s3://bucket/models/model.tar.gz"
 JOB_SECONDS = 60
+JOB_ARN = "arn:aws:sagemaker:us-east-1:000000000000:processing-job/"
 
 
 @dataclass
@@ -103,15 +104,15 @@ class House:
     def __post_init__(self) -> None:
         self.database = connect(f"sqlite:///{self.folder / 'sextant.db'}")
         self.store = FolderStore(self.folder)
-        self.runner = ProcessRunner(
-            job_program.environment(RUNS=str(self.folder / "runs")), modules=job_program.module_of
-        )
+        self.runner = ProcessRunner(job_program.environment(RUNS=str(self.folder / "runs")), rule=job_program.rule)
 
     def start(self, *, host=None, store=None, runner=None) -> Process:
         """Another scheduler."""
         stop, executor = threading.Event(), ThreadPoolExecutor(self.places)
         shared = {"database": self.database, "store": store or self.store, "clock": self.clock}
-        jobs = Jobs(**shared, runner=runner or self.runner, folder=self.folder / "jobs", stop=stop)
+        jobs = Jobs(
+            **shared, runner=runner or self.runner, folder=self.folder / "jobs", stop=stop, arn=f"{JOB_ARN}{{}}".format
+        )
         places = Places(executor, self.places)
         scheduler = Scheduler(
             **shared,

@@ -102,7 +102,7 @@ def test_a_producer_that_was_given_up_is_a_violation(house):
 
 def test_the_image_of_somebody_else_is_told_and_may_ignore_it(house):
     captured(house, 30, spool_budget_bytes=6000)
-    house.runner = ProcessRunner(job_program.environment(), modules=job_program.module_of)
+    house.runner = ProcessRunner(job_program.environment(), rule=job_program.rule)
     house.add_schedule(action=("leave_report", "0"))
     ended = house.ended(house.start(), house.ask_for())
     assert ended.status is ExecutionStatus.COMPLETED

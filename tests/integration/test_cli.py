@@ -279,7 +279,7 @@ def test_a_baseline_is_made_from_a_window(sextant, window, execution):
 
 def test_doctor_finds_a_running_service_well(sextant):
     rows = sextant.json("doctor")
-    assert {row["Check"] for row in rows} >= {"data folder", "object store", "database", "torch", "service"}
+    assert {row["Check"] for row in rows} >= {"data folder", "object store", "database", "torch", "jobs", "service"}
     assert [row["Finding"] for row in rows if row["State"] != "ok"] == []
 
 

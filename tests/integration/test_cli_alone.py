@@ -93,6 +93,12 @@ def test_doctor_names_what_fails_and_ends_with_1(tmp_path):
     assert "s3cret" not in done.stdout
 
 
+def test_doctor_misses_a_container_engine_that_is_set_and_absent(tmp_path):
+    done = Sextant(tmp_path).run("doctor", "--json", SEXTANT_OCI_ENGINE="absent-engine")
+    findings = {row["Check"]: row["Finding"] for row in json.loads(done.stdout)}
+    assert findings["jobs"].startswith("no program absent-engine on PATH: install it, or set SEXTANT_OCI_ENGINE")
+
+
 @pytest.mark.parametrize(("variables", "bold"), [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_a_terminal_gets_bold_headings_unless_no_color_is_set(tmp_path, variables, bold):
     ours, theirs = pty.openpty()

@@ -32,15 +32,15 @@ def house(house):
 
 @pytest.fixture
 def kill_scheduler_of(house):
-    """Runs a scheduler until the execution's job has started and is noted, and kills it; the job's pid."""
+    """Runs a scheduler until the execution's job has started and is noted, and kills it; the job's first process."""
 
     def kill(execution):
         seconds, runs = (house.clock() - NOON).total_seconds(), house.runs
         with scheduler_process(house, seconds) as child:
             wait_until(lambda: house.runs > runs, timeout_seconds=60, what="the job's start")
-            root = wait_until(lambda: _started_root(house, execution), timeout_seconds=60, what="the job's program")
+            wait_until(lambda: _started_root(house, execution), timeout_seconds=60, what="the job's program")
             child.kill()
-        return int((root / job_program.STARTED).read_text())
+        return house.job_of(execution).handle["pid"]
 
     return kill
 

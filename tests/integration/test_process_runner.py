@@ -1,6 +1,9 @@
 """Processing jobs as real processes: how they end, how they are ended, and that nothing of them survives."""
 
+import contextlib
 import signal
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -15,9 +18,12 @@ from tests.integration import job_program
 from tests.wait import wait_until
 
 
-@pytest.fixture
-def runner():
-    return ProcessRunner(job_program.environment(INHERITED="yes"), modules=job_program.module_of)
+@pytest.fixture(params=["in namespaces of its own", "with --root"])
+def runner(request):
+    runner = ProcessRunner(job_program.environment(INHERITED="yes"), rule=job_program.rule)
+    if request.param == "with --root":
+        runner.refusal = "the kernel refuses"
+    return runner
 
 
 @pytest.fixture
@@ -26,8 +32,8 @@ def job(tmp_path):
     (tmp_path / "opt/ml/output").mkdir(parents=True)
 
     def make(*arguments, max_runtime=timedelta(seconds=60), image_uri=job_program.IMAGE, **environment):
-        log = tmp_path / "log.txt"
-        return JobSpec("job", image_uri, arguments, environment, tmp_path, log, max_runtime)
+        marked = {"MARK": str(tmp_path), **environment}
+        return JobSpec("job", image_uri, arguments, marked, tmp_path, tmp_path / "log.txt", max_runtime)
 
     return make
 
@@ -36,16 +42,18 @@ def run(runner, job, keep_going=lambda: True):
     return runner.wait(runner.start(job), job=job, keep_going=keep_going)
 
 
-def lives(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+def living(job):
+    """The job's processes by this machine's numbers: its own are of its namespace."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("MARK") == str(job.root) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
 
 
 def started(job):
     return (job.root / job_program.STARTED).exists()
-
-
-def children(job):
-    return [int((job.root / f"child-{number}").read_text()) for number in (1, 2)]
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 127, 255])
@@ -76,7 +84,7 @@ def test_a_second_run_is_logged_behind_the_first(runner, job):
 def test_the_jobs_environment_covers_what_it_inherits(runner, job):
     spec = job("tell_environment", "INHERITED", INHERITED="covered")
     run(runner, spec)
-    assert (spec.root / "told").read_text() == "covered"
+    assert (spec.root / "opt/ml/told").read_text() == "covered"
 
 
 def test_an_image_that_is_no_built_in_is_refused_by_name(runner, job):
@@ -112,14 +120,14 @@ def test_a_job_that_ignores_sigterm_is_killed(runner, job, monkeypatch):
 def test_children_that_outlive_an_ordinary_end_are_ended(runner, job):
     spec = job("leave_children")
     assert run(runner, spec).exit_code == 0
-    assert not any(map(lives, children(spec)))
+    assert living(spec) == []
 
 
 def test_a_stopped_job_takes_its_children_with_it(runner, job, monkeypatch):
     monkeypatch.setattr("service.adapters.process_runner.STOP_PATIENCE_SECONDS", 0.2)
     spec = job("linger_with_children")
     run(runner, spec, keep_going=lambda: not started(spec))
-    assert not any(map(lives, children(spec)))
+    assert living(spec) == []
 
 
 def test_a_question_that_fails_leaves_no_process(runner, job):
@@ -139,7 +147,7 @@ def test_the_next_service_ends_an_orphan_by_its_handle(runner, job):
     wait_until(lambda: started(spec), timeout_seconds=30, what="the job")
     other_service.end(handle)
     waiting.join()
-    assert not lives(handle["pid"])
+    assert living(spec) == []
 
 
 def test_children_of_an_orphan_that_is_gone_are_ended(runner, job, monkeypatch):
@@ -147,22 +155,50 @@ def test_children_of_an_orphan_that_is_gone_are_ended(runner, job, monkeypatch):
     spec = job("leave_children")
     handle = runner.start(spec)
     wait_until(lambda: not child_process.lives(handle), timeout_seconds=30, what="the parent's end")
-    assert all(map(lives, children(spec)))
+    assert len(living(spec)) == (0 if runner.refusal is None else 2)  # namespaces end with their first process
     runner.end(handle)
-    assert not any(map(lives, children(spec)))
+    assert living(spec) == []
+
+
+START_AND_DIE = """
+import os, sys, datetime, pathlib
+from service.adapters.process_runner import ProcessRunner
+from service.core.ports import JobSpec
+from tests.integration import job_program
+root = pathlib.Path(sys.argv[1])
+job = JobSpec("job", job_program.IMAGE, ("sleep",), {"MARK": str(root)}, root, root / "log", datetime.timedelta(1))
+ProcessRunner(job_program.environment(), rule=job_program.rule).start(job)
+os._exit(0)
+"""
+
+
+def test_a_job_whose_starter_died_before_it_could_note_it_is_found_by_its_root(runner, job):
+    spec = job("sleep")
+    subprocess.run([sys.executable, "-c", START_AND_DIE, str(spec.root)], env=job_program.environment(), check=True)
+    wait_until(lambda: started(spec), timeout_seconds=30, what="the job")
+    assert runner.strays(spec.root / "other") == []
+    (stray,) = runner.strays(spec.root)
+    runner.end(stray)
+    assert living(spec) == []
+
+
+def test_a_program_that_would_meet_the_machines_own_opt_ml_is_refused(runner, job, tmp_path):
+    runner.refusal = "the kernel refuses"
+    with pytest.raises(BadInput, match=r"file:///x\.py needs /opt/ml to itself, and the kernel refuses: allow user"):
+        runner.start(job(image_uri="file:///x.py"))
 
 
 def test_nothing_is_ended_where_the_pid_is_someone_elses_by_now(runner, job):
     spec = job("sleep")
     handle = runner.start(spec)
-    runner.end({**handle, "started": handle["started"] - 1})
+    runner.end({**handle, "started": handle["started"] - 1, "cgroups": []})
     assert child_process.lives(handle)
     runner.end(handle)
 
 
 def test_nothing_is_ended_that_ran_before_the_machine_was_restarted(runner, job):
     handle = runner.start(job("sleep"))
-    earlier = {**handle, "boot": "00000000-0000-0000-0000-000000000000"}
+    earlier = {**handle, "boot": "00000000-0000-0000-0000-000000000000", "cgroups": []}
     runner.end(earlier)
     assert child_process.lives(handle)
     assert not child_process.lives(earlier)

@@ -15,7 +15,7 @@ def test_a_requested_job_is_run_once_and_its_outputs_uploaded(house):
     job = _ended_job(house, process, name)
     process.tick()
     assert (job.status, job.exit_message, house.runs) == (ProcessingJobStatus.COMPLETED, "done", 1)
-    assert len(house.reports("s3://bucket/out")) == 3
+    assert len(house.reports("s3://bucket/out")) == 4  # the violations under both their names
 
 
 def test_a_requested_job_that_breaks_the_service_still_ends(house):

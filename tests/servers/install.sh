@@ -1,8 +1,10 @@
 #!/bin/sh
 # Installs the real servers that the tests start themselves, from Debian's packages. Needs root.
 set -eu
-packages="ceph-common ceph-mon ceph-osd radosgw postgresql prometheus faketime strace"
-for program in ceph-mon ceph-osd radosgw promtool initdb faketime strace; do
+packages="ceph-common ceph-mon ceph-osd radosgw postgresql prometheus faketime strace podman runc"
+# The docker client only: it is served by podman. Its package brings a daemon, which nobody starts.
+command -v docker >/dev/null || packages="$packages docker.io"
+for program in ceph-mon ceph-osd radosgw promtool initdb faketime strace podman runc docker; do
     found=$(command -v "$program" || ls /usr/lib/postgresql/*/bin/"$program" 2>/dev/null || true)
     [ -n "$found" ] || missing="${missing:-} $program"
 done

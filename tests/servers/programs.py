@@ -16,6 +16,7 @@ PACKAGES = {
     "promtool": "Debian package prometheus",
     "prometheus-alertmanager": "Debian package prometheus-alertmanager",
     "podman": "Debian packages podman, runc",
+    "docker": "Debian package docker.io",
     "chromium": "Debian package chromium",
 }
 

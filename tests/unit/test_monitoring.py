@@ -94,9 +94,49 @@ def test_a_schedule_becomes_this_processing_job():
     }
 
 
+SCRIPTS = {
+    "RecordPreprocessorSourceUri": "s3://code/signs/preprocessor.py",
+    "PostAnalyticsProcessorSourceUri": "s3://code/signs/postprocessor.py",
+}
+
+
 def test_every_variable_of_the_container_contract_is_given():
-    of_aws = {name for name in Variable if not name.startswith("SEXTANT_")}
-    assert of_aws <= {*job_request(BaselineConfig=BASELINE)["Environment"]}
+    quality = {"InferenceAttribute": "0", "ProbabilityAttribute": "1", "ProbabilityThresholdAttribute": 0.5}
+    source = {"EndpointName": "signs", "LocalPath": "/opt/ml/processing/input", **quality}
+    made = job_request(
+        BaselineConfig=BASELINE,
+        MonitoringInputs=[{"EndpointInput": source}],
+        MonitoringAppSpecification={"ImageUri": "i", "ProblemType": "MulticlassClassification", **SCRIPTS},
+    )
+    assert {name for name in Variable if not name.startswith("SEXTANT_")} <= {*made["Environment"]}
+    assert made["Environment"]["analysis_type"] == "MODEL_QUALITY"
+    assert made["Environment"]["probability_threshold_attribute"] == "0.5"
+
+
+def test_scripts_are_staged_and_named_by_their_paths():
+    made = job_request(MonitoringAppSpecification={"ImageUri": "i", **SCRIPTS})
+    assert made["ProcessingInputs"][1:] == [
+        input_named("pre_processor_script", "s3://code/signs/preprocessor.py", "/opt/ml/processing/code/preprocessing"),
+        input_named(
+            "post_processor_script", "s3://code/signs/postprocessor.py", "/opt/ml/processing/code/postprocessing"
+        ),
+    ]
+    paths = [made["Environment"][name] for name in ("record_preprocessor_script", "post_analytics_processor_script")]
+    assert paths == [
+        "/opt/ml/processing/code/preprocessing/preprocessor.py",
+        "/opt/ml/processing/code/postprocessing/postprocessor.py",
+    ]
+
+
+@pytest.mark.parametrize(("uri", "name"), [("s3://b/mine.json", "mine.json"), ("s3://b/base/", "constraints.json")])
+def test_a_baseline_is_told_by_the_name_that_it_is_staged_under(uri, name):
+    made = job_request(BaselineConfig={"ConstraintsResource": {"S3Uri": uri}})
+    assert made["Environment"]["baseline_constraints"] == f"/opt/ml/processing/baseline/constraints/{name}"
+
+
+def test_a_schedule_that_names_no_script_and_no_attribute_gets_no_variable_of_theirs():
+    names = {*job_request()["Environment"]}
+    assert names.isdisjoint({"record_preprocessor_script", "inference_attribute", "analysis_type", "problem_type"})
 
 
 def test_a_baseline_that_is_not_there_is_neither_staged_nor_named():

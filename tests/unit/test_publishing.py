@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,58 @@ def test_links_and_what_they_lead_to_are_not_uploaded(paths, tmp_path):
     assert store.uploaded == []
 
 
+def test_an_output_folder_that_the_job_replaced_by_a_link_is_an_empty_one(paths, tmp_path):
+    write(tmp_path / "secret", "key")
+    outputs(paths).rmdir()
+    outputs(paths).symlink_to(tmp_path / "secret")
+    store = OrderedStore(tmp_path)
+    upload_output(store, OUTPUT, paths)
+    assert store.uploaded == []
+
+
+def test_a_folder_above_that_the_job_replaced_by_a_link_hides_everything(paths, tmp_path):
+    write(tmp_path / "elsewhere/ml/outputs", "key")
+    shutil.rmtree(paths.root / "opt")
+    (paths.root / "opt").symlink_to(tmp_path / "elsewhere")
+    store = OrderedStore(tmp_path)
+    upload_output(store, OUTPUT, paths)
+    assert store.uploaded == []
+    assert read_message(paths) is None
+
+
+def test_what_links_lead_to_is_neither_message_nor_metric_nor_violation(paths, tmp_path):
+    (tmp_path / "violations").write_text('{"violations": []}')
+    (tmp_path / "metrics").write_text(metric_line("a", 1))
+    (outputs(paths) / "constraint_violations.json").symlink_to(tmp_path / "violations")
+    paths.message.symlink_to(tmp_path / "violations")
+    paths.cloudwatch_metrics.symlink_to(tmp_path / "metrics")
+    assert (read_message(paths), read_metrics(paths), count_violations(OUTPUT, paths)) == (None, {}, None)
+
+
+@pytest.mark.parametrize("name", ["constraint_violations.json", "constraints_violations.json"])
+def test_violations_under_one_name_are_uploaded_under_both(paths, tmp_path, name):
+    write(outputs(paths), name, "report.json")
+    store = OrderedStore(tmp_path)
+    upload_output(store, OUTPUT, paths)
+    assert {*store.uploaded[:2]} == {"constraint_violations.json", "constraints_violations.json"}
+    assert store.get(S3Address("bucket", "reports/here/constraint_violations.json")) == name.encode()
+
+
+def test_violations_under_both_names_are_uploaded_as_they_are(paths, tmp_path):
+    write(outputs(paths), "constraint_violations.json", "constraints_violations.json")
+    store = OrderedStore(tmp_path)
+    upload_output(store, OUTPUT, paths)
+    names = ("constraint_violations.json", "constraints_violations.json")
+    assert [store.get(S3Address("bucket", f"reports/here/{name}")).decode() for name in names] == [*names]
+
+
+def test_only_an_outputs_own_violations_have_two_names(paths, tmp_path):
+    write(outputs(paths), "older/constraints_violations.json")
+    store = OrderedStore(tmp_path)
+    upload_output(store, OUTPUT, paths)
+    assert store.uploaded == ["older/constraints_violations.json"]
+
+
 def test_pipes_are_not_uploaded(paths, tmp_path):
     os.mkfifo(outputs(paths) / "pipe")
     store = OrderedStore(tmp_path)
@@ -140,6 +193,15 @@ def metric_line(name, value):
 
 def test_no_metrics_are_none(paths):
     assert read_metrics(paths) == []
+
+
+def test_statistics_of_many_values_count_as_their_mean(paths):
+    statistics = {"SampleCount": 4, "Sum": 10, "Minimum": 1, "Maximum": 5}
+    line = {"MetricName": "a", "Timestamp": "2026-11-20T12:00:00Z", "StatisticValues": statistics}
+    both = line | {"MetricName": "b", "Value": 1}
+    none = line | {"MetricName": "c", "StatisticValues": statistics | {"SampleCount": 0}}
+    paths.cloudwatch_metrics.write_text("\n".join(map(json.dumps, (line, both, none))))
+    assert read_metrics(paths) == {"a": 2.5}
 
 
 def test_the_last_value_of_a_metric_counts(paths):

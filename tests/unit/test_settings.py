@@ -20,14 +20,17 @@ WORDS = {
     "when_spool_is_full": "refuse",
     "durability": "power",
     "allowed_buckets": "captures",
+    "memory_bytes_per_job": "33554432",
+    "oci_pull": "missing",
 }
+LISTS = {"allowed_buckets", "program_folders"}
 
 
 def test_every_setting_has_a_variable_and_says_what_it_is():
     for name, field in Settings.model_fields.items():
         value = WORDS.get(name, "5" if name in SMALL else "1048576")
         found = getattr(load_settings({variable_of(name): value}), name)
-        assert (",".join(found) if isinstance(found, frozenset) else str(found).removesuffix(".0")) == value
+        assert (",".join(map(str, found)) if name in LISTS else str(found).removesuffix(".0")) == value
         assert field.description
 
 
@@ -40,6 +43,10 @@ def test_allowed_buckets_are_listed_with_commas():
 def test_a_bucket_that_cannot_exist_is_refused(value):
     with pytest.raises(BadInput, match="SEXTANT_ALLOWED_BUCKETS="):
         load_settings({"SEXTANT_ALLOWED_BUCKETS": value})
+
+
+def test_program_folders_are_separated_by_colons():
+    assert load_settings({"SEXTANT_PROGRAM_FOLDERS": "/a:/b c:"}).program_folders == (Path("/a"), Path("/b c"))
 
 
 def test_an_empty_variable_counts_as_unset():
@@ -64,6 +71,10 @@ def test_an_empty_variable_counts_as_unset():
         ("SEXTANT_PARALLEL_JOBS", "0"),
         ("SEXTANT_PARALLEL_JOBS", "1.5"),
         ("SEXTANT_LOG_LEVEL", "debug"),
+        ("SEXTANT_OCI_ENGINE", "podman --root /x"),
+        ("SEXTANT_OCI_USER", "nobody"),
+        ("SEXTANT_OCI_PULL", "sometimes"),
+        ("SEXTANT_OCI_NETWORK", "none --privileged"),
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_its_variable(variable, value):
