@@ -7,83 +7,26 @@ block does. What does not: starting anything (boto3_flow), which operations ther
 import json
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-import boto3
-from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from tests.e2e.flow_steps import Steps, let_the_second_end, steps_and_material
+from tests.e2e.boto3_requests import (
+    BUCKET,
+    CONTAINER,
+    ENDPOINT,
+    JOB_DEFINITIONS,
+    PACKAGE,
+    ROLE,
+    SCHEDULE,
+    VARIANT,
+    capture,
+    job_definition_request,
+    monitoring_schedule,
+    processing_job,
+)
+from tests.e2e.boto3_steps import Flow, has, is_
+from tests.e2e.flow_steps import let_the_second_end, steps_and_material
 from tests.sagemaker_operations import NEEDED
-from tests.wait import wait_until
-
-ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
-IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sextant/class-skew:latest"
-BUCKET, ENDPOINT, SCHEDULE = "sm-local", "signs", "signs-skew"
-RESOURCES = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}}
-REPOSITORIES = {
-    "DataQuality": "sagemaker-model-monitor-analyzer",
-    "ModelQuality": "sagemaker-model-monitor-analyzer",
-    "ModelBias": "sagemaker-clarify-processing:1.0",
-    "ModelExplainability": "sagemaker-clarify-processing:1.0",
-}
-STATE_SECONDS = 120
-
-
-class Flow:
-    """boto3's clients, and which operations they have called with success."""
-
-    def __init__(self, step: Steps, material: Path) -> None:
-        self.step = step
-        self.material = material
-        self.called: set[tuple[str, str]] = set()
-        services = ("sagemaker", "sagemaker-runtime", "logs", "sts", "iam", "s3")
-        self.clients = {service: boto3.client(service) for service in services}
-
-    def __call__(
-        self,
-        operation: str,
-        *,
-        service: str = "sagemaker",
-        holds: Callable[[Any], object] = lambda _: True,
-        note: Callable[[Any], object] = lambda _: "",
-        **request: object,
-    ) -> Any:
-        """The answer of one operation, as a step of its AWS name."""
-        method = getattr(self.clients[service], xform_name(operation))
-        answer = self.step(operation, lambda: method(**request), holds=holds, note=note)
-        self.called.add((service, operation))
-        return answer
-
-    def states(self, what: str, state: Callable[[], str], *, until: str) -> None:
-        """The states that a resource shows, one after another, up to the awaited one."""
-        self.step(what, lambda: states_until(state, until), note=" -> ".join)
-
-
-def states_until(state: Callable[[], str], last: str) -> list[str]:
-    """Every state seen up to `last`. Raises AssertionError where it does not come."""
-    seen: list[str] = []
-
-    def reached() -> bool:
-        now = state()
-        if not seen or seen[-1] != now:
-            seen.append(now)
-        assert now != "Failed", seen
-        return now == last
-
-    wait_until(reached, timeout_seconds=STATE_SECONDS, what=f"{last}, after {seen}")
-    return seen
-
-
-def has(name: str, member: str, rows: str) -> Callable[[Any], bool]:
-    """Whether a listing's rows have one whose member is that name."""
-    return lambda answer: name in [row[member] for row in answer[rows]]
-
-
-def is_(member: str, value: object) -> Callable[[Any], bool]:
-    """Whether a description's member is that value."""
-    return lambda answer: answer[member] == value
 
 
 def deploy(flow: Flow) -> None:
@@ -91,39 +34,23 @@ def deploy(flow: Flow) -> None:
     s3 = flow.clients["s3"]
     if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         s3.create_bucket(Bucket=BUCKET)
-    s3.upload_file(str(flow.material / "model.tar.gz"), BUCKET, "models/signs/model.tar.gz")
-    container = {
-        "ModelDataUrl": f"s3://{BUCKET}/models/signs/model.tar.gz",
-        "Image": "pytorch-inference:2.6.0-cpu-py312",
-    }
-    flow("CreateModel", ModelName=ENDPOINT, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    s3.upload_file(str(flow.material / "model.tar.gz"), BUCKET, PACKAGE)
+    flow("CreateModel", ModelName=ENDPOINT, PrimaryContainer=CONTAINER, ExecutionRoleArn=ROLE)
     flow("DescribeModel", ModelName=ENDPOINT, holds=is_("ExecutionRoleArn", ROLE))
     flow("ListModels", holds=has(ENDPOINT, "ModelName", "Models"))
-    variant = {"VariantName": "AllTraffic", "ModelName": ENDPOINT, "InitialInstanceCount": 1}
     for name, percentage in ((ENDPOINT, 100), (f"{ENDPOINT}-2", 50)):
         flow(
             "CreateEndpointConfig",
             EndpointConfigName=name,
-            ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}],
+            ProductionVariants=[VARIANT],
             DataCaptureConfig=capture(percentage),
         )
     flow("DescribeEndpointConfig", EndpointConfigName=ENDPOINT, holds=is_("DataCaptureConfig", capture(100)))
     flow("ListEndpointConfigs", holds=has(f"{ENDPOINT}-2", "EndpointConfigName", "EndpointConfigs"))
     flow("CreateEndpoint", EndpointName=ENDPOINT, EndpointConfigName=ENDPOINT)
-    flow.states("DescribeEndpoint until InService", endpoint_status(flow), until="InService")
+    flow.states("DescribeEndpoint until InService", endpoint_status(flow), "Creating", "InService")
     flow("DescribeEndpoint", EndpointName=ENDPOINT, holds=lambda answer: answer["DataCaptureConfig"]["EnableCapture"])
     flow("ListEndpoints", StatusEquals="InService", holds=has(ENDPOINT, "EndpointName", "Endpoints"))
-
-
-def capture(percentage: int) -> dict[str, Any]:
-    """Requests and answers, this many of a hundred."""
-    return {
-        "EnableCapture": True,
-        "InitialSamplingPercentage": percentage,
-        "DestinationS3Uri": f"s3://{BUCKET}/datacapture",
-        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-        "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
-    }
 
 
 def endpoint_status(flow: Flow) -> Callable[[], str]:
@@ -152,15 +79,17 @@ def schedule(flow: Flow) -> None:
     flow(
         "CreateMonitoringSchedule",
         MonitoringScheduleName=SCHEDULE,
-        MonitoringScheduleConfig=once_over_the_last_hour(),
+        MonitoringScheduleConfig=monitoring_schedule(),
     )
     schedules = flow.clients["sagemaker"]
 
     def status() -> str:
         return schedules.describe_monitoring_schedule(MonitoringScheduleName=SCHEDULE)["MonitoringScheduleStatus"]
 
-    flow.states("DescribeMonitoringSchedule until Scheduled", status, until="Scheduled")
-    flow.states("ListMonitoringExecutions until Completed", lambda: execution_status(flow), until="Completed")
+    flow.states("DescribeMonitoringSchedule until Scheduled", status, "Pending", "Scheduled")
+    flow.states(
+        "ListMonitoringExecutions until Completed", lambda: execution_status(flow), "Pending", "InProgress", "Completed"
+    )
     flow(
         "ListMonitoringExecutions",
         MonitoringScheduleName=SCHEDULE,
@@ -172,13 +101,13 @@ def schedule(flow: Flow) -> None:
         MonitoringScheduleName=SCHEDULE,
         holds=lambda answer: answer["LastMonitoringExecutionSummary"]["MonitoringExecutionStatus"] == "Completed",
     )
-    hourly = {**once_over_the_last_hour(), "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}}
+    hourly = {**monitoring_schedule(), "ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}}
     flow("UpdateMonitoringSchedule", MonitoringScheduleName=SCHEDULE, MonitoringScheduleConfig=hourly)
-    flow.states("DescribeMonitoringSchedule, once updated", status, until="Scheduled")
+    flow.states("DescribeMonitoringSchedule, once updated", status, "Pending", "Scheduled")
     flow("StopMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
-    flow.states("DescribeMonitoringSchedule until Stopped", status, until="Stopped")
+    flow.states("DescribeMonitoringSchedule until Stopped", status, "Pending", "Stopped")
     flow("StartMonitoringSchedule", MonitoringScheduleName=SCHEDULE)
-    flow.states("DescribeMonitoringSchedule until Scheduled again", status, until="Scheduled")
+    flow.states("DescribeMonitoringSchedule until Scheduled again", status, "Pending", "Scheduled")
     flow(
         "ListMonitoringSchedules",
         EndpointName=ENDPOINT,
@@ -191,27 +120,6 @@ def execution_status(flow: Flow) -> str:
     found = flow.clients["sagemaker"].list_monitoring_executions(MonitoringScheduleName=SCHEDULE)
     rows = found["MonitoringExecutionSummaries"]
     return str(rows[0]["MonitoringExecutionStatus"]) if rows else "none"
-
-
-def once_over_the_last_hour() -> dict[str, Any]:
-    """A schedule's configuration: class skew, at once, with a threshold that balanced traffic keeps."""
-    source = {"EndpointName": ENDPOINT, "LocalPath": "/opt/ml/processing/input/endpoint"}
-    target = {"S3Uri": f"s3://{BUCKET}/reports", "LocalPath": "/opt/ml/processing/outputs"}
-    return {
-        "ScheduleConfig": {
-            "ScheduleExpression": "NOW",
-            "DataAnalysisStartTime": "-PT1H",
-            "DataAnalysisEndTime": "-PT0H",
-        },
-        "MonitoringJobDefinition": {
-            "MonitoringInputs": [{"EndpointInput": source}],
-            "MonitoringOutputConfig": {"MonitoringOutputs": [{"S3Output": target}]},
-            "MonitoringResources": RESOURCES,
-            "MonitoringAppSpecification": {"ImageUri": IMAGE},
-            "Environment": {"THRESHOLD": "0.5"},
-            "RoleArn": ROLE,
-        },
-    }
 
 
 def alerts(flow: Flow) -> None:
@@ -257,37 +165,16 @@ def job_definition(flow: Flow, kind: str) -> None:
     flow(f"Delete{kind}JobDefinition", **name)
 
 
-def job_definition_request(kind: str) -> dict[str, Any]:
-    """What Create{kind}JobDefinition needs."""
-    specification = {"ImageUri": f"156813124566.dkr.ecr.us-east-1.amazonaws.com/{REPOSITORIES[kind]}"}
-    source: dict[str, Any] = {
-        "EndpointInput": {"EndpointName": ENDPOINT, "LocalPath": "/opt/ml/processing/input/endpoint"}
-    }
-    if kind in ("ModelQuality", "ModelBias"):
-        source["GroundTruthS3Input"] = {"S3Uri": f"s3://{BUCKET}/ground-truth"}
-    if kind == "ModelQuality":
-        specification["ProblemType"] = "MulticlassClassification"
-    if kind in ("ModelBias", "ModelExplainability"):
-        specification["ConfigUri"] = f"s3://{BUCKET}/analysis_config.json"
-    target = {"S3Uri": f"s3://{BUCKET}/{kind}", "LocalPath": "/opt/ml/processing/outputs"}
-    return {
-        "JobDefinitionName": f"signs-{kind}",
-        f"{kind}AppSpecification": specification,
-        f"{kind}JobInput": source,
-        f"{kind}JobOutputConfig": {"MonitoringOutputs": [{"S3Output": target}]},
-        "JobResources": RESOURCES,
-        "RoleArn": ROLE,
-    }
-
-
 def processing_jobs(flow: Flow) -> None:
     """One job through its states to Completed, and one that is stopped."""
     flow("CreateProcessingJob", **processing_job("by-hand"))
-    flow.states("DescribeProcessingJob until Completed", lambda: job_status(flow, "by-hand"), until="Completed")
+    flow.states("DescribeProcessingJob until Completed", lambda: job_status(flow, "by-hand"), "InProgress", "Completed")
     flow("DescribeProcessingJob", ProcessingJobName="by-hand", note=lambda answer: answer["ExitMessage"])
     flow("CreateProcessingJob", **processing_job("stopped"))
     flow("StopProcessingJob", ProcessingJobName="stopped")
-    flow.states("DescribeProcessingJob until Stopped", lambda: job_status(flow, "stopped"), until="Stopped")
+    flow.states(
+        "DescribeProcessingJob until Stopped", lambda: job_status(flow, "stopped"), "InProgress", "Stopping", "Stopped"
+    )
     flow(
         "ListProcessingJobs",
         NameContains="stopped",
@@ -298,22 +185,6 @@ def processing_jobs(flow: Flow) -> None:
 def job_status(flow: Flow, name: str) -> str:
     """The state of a processing job."""
     return str(flow.clients["sagemaker"].describe_processing_job(ProcessingJobName=name)["ProcessingJobStatus"])
-
-
-def processing_job(name: str) -> dict[str, Any]:
-    """Class skew over all captures."""
-    source = {"S3Uri": f"s3://{BUCKET}/datacapture", "LocalPath": "/opt/ml/processing/in"}
-    target = {"S3Uri": f"s3://{BUCKET}/by-hand", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
-    kinds = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {
-        "ProcessingJobName": name,
-        "ProcessingInputs": [{"InputName": "captures", "S3Input": {**source, **kinds}}],
-        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "report", "S3Output": target}]},
-        "ProcessingResources": RESOURCES,
-        "AppSpecification": {"ImageUri": IMAGE},
-        "Environment": {"dataset_source": "/opt/ml/processing/in", "output_path": "/opt/ml/processing/out"},
-        "RoleArn": ROLE,
-    }
 
 
 def logs(flow: Flow) -> None:
@@ -348,7 +219,7 @@ def identity(flow: Flow) -> None:
 def update(flow: Flow) -> None:
     """The endpoint's second configuration."""
     flow("UpdateEndpoint", EndpointName=ENDPOINT, EndpointConfigName=f"{ENDPOINT}-2")
-    flow.states("DescribeEndpoint until InService again", endpoint_status(flow), until="InService")
+    flow.states("DescribeEndpoint until InService again", endpoint_status(flow), "Updating", "InService")
     flow(
         "DescribeEndpoint",
         EndpointName=ENDPOINT,
@@ -362,7 +233,7 @@ def delete(flow: Flow) -> None:
     for name in (ENDPOINT, f"{ENDPOINT}-2"):
         flow("DeleteEndpointConfig", EndpointConfigName=name)
     flow("DeleteEndpoint", EndpointName=ENDPOINT)
-    flow.states("DescribeEndpoint until it is gone", lambda: status_or_gone(flow), until="gone")
+    flow.states("DescribeEndpoint until it is gone", lambda: status_or_gone(flow), "Deleting", "gone")
     flow("DeleteModel", ModelName=ENDPOINT)
 
 
@@ -380,7 +251,7 @@ def main() -> None:
     """The whole flow, and at its end what it has not called."""
     step, material = steps_and_material()
     flow = Flow(step, material)
-    definitions = [partial(job_definition, kind=kind) for kind in REPOSITORIES]
+    definitions = [partial(job_definition, kind=kind) for kind in JOB_DEFINITIONS]
     before = (deploy, invoke, schedule, alerts, tags)
     for part in (*before, *definitions, processing_jobs, logs, identity, update, delete):
         with step.part():

@@ -61,7 +61,8 @@ def main(flow: Flow) -> int:
     with TemporaryDirectory(prefix="flow-") as folder, store(Path(folder)) as installed:
         outcome = run(flow, installed, tell=ignore if arguments.json else print_step)
     if arguments.json:
-        print(json.dumps({"flow": flow.name, "calls": [asdict(step) for step in outcome.steps]}))
+        calls = [asdict(step) for step in outcome.steps]
+        print(json.dumps({"flow": flow.name, "store": arguments.store, "failed": len(outcome.failed), "calls": calls}))
     if not outcome.succeeded:
         print(f"{outcome.printed[-3000:]}\n{len(outcome.failed)} of {len(outcome.steps)} calls failed", file=sys.stderr)
     return int(not outcome.succeeded)
