@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+import psutil
 
 from tests.benchmarks.closed_loop import Arm, Turns, request_of, requests_in_turn
 from tests.benchmarks.figures import Figure, publish
@@ -46,36 +47,53 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.pairs} pairs instead of {FULL.pairs}")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch, serving(Path(scratch)) as ports:
-        figures = measure(*ports, QUICK if options.quick else FULL)
+    with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch, serving(Path(scratch)) as two_ways:
+        figures = measure(two_ways, QUICK if options.quick else FULL)
     publish("gateway", figures, {}, options.json)
 
 
+@dataclass(frozen=True)
+class TwoWays:
+    """The ports of the gateway and of the endpoint behind it, and the process that the gateway is."""
+
+    gateway: int
+    endpoint: int
+    control: psutil.Process
+
+    def cpu_seconds(self) -> float:
+        used = self.control.cpu_times()
+        return float(used.user + used.system)
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[int, int]]:
-    """The ports of the gateway and of the endpoint behind it."""
+def serving(folder: Path) -> Iterator[TwoWays]:
+    """Both ways to one endpoint, of a whole installation in a folder of its own."""
     service = Service(folder)
     service.start()
     try:
         service.deploy(NAME, write_tiny_package(folder))
         service.wait_in_service(NAME)
         (row,) = httpx.get(f"{service.url}/prometheus/targets").json()
-        yield urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2])
+        (control,) = service.processes("control")
+        yield TwoWays(urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2]), control)
     finally:
         service.clear()
 
 
-def measure(gateway: int, endpoint: int, size: Size) -> dict[str, Figure]:
+def measure(ways: TwoWays, size: Size) -> dict[str, Figure]:
     """Raises AssertionError where an answer is not what was sent."""
     body = bytes(np.random.default_rng(1).bytes(BODY_BYTES))
-    through, direct = invoker(gateway, body, GATEWAY_PATH), invoker(endpoint, body, ENDPOINT_PATH)
+    through, direct = invoker(ways.gateway, body, GATEWAY_PATH), invoker(ways.endpoint, body, ENDPOINT_PATH)
     assert through() == direct() == body, "the two paths answer differently"
     interleaved(through, direct, pairs=WARM_UP_PAIRS)
+    before = ways.cpu_seconds()
     timings = interleaved(through, direct, pairs=size.pairs)
-    requests = {gateway: request_of(body, GATEWAY_PATH), endpoint: request_of(body, ENDPOINT_PATH)}
+    cpu_us = (ways.cpu_seconds() - before) / size.pairs * 1e6
+    requests = {ways.gateway: request_of(body, GATEWAY_PATH), ways.endpoint: request_of(body, ENDPOINT_PATH)}
     requests_in_turn(requests, pairs=1, window_seconds=WARM_UP_SECONDS, callers=CALLERS)
     turns = requests_in_turn(requests, pairs=size.window_pairs, window_seconds=size.window_seconds, callers=CALLERS)
-    return milliseconds(timings) | throughput(turns)
+    cpu = Figure(cpu_us, "us", "none", "processor time of the gateway's whole process for a request")
+    return milliseconds(timings) | {"gateway_cpu_us": cpu} | throughput(turns)
 
 
 def milliseconds(timings: Timings) -> dict[str, Figure]:
