@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.ceph import ceph_gateway
 from tests.servers.container_engines import Engine, docker_engine, podman_engine
@@ -17,6 +18,10 @@ from tests.servers.postgres import PostgresServer, postgres_server
 from tests.servers.programs import absence
 from tests.servers.rclone import rclone_s3
 from tests.servers.s3_server import S3Server
+
+# How long an example takes on a busy machine says nothing of the code: time is for benchmarks.
+settings.register_profile("timeless", deadline=None)
+settings.load_profile("timeless")
 
 
 @pytest.fixture(scope="session")
