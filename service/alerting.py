@@ -17,8 +17,10 @@ Change = Callable[[AlertRecord], AlertRecord]
 
 
 def alert_of(database: Database, schedule: ScheduleRecord) -> AlertRecord:
-    """The schedule's alert. It has no row until something about it changes."""
-    return database.alerts.get(schedule.name) or default_alert(schedule)
+    """The schedule's alert over the executions that have ended by now, also before its change is a row of history."""
+    alert = _kept(database, schedule)
+    executions = database.executions.find(datapoints(schedule, alert))
+    return reassessed(alert, executions, max((each.modified_at for each in executions), default=alert.modified_at))
 
 
 def reassess(database: Database, schedule: ScheduleRecord, now: datetime) -> AlertRecord:
@@ -36,7 +38,7 @@ def change_alert(database: Database, schedule: ScheduleRecord, now: datetime, ch
 
 def _changed(database: Database, schedule: ScheduleRecord, now: datetime, change: Change) -> AlertRecord:
     with database.transaction():
-        before = alert_of(database, schedule)
+        before = _kept(database, schedule)
         wanted = change(before)
         after = reassessed(wanted, database.executions.find(datapoints(schedule, wanted)), now)
         if after is before:
@@ -45,6 +47,11 @@ def _changed(database: Database, schedule: ScheduleRecord, now: datetime, change
             row = AlertChangeRecord(uuid.uuid4().hex, schedule.name, after.name, now, after.status)
             database.alert_changes.add(row)
         return _keep(database, after)
+
+
+def _kept(database: Database, schedule: ScheduleRecord) -> AlertRecord:
+    # An alert has no row until something about it changes.
+    return database.alerts.get(schedule.name) or default_alert(schedule)
 
 
 def _keep(database: Database, alert: AlertRecord) -> AlertRecord:

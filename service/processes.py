@@ -67,8 +67,8 @@ def run_all(
             children.append(_Child("s3", door.command, environment=door.environment))
         try:
             _wait_for_door(door, children, stop)
-            write_running(settings.data, running)
             announce(running)
+            write_running(settings.data, running)  # last: who finds it finds what was announced
             _keep(children, stop)
         finally:
             # The scheduler before control: while endpoints drain, clients can still ask control how they are.

@@ -58,6 +58,8 @@ def make(places: Sequence[Hierarchy], name: str, limits: JobLimits) -> tuple[lis
     kept: set[str] = set()
     for place in places:
         folder = place.folder / name
+        with suppress(OSError):
+            folder.rmdir()  # of a service that died: what it counted is not this job's
         try:
             folder.mkdir(exist_ok=True)
             made.append(folder)

@@ -113,16 +113,15 @@ class _MemoryWatch:
     def __init__(self, engine: ContainerEngine, container: str) -> None:
         self._engine = engine
         self._container = container
-        self._groups: list[Path] = []
+        self._groups: list[Path] | None = None  # not known before the container runs
         self.ran_out = False
 
     def look(self) -> bool:
         """Look once more; always False, for what is seen is no end yet."""
-        if not self._groups:
-            pid = self._engine.state(self._container).pid
+        if self._groups is None and (pid := self._engine.state(self._container).pid):
             # By its id: an engine of another machine tells numbers that are others' here.
-            self._groups = [group for group in cgroups.of_process(pid) if self._container in str(group)] if pid else []
-        self.ran_out = self.ran_out or cgroups.out_of_memory(self._groups)
+            self._groups = [group for group in cgroups.of_process(pid) if self._container in str(group)]
+        self.ran_out = self.ran_out or cgroups.out_of_memory(self._groups or [])
         return False
 
 

@@ -5,10 +5,10 @@ monitors still do: they take `--root` in place of a mounted /opt/ml, and then on
 does not live here: the job's first process (confinement), command lines (programs), staging and publishing (scheduler).
 """
 
+import hashlib
 import json
 import os
 import resource
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -65,9 +65,7 @@ class ProcessRunner:
     def start(self, job: JobSpec) -> Handle:
         """Start the job and return at once. Raises BadInput for what is no built-in monitor nor an allowed program."""
         command = self._command(job)
-        # Another service on this machine may run a job of the same name.
-        group = f"sextant-{job.name}-{secrets.token_hex(4)}"
-        groups, kept = cgroups.make(cgroups.hierarchies(), group, self._limits)
+        groups, kept = cgroups.make(cgroups.hierarchies(), _group_of(job.root), self._limits)
         try:
             if self.refusal is None:
                 child = self._spawn_confined(job, command, groups, kept)
@@ -107,7 +105,9 @@ class ProcessRunner:
     def strays(self, root: Path) -> list[Handle]:
         """Living leaders of a session that were started for the root, and are no children of this process."""
         leaders = child_process.leaders_of_others()
-        return [leader for leader in leaders if str(root) in child_process.command_line(leader["pid"])]
+        found = [leader for leader in leaders if str(root) in child_process.command_line(leader["pid"])]
+        groups = [place.folder / _group_of(root) for place in cgroups.hierarchies()] if found else []
+        return [{**leader, "cgroups": list(map(str, groups))} for leader in found]
 
     @cached_property
     def refusal(self) -> str | None:
@@ -171,6 +171,11 @@ class ProcessRunner:
             return variables
         paths = filter(None, (str(PACKAGES), variables.get("PYTHONPATH")))
         return {**variables, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _group_of(root: Path) -> str:
+    # Its root, and not its name: another service on this machine may run a job of the same name.
+    return f"sextant-{hashlib.sha256(str(root).encode()).hexdigest()[:16]}"
 
 
 def _ways_out(image_uri: str) -> str:

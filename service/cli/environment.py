@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.cli.client import Unreachable, load
+from service.cli.client import Client, Unreachable, load
 from service.cli.output import AsJson, print_json, print_line, say
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def env(as_json: AsJson = False) -> None:
         raise Unreachable(
             f"no `sextant up` uses {data}: start it, or set SEXTANT_DATA to the folder of the one that runs"
         )
+    Client(running.url).text("/ping")  # what was killed has left its address behind
     variables = environment_of(running, read_door(data))
     if as_json:
         print_json(variables)

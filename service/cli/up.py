@@ -23,13 +23,10 @@ def up(
     from service.wiring import open_s3_door
 
     settings = load()
-    sdk_config = settings.data.absolute() / SDK_CONFIG
-    sdk_config.parent.mkdir(parents=True, exist_ok=True)
-    write_sdk_config(sdk_config, bucket=settings.bucket)
     run_all(
         settings,
         open_door=(lambda: open_s3_door(settings)) if s3 else None,
-        sdk_config=sdk_config,
+        sdk_config=settings.data / SDK_CONFIG,
         announce=lambda running: _announce(running, settings),
     )
 
@@ -37,6 +34,7 @@ def up(
 def _announce(running: "Running", settings: "Settings") -> None:
     from service.adapters.s3_door import read_door
 
+    write_sdk_config(running.sdk_config, bucket=running.bucket)
     say(f"Sextant is up at {running.url} (Ctrl-C stops it)")
     say('For boto3 and the SageMaker SDK, in another terminal (or: eval "$(sextant env)"):')
     for line in exports(environment_of(running, read_door(settings.data))):

@@ -1,7 +1,8 @@
 """The bargain under which one process takes over from another without a failed request.
 
 Whoever forwards requests uses an address for so long after it was read; what was at an address goes on answering for
-longer than that. Nothing else ties the two together: the database is all that they share.
+longer than that. Other weights count as given once nobody can hold the old ones any more. Nothing else ties the two
+together: the database is all that they share.
 """
 
 from datetime import timedelta

@@ -3,8 +3,8 @@
 What lives here: reading and changing the entries of `EndpointRecord.running`. What does not: processes, requests.
 
 An entry is a JSON object: `variant`, `handle` and `spec` say which process it is; `weight` is what requests are drawn
-by, `desired_weight` what was last asked for; `weighted_at` is when the one became the other. `loading` marks a process
-that was started in the place of one that died, until it is ready.
+by, `desired_weight` what was last asked for; `weighted_at` is when the one became the other. `loading_since` is when a
+process was started in the place of one that died; none once it is ready.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def variant_of(process: Json) -> Variant:
         address=process["handle"]["address"],
         weight=weight_of(process.get("weight")),
         desired_weight=_desired_weight(process),
-        is_loading=bool(process.get("loading")),
+        is_loading=loading_since(process) is not None,
     )
 
 
@@ -86,6 +86,17 @@ def is_drawn_by(record: EndpointRecord, now: datetime) -> bool:
     """True once nobody draws by weights that were before: for so long a gateway may go on (core.handover)."""
     moments = (datetime.fromisoformat(one["weighted_at"]) for one in record.running if "weighted_at" in one)
     return all(moment + timedelta(seconds=ADDRESS_SECONDS) <= now for moment in moments)
+
+
+def loading_since(process: Json) -> datetime | None:
+    """Since when a process loads that was started in the place of one that died; None for any other."""
+    since = process.get("loading_since")
+    return None if since is None else datetime.fromisoformat(since)
+
+
+def loaded_again(process: Json) -> Json:
+    """The same process once it is ready."""
+    return {name: value for name, value in process.items() if name != "loading_since"}
 
 
 def _desired_weight(process: Json) -> float:

@@ -22,7 +22,7 @@ from service.core.handover import LINGER
 from service.core.ports import Database, EndpointHost
 from service.core.records import EndpointRecord, Json, Query
 from service.core.states import EndpointStatus, advance
-from service.core.variants import is_drawn_by, is_reweighted, reweighted, weighted
+from service.core.variants import is_drawn_by, is_reweighted, loaded_again, loading_since, reweighted, weighted
 from service.logs import EventLog
 from service.scheduler.endpoint_processes import EndpointProcesses
 from service.scheduler.endpoint_specs import CaptureLimits, EndpointSpecs
@@ -169,27 +169,33 @@ class Endpoints:
             log.info("endpoint_in_service", endpoint=record.name, config=record.config_name)
 
     def _kept_alive(self, record: EndpointRecord) -> EndpointRecord:
-        """The row with a process in the place of each that died and whose pause is over."""
-        dead = [one for one in record.running if not self._processes.lives(one) and self._may_restart(record, one)]
+        """The row with a process in the place of each that died, or hangs, and whose pause is over."""
+        dead = [one for one in record.running if self._is_lost(one) and self._may_restart(record, one)]
         if not dead:
             return self._loaded_again(record)
         for one in dead:
             words = self._processes.last_words(one)
             log.warning("endpoint_restarted", endpoint=record.name, variant=one["variant"], last_words=words)
 
+        since = self._clock().isoformat()
+
         def in_their_place(started: list[Json]) -> dict[str, Any]:
             new = iter(started)
-            running = [{**one, **next(new), "loading": True} if one in dead else one for one in record.running]
+            running = [{**one, **next(new), "loading_since": since} if one in dead else one for one in record.running]
             return {"running": running, "retiring": [*record.retiring, *dead]}  # what they forked may live on
 
         return self._launch(record, [EndpointSpec.model_validate(one["spec"]) for one in dead], in_their_place)
 
+    def _is_lost(self, process: Json) -> bool:
+        since = loading_since(process)
+        return not self._processes.lives(process) or (since is not None and self._clock() - since > START_PATIENCE)
+
     def _loaded_again(self, record: EndpointRecord) -> EndpointRecord:
-        loaded = [one for one in record.running if one.get("loading") and self._processes.is_ready(one)]
+        loaded = [one for one in record.running if loading_since(one) and self._processes.is_ready(one)]
         if not loaded:
             return record
         log.info("endpoint_loaded_again", endpoint=record.name, variants=[one["variant"] for one in loaded])
-        running = [{**one, "loading": False} if one in loaded else one for one in record.running]
+        running = [loaded_again(one) if one in loaded else one for one in record.running]
         return self._save(record, running=running)
 
     def _reweighted(self, record: EndpointRecord) -> EndpointRecord:

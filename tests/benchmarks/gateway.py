@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+import psutil
 
 from tests.benchmarks.closed_loop import Arm, Plan, Target, Turns, in_turn, request_of
 from tests.benchmarks.figures import Figure, publish
@@ -45,35 +46,55 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK.pairs} pairs instead of {FULL.pairs}")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch, serving(Path(scratch)) as ports:
-        figures = measure(*ports, QUICK if options.quick else FULL)
+    with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch, serving(Path(scratch)) as two_ways:
+        figures = measure(two_ways, QUICK if options.quick else FULL)
     publish("gateway", figures, {}, options.json)
 
 
+@dataclass(frozen=True)
+class TwoWays:
+    """The ports of the gateway and of the endpoint behind it, and the process that the gateway is."""
+
+    gateway: int
+    endpoint: int
+    control: psutil.Process
+
+    def cpu_seconds(self) -> float:
+        used = self.control.cpu_times()
+        return float(used.user + used.system)
+
+
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[int, int]]:
-    """The ports of the gateway and of the endpoint behind it."""
+def serving(folder: Path) -> Iterator[TwoWays]:
+    """Both ways to one endpoint, of a whole installation in a folder of its own."""
     service = Service(folder)
     service.start()
     try:
         service.deploy(NAME, write_tiny_package(folder))
         service.wait_in_service(NAME)
         (row,) = httpx.get(f"{service.url}/prometheus/targets").json()
-        yield urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2])
+        (control,) = service.processes("control")
+        yield TwoWays(urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2]), control)
     finally:
         service.clear()
 
 
-def measure(gateway: int, endpoint: int, size: Size) -> dict[str, Figure]:
+def measure(ways: TwoWays, size: Size) -> dict[str, Figure]:
     """Raises AssertionError where an answer is not what was sent."""
     body = bytes(np.random.default_rng(1).bytes(BODY_BYTES))
-    through, direct = invoker(gateway, body, GATEWAY_PATH), invoker(endpoint, body, ENDPOINT_PATH)
+    through, direct = invoker(ways.gateway, body, GATEWAY_PATH), invoker(ways.endpoint, body, ENDPOINT_PATH)
     assert through() == direct() == body, "the two paths answer differently"
     interleaved(through, direct, pairs=WARM_UP_PAIRS)
+    before = ways.cpu_seconds()
     timings = interleaved(through, direct, pairs=size.pairs)
-    targets = Target(gateway, request_of(body, GATEWAY_PATH)), Target(endpoint, request_of(body, ENDPOINT_PATH))
+    cpu_us = (ways.cpu_seconds() - before) / size.pairs * 1e6
+    cpu = Figure(cpu_us, "us", "none", "processor time of the gateway's whole process for a request")
+    targets = (
+        Target(ways.gateway, request_of(body, GATEWAY_PATH)),
+        Target(ways.endpoint, request_of(body, ENDPOINT_PATH)),
+    )
     in_turn(targets, replace(size.plan, pairs=1))
-    return milliseconds(timings) | throughput(in_turn(targets, size.plan))
+    return milliseconds(timings) | {"gateway_cpu_us": cpu} | throughput(in_turn(targets, size.plan))
 
 
 def milliseconds(timings: Timings) -> dict[str, Figure]:

@@ -175,7 +175,7 @@ def test_a_long_message_of_the_model_is_cut(gateway):
 
 
 def test_a_model_that_is_loaded_again_is_not_ready(gateway):
-    name = gateway.endpoint(gateway.process(loading=True))
+    name = gateway.endpoint(gateway.process(loading_since=NOON.isoformat()))
     words = f"Variant AllTraffic of endpoint {name} was started again and loads its model. Try again."
     assert gateway.error(name) == (429, "ModelNotReadyException", words)
 

@@ -79,6 +79,15 @@ def test_an_answer_that_was_lost_on_its_way_is_given_again_and_captured_once(gat
     assert captured(model, body) == [f"1 {body.decode()}"]
 
 
+def test_a_big_answer_of_which_half_was_lost_is_given_again_and_captured_once(gateway, model, name):
+    body = b"half" * 1_000_000
+    with cutting_proxy(gateway.url, cuts=1) as proxy, client(proxy.url) as made:
+        first = made.invoke_endpoint(EndpointName=name, Body=body)
+        assert first["ResponseMetadata"]["RetryAttempts"] == 1
+        assert first["Body"].read() == b"1 " + body
+    assert len(captured(model, body)) == 1
+
+
 def test_a_call_that_its_client_gave_up_on_is_captured_where_it_is_answered_alone(gateway, model, name):
     with client(gateway.url, read_timeout=1) as made:
         assert invoked(made, name, b"slow") == (b"2 slow", 1)

@@ -75,6 +75,7 @@ MOMENTS: Final = (
     "yesterday",
     1795176000.5,
 )
+LONGEST: Final = 200_000  # of characters or items; the longest texts make a body over its limit all the same
 DEEP: Final = 250  # three times over is still what Python can write
 FILLED_SHARE, BROKEN_SHARE, MOST_FAULTS = 0.3, 0.05, 3
 
@@ -104,24 +105,21 @@ def fuzzed_requests(seed: int, count: int) -> Iterator[FuzzedRequest]:
 
 
 def _fuzzed(operation: str, number: int, chance: Random) -> FuzzedRequest:
-    good = renamed(operation, deepcopy(dict(GOOD[operation])), number)
+    request = renamed(deepcopy(dict(GOOD.get(operation, {}))), number)
     way = chance.randrange(5)
-    if way == 0:
-        good = Writer(chance).value(shape_name(operation), full=chance.random())
+    if way == 0 or not request:
+        request = Writer(chance).value(shape_name(operation), full=chance.random())
     elif way == 1:
-        good |= odd_members(operation, chance)
-    else:
-        good = with_faults(good, chance)
-    body = json.dumps(good).encode()
+        request |= odd_members(operation, chance)
+    if way > 1:
+        request = with_faults(request, chance)
+    body = json.dumps(request).encode()
     return FuzzedRequest(operation, broken(body, chance) if chance.random() < BROKEN_SHARE else body)
 
 
-def renamed(operation: str, request: dict[str, Any], number: int) -> dict[str, Any]:
-    """A creation under a name of its own, so that what it leaves behind can be told."""
-    if operation.startswith("Create"):
-        member = next(name for name in request if name.endswith("Name") and request[name] == "new")
-        request[member] = f"fuzz-{number}"
-    return request
+def renamed(request: dict[str, Any], number: int) -> dict[str, Any]:
+    """A creation under a name of its own, so that what it leaves behind can be told; anything else as it is."""
+    return {name: f"fuzz-{number}" if value == "new" else value for name, value in request.items()}
 
 
 def shape_name(operation: str) -> str:
@@ -232,7 +230,7 @@ def _remove(holder: Any, key: Any, _chance: Random) -> None:
 def _lengthen(holder: Any, key: Any, chance: Random) -> None:
     value = holder[key]
     if isinstance(value, (str, list)):
-        holder[key] = value * chance.choice((2, 40, 3000))
+        holder[key] = value * min(chance.choice((2, 40, 3000)), LONGEST // max(len(value), 1))
     elif isinstance(value, (int, float)):
         holder[key] = value * chance.choice((-1, 1000, 10**18, 10**40))
 

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from service.cli.app import app
+from service.running import Running, write_running
 from tests.integration.sextant_command import Sextant
 
 WITHOUT_JSON = {
@@ -59,6 +60,14 @@ def test_a_service_that_does_not_answer_is_named_with_the_way_out(tmp_path, url)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{url} does not answer" in done.stderr
     assert "start `sextant up`, or set SEXTANT_URL" in done.stderr
+
+
+def test_the_environment_of_a_service_that_was_killed_is_not_given_out(tmp_path):
+    told = {"region": "us-east-1", "account": "000000000000", "bucket": "sextant", "sdk_config": tmp_path / "sdk.yaml"}
+    write_running(tmp_path, Running(url="http://127.0.0.1:1", pid=1, **told))
+    done = Sextant(tmp_path).run("env", "--json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "http://127.0.0.1:1 does not answer" in done.stderr
 
 
 def test_a_setting_out_of_range_is_named(tmp_path):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from monitor_jobs.model_archive import pack
@@ -48,6 +49,22 @@ def steady(sextant: Sextant, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An endpoint that nothing is done to."""
     sextant.json("endpoint", "create", "steady", "--model", package(tmp_path_factory.mktemp("steady"), "one"))
     return "steady"
+
+
+def test_an_endpoint_of_several_variants_is_updated_by_a_configuration_of_all_alone(sextant, steady):
+    model = sextant.json("endpoint", "describe", steady)["EndpointConfigName"]
+    variants = [{"VariantName": name, "ModelName": model} for name in ("Blue", "Green")]
+    call(sextant, "CreateEndpointConfig", EndpointConfigName="both", ProductionVariants=variants)
+    call(sextant, "CreateEndpoint", EndpointName="both", EndpointConfigName="both")
+    refused = sextant.run("endpoint", "update", "both", "--capture", "5")
+    assert refused.returncode == 5
+    assert "both serves 2 variants: create a configuration of all, and name it by --config" in refused.stderr
+
+
+def call(sextant, operation, **request):
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    answer = httpx.post(sextant.url, headers=headers, json=request)
+    assert answer.is_success, answer.text
 
 
 def says(sextant):

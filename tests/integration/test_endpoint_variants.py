@@ -153,6 +153,17 @@ def test_a_variant_that_was_started_again_loads_until_it_is_ready(scene):
     assert (loading(scene), scene.row.status) == ([], IN_SERVICE)
 
 
+def test_a_variant_that_was_started_again_and_hangs_is_given_four_minutes(scene):
+    scene.host.living.discard(1)
+    scene.look()
+    scene.house.clock.go(minutes=4)
+    assert scene.look().running[0]["handle"]["pid"] == 3
+    scene.house.clock.go(seconds=1)
+    scene.restart_scheduler()  # which knows of no pause
+    scene.look(times=3)
+    assert (scene.pids("running"), scene.host.living) == ([4, 2], {2, 4})
+
+
 def test_variants_that_die_together_are_started_together(scene):
     scene.host.living.clear()
     scene.look()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
@@ -180,6 +181,7 @@ def test_a_job_whose_starter_died_before_it_could_note_it_is_found_by_its_root(r
     (stray,) = runner.strays(spec.root)
     runner.end(stray)
     assert living(spec) == []
+    assert not any(Path(group).exists() for group in stray["cgroups"])
 
 
 def test_a_program_that_would_meet_the_machines_own_opt_ml_is_refused(runner, job, tmp_path):

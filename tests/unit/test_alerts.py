@@ -108,6 +108,13 @@ def test_an_alert_that_never_changed_has_no_row_and_is_as_old_as_its_schedule(he
     assert here.database.alerts.get("hourly") is None
 
 
+def test_an_alert_is_told_before_its_change_is_kept(here):
+    here.database.executions.add(requests.execution(1, VIOLATING))
+    told = alert_of(here.database, here.database.schedules.get("hourly"))
+    assert (told.status, told.modified_at) == (IN_ALERT, NOON + timedelta(hours=1, minutes=5))
+    assert (changes(here), here.database.alerts.get("hourly")) == ([], None)
+
+
 def test_a_change_says_when(here):
     end(here, VIOLATING)
     (change,) = here.database.alert_changes.find(requests.EVERYTHING)

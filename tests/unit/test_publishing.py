@@ -113,7 +113,7 @@ def test_what_links_lead_to_is_neither_message_nor_metric_nor_violation(paths, t
     (outputs(paths) / "constraint_violations.json").symlink_to(tmp_path / "violations")
     paths.message.symlink_to(tmp_path / "violations")
     paths.cloudwatch_metrics.symlink_to(tmp_path / "metrics")
-    assert (read_message(paths), read_metrics(paths), count_violations(OUTPUT, paths)) == (None, {}, None)
+    assert (read_message(paths), read_metrics(paths), count_violations(OUTPUT, paths)) == (None, [], None)
 
 
 @pytest.mark.parametrize("name", ["constraint_violations.json", "constraints_violations.json"])
@@ -201,7 +201,7 @@ def test_statistics_of_many_values_count_as_their_mean(paths):
     both = line | {"MetricName": "b", "Value": 1}
     none = line | {"MetricName": "c", "StatisticValues": statistics | {"SampleCount": 0}}
     paths.cloudwatch_metrics.write_text("\n".join(map(json.dumps, (line, both, none))))
-    assert read_metrics(paths) == {"a": 2.5}
+    assert gauges(read_metrics(paths)) == {"a": 2.5}
 
 
 def test_the_last_value_of_a_metric_counts(paths):

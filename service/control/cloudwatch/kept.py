@@ -1,5 +1,6 @@
 """What clients put: statistics by the minute, kept for fifteen days and at most a million rows, the oldest go first."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,17 +15,25 @@ MOST_ROWS: Final = 1_000_000
 FORGOTTEN_AT_ONCE: Final = 2_000  # more than one request can add
 
 
+def by_minute(points: Iterable[tuple[MetricKey, Datapoint]]) -> list[tuple[MetricKey, Datapoint]]:
+    """The same data as one datapoint for each metric, minute and unit."""
+    found: dict[tuple[MetricKey, datetime, str], StatisticSet] = {}
+    for key, point in points:
+        place = (key, point.at.replace(second=0, microsecond=0), point.unit)
+        found[place] = found[place] + point.statistics if place in found else point.statistics
+    return [(key, Datapoint(minute, unit, numbers)) for (key, minute, unit), numbers in found.items()]
+
+
 def keep(database: Database, key: MetricKey, point: Datapoint) -> None:
-    """Add a datapoint to the statistics of its minute; call it inside a transaction."""
-    minute = point.at.replace(second=0, microsecond=0)
+    """Add a datapoint of a minute to what is kept of it; call it inside a transaction."""
     _keep_metric(database, key, point.at)
-    identity = f"{key.id}/{minute:%Y%m%d%H%M}/{point.unit}"
+    identity = f"{key.id}/{point.at:%Y%m%d%H%M}/{point.unit}"
     row = database.datapoints.get(identity)
     if row is None:
-        database.datapoints.add(_record(identity, key, minute, point.unit, point.statistics))
+        database.datapoints.add(_record(identity, key, point))
         return
     both = StatisticSet(row.sample_count, row.total, row.minimum, row.maximum) + point.statistics
-    database.datapoints.save(replace(_record(identity, key, minute, point.unit, both), version=row.version))
+    database.datapoints.save(replace(_record(identity, key, replace(point, statistics=both)), version=row.version))
 
 
 def forget(database: Database, now: datetime) -> None:
@@ -52,7 +61,8 @@ def _keep_metric(database: Database, key: MetricKey, at: datetime) -> None:
         database.metrics.save(replace(row, last_at=at))
 
 
-def _record(identity: str, key: MetricKey, minute: datetime, unit: str, numbers: StatisticSet) -> DatapointRecord:
+def _record(identity: str, key: MetricKey, point: Datapoint) -> DatapointRecord:
+    numbers = point.statistics
     return DatapointRecord(
-        identity, key.id, minute, unit, numbers.sample_count, numbers.total, numbers.minimum, numbers.maximum
+        identity, key.id, point.at, point.unit, numbers.sample_count, numbers.total, numbers.minimum, numbers.maximum
     )

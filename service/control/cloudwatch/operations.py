@@ -8,7 +8,7 @@ from typing import Any, Final
 from monitor_jobs.contract.errors import BadInput, Conflict, SextantError
 from service.control import api
 from service.control.api import Api, Json, Table, UnknownOperationException
-from service.control.cloudwatch.kept import forget, keep
+from service.control.cloudwatch.kept import by_minute, forget, keep
 from service.control.cloudwatch.metrics import LISTED_FOR, MetricKey, Metrics, key_of
 from service.control.cloudwatch.putting import parsed_datums
 from service.control.cloudwatch.statistics import Datapoint, Statistic, StatisticSet, by_period
@@ -40,7 +40,7 @@ class CloudWatchContext:
 
 def put_metric_data(request: Json, context: CloudWatchContext) -> Json:
     """Keep what a client measured, all of it or nothing; storage is by the minute, whatever resolution is asked for."""
-    datums = parsed_datums(request, context.now)
+    datums = by_minute(parsed_datums(request, context.now))
     for _ in range(TRIES - 1):
         try:
             return _kept(datums, context)

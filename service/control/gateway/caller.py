@@ -79,11 +79,13 @@ class Caller:
     async def stream(self, answer: Answer, headers: Headers, *, length: int) -> KeptAnswer:
         """Send an answer as it comes; the same as a whole."""
         await self._start(answer.status, headers, length)
-        parts = []
+        parts, more = [], True
         async for part in answer.parts():
             parts.append(part)
-            await self._send({"type": "http.response.body", "body": part, "more_body": True})
-        await self._send({"type": "http.response.body", "body": b""})
+            more = not answer.is_whole  # what there is of an answer comes as one part
+            await self._send({"type": "http.response.body", "body": part, "more_body": more})
+        if more:
+            await self._send({"type": "http.response.body", "body": b""})
         return KeptAnswer(answer.status, headers, parts)
 
     async def refuse(self, error: InvocationError) -> None:

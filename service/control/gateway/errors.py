@@ -11,7 +11,7 @@
 InternalDependencyException (530) is never answered: nothing here depends on another service.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -71,7 +71,7 @@ class Origin:
 
     status: int
     message: str
-    log_stream_arn: str = field(default="")
+    log_stream_arn: str
 
 
 class ModelError(InvocationError):

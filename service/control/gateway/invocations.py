@@ -112,8 +112,9 @@ class Invocations:
             try:
                 with request.caller.hanging_up(connection.close):
                     await answer.head()
-                    await self._check(answer, request, variant)
-                    return await self._pass_on(answer, request, variant)
+                # From here on the process has captured it: read to its end even where nobody waits any more.
+                await self._check(answer, request, variant)
+                return await self._pass_on(answer, request, variant)
             except BrokenOffError as error:
                 raise ServiceUnavailable(f"Endpoint process does not answer: {error}") from error
             except TooLateError as error:

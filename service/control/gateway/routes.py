@@ -57,10 +57,10 @@ class Routes:
 
     async def read(self, endpoint: str) -> Route:
         """The same from a row that is asked for now, or later."""
-        self._known.pop(endpoint, None)  # what does not serve is never kept: it may at the next moment
         for _ in range(READS):
             asked_at = time.monotonic()
             record = await run_in_threadpool(self._database.endpoints.get, endpoint)
+            self._known.pop(endpoint, None)  # what does not serve is never kept: it may at the next moment
             route = Route(endpoint, asked_at, self._serving(endpoint, record))
             if route.age_seconds <= ADDRESS_SECONDS:
                 self._known[endpoint] = route
