@@ -6,6 +6,7 @@ bring MLflow and Iceberg, which monitoring does not need. What does not: the flo
 
 import fcntl
 import subprocess
+import sys
 import venv
 from pathlib import Path
 from typing import Final
@@ -16,23 +17,23 @@ PINS: Final = Path(__file__).parent / "environments"
 INSTALL_SECONDS: Final = 540
 
 
-def sdk_python(name: str) -> Path:
-    """The interpreter of an environment with what `environments/{name}.txt` pins; the first call installs it."""
-    pins = PINS / f"{name}.txt"
-    folder = ENVIRONMENTS / name
+def sdk_python(name: str, *, pins: Path = PINS, environments: Path = ENVIRONMENTS) -> Path:
+    """The interpreter of an environment with what `{name}.txt` pins; made once, and anew for other pins."""
+    wanted, folder = pins / f"{name}.txt", environments / name
     made_for = folder / "made-for.txt"
-    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-    with (ENVIRONMENTS / f"{name}.lock").open("w") as lock:
+    environments.mkdir(parents=True, exist_ok=True)
+    with (environments / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made_for.exists() or made_for.read_bytes() != pins.read_bytes():
-            venv.create(folder, with_pip=True, clear=True)
-            _install(folder / "bin" / "python", pins)
-            made_for.write_bytes(pins.read_bytes())
+        if not made_for.exists() or made_for.read_bytes() != wanted.read_bytes():
+            venv.create(folder, clear=True)
+            _install(folder / "bin" / "python", wanted)
+            made_for.write_bytes(wanted.read_bytes())
     return folder / "bin" / "python"
 
 
 def _install(python: Path, pins: Path) -> None:
     options = ("--quiet", "--disable-pip-version-check", "--no-deps", "--no-compile")
-    command = [python, "-m", "pip", "install", *options, "--requirement", pins]
+    # the pip beside us: an environment need not have one of its own
+    command = [sys.executable, "-m", "pip", "--python", python, "install", *options, "--requirement", pins]
     done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
     assert done.returncode == 0, f"cannot install {pins.name}:\n{done.stderr[-4000:]}"
