@@ -1,14 +1,17 @@
 """What a tick of the scheduler has to start.
 
-What lives here: which slots are due since the last tick, and how many were lost. What does not: when slots are
-(cron.py), claiming and launching them, retries (the scheduler).
+What lives here: which slots are due since the last tick, how many were lost, and the row that an execution begins as.
+What does not: when slots are (cron.py), claiming and launching them, retries (the scheduler).
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from monitor_jobs.contract.window import Window
 from service.core.cron import DAY, ScheduleExpression, count_fire_times, fire_times
+from service.core.records import ExecutionOrigin, ExecutionRecord, ScheduleRecord
+from service.core.states import ExecutionStatus
 
 CATCH_UP: Final = DAY
 SLOTS_A_TICK: Final = 100
@@ -43,3 +46,23 @@ def due(
     missed = count_fire_times(expression, after=covered_until, until=oldest)
     slots = tuple(fire_times(expression, after=oldest, until=now, limit=limit))
     return Due(slots, missed, slots[-1] if len(slots) == limit else now)
+
+
+def pending_execution(
+    execution_id: str, schedule: ScheduleRecord, window: Window, *, slot: datetime | None, now: datetime
+) -> ExecutionRecord:
+    """An execution of the schedule over a window, for a scheduler to claim: of a slot, or asked for now."""
+    return ExecutionRecord(
+        id=execution_id,
+        schedule_name=schedule.name,
+        scheduled_at=now if slot is None else slot,
+        origin=ExecutionOrigin.RUN_NOW if slot is None else ExecutionOrigin.SLOT,
+        window_start=window.start,
+        window_end=window.end,
+        status=ExecutionStatus.PENDING,
+        created_at=now,
+        modified_at=now,
+        endpoint_name=schedule.endpoint_name,
+        monitoring_type=schedule.monitoring_type,
+        job_definition_name=schedule.job_definition_name,
+    )

@@ -10,9 +10,9 @@ from service.core.cron import ScheduleExpression, parse_expression
 from service.core.job_definitions import with_definition
 from service.core.monitoring import MonitoringScheduleConfig, offsets_of
 from service.core.ports import Database
-from service.core.records import ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord
-from service.core.schedule import due
-from service.core.states import ExecutionStatus, ScheduleStatus
+from service.core.records import ExecutionRecord, Query, ScheduleRecord
+from service.core.schedule import due, pending_execution
+from service.core.states import ScheduleStatus
 from service.core.windows import scheduled_window
 from service.logs import EventLog
 from service.scheduler.rows import each
@@ -51,20 +51,7 @@ def _execution(
     now: datetime,
 ) -> ExecutionRecord:
     window = scheduled_window(expression, slot, offsets_of(config))
-    return ExecutionRecord(
-        id=uuid.uuid4().hex,
-        schedule_name=schedule.name,
-        scheduled_at=slot,
-        origin=ExecutionOrigin.SLOT,
-        window_start=window.start,
-        window_end=window.end,
-        status=ExecutionStatus.PENDING,
-        created_at=now,
-        modified_at=now,
-        endpoint_name=schedule.endpoint_name,
-        monitoring_type=schedule.monitoring_type,
-        job_definition_name=schedule.job_definition_name,
-    )
+    return pending_execution(uuid.uuid4().hex, schedule, window, slot=slot, now=now)
 
 
 def schedule_config(database: Database, schedule: ScheduleRecord) -> MonitoringScheduleConfig:

@@ -7,8 +7,8 @@ from monitor_jobs.contract.window import Window
 from service.control.sagemaker.context import Context, Json, ResourceNotFound
 from service.control.sagemaker.listing import Listing, page
 from service.core.names import Resource
-from service.core.records import ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord, SortOrder
-from service.core.states import ExecutionStatus
+from service.core.records import ExecutionRecord, Query, ScheduleRecord, SortOrder
+from service.core.schedule import pending_execution
 
 LISTING = Listing(
     ExecutionRecord,
@@ -79,17 +79,4 @@ def requested_execution(schedule: ScheduleRecord, span: tuple[datetime, datetime
     """An execution over an explicit window, asked for now, beside the schedule's own slots."""
     # Captures carry whole seconds, so a window's bounds do too.
     window = Window(*(bound.replace(microsecond=0) for bound in span))
-    return ExecutionRecord(
-        id=uuid.uuid4().hex,
-        schedule_name=schedule.name,
-        scheduled_at=now,
-        origin=ExecutionOrigin.RUN_NOW,
-        window_start=window.start,
-        window_end=window.end,
-        status=ExecutionStatus.PENDING,
-        created_at=now,
-        modified_at=now,
-        endpoint_name=schedule.endpoint_name,
-        monitoring_type=schedule.monitoring_type,
-        job_definition_name=schedule.job_definition_name,
-    )
+    return pending_execution(uuid.uuid4().hex, schedule, window, slot=None, now=now)
