@@ -1,8 +1,8 @@
 """How much of SageMaker's control plane works as AWS's does, and what bad requests do to it.
 
 `python -m tests.benchmarks.dialect [--quick] [--json] [--seed N]`: every needed operation called by boto3 with its
-success and its documented refusals, and requests fuzzed from AWS's published shapes, over HTTP against a real control
-process. What does not live here: the calls and the requests (tests.dialect).
+success and its documented refusals, requests fuzzed from AWS's published shapes, over HTTP against a real control
+process, and requests to an endpoint that is updated under load. What does not live here: the calls and the requests (tests.dialect).
 """
 
 import argparse
@@ -23,12 +23,14 @@ from tests.dialect.scenarios import SCENARIOS
 from tests.sagemaker_operations import NEEDED
 from tests.sagemaker_requests import Installation
 from tests.servers.control import control_process
+from tests.servers.rolling_calls import update_failed_requests
 
 QUICK_REQUESTS, FULL_REQUESTS = 400, 10_000
 LONG_REQUESTS = 5000
 SEED = 20261120
 SHOWN = 5
 ONCE = Config(retries={"total_max_attempts": 1})
+UPDATE_ROUNDS = 5  # each one update that takes over and one that is rolled back
 LONG_ONLY = "only the long form sends as many"
 
 
@@ -85,7 +87,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of the fuzzed requests")
     options = parser.parse_args()
     figures = measure(QUICK_REQUESTS if options.quick else FULL_REQUESTS, options.seed)
-    missing = {"fuzz_requests": LONG_ONLY} if options.quick else {}
+    missing = {"fuzz_requests": LONG_ONLY, "update_failed_requests": LONG_ONLY} if options.quick else {}
+    if not options.quick:
+        with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch:
+            figures["update_failed_requests"] = update_failed_requests(Path(scratch), rounds=UPDATE_ROUNDS)
     publish("dialect", {name: row for name, row in figures.items() if name not in missing}, missing, options.json)
 
 
