@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks.dialect [--quick] [--json] [--seed N]`: every needed operation called by boto3 with its
 success and its documented refusals, requests fuzzed from AWS's published shapes, over HTTP against a real control
-process, and requests to an endpoint that is updated under load. What does not live here: the calls and the requests (tests.dialect).
+process, and requests to an endpoint that is updated under load. What does not live here: the calls and the requests
+(tests.dialect).
 """
 
 import argparse
