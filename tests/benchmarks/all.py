@@ -1,4 +1,4 @@
-"""Every benchmark, one after another: `python -m tests.benchmarks.all [--quick] [--write docs/benchmarks.md]`.
+"""Every benchmark, or some: `python -m tests.benchmarks.all [--quick] [--only NAME ...] [--write docs/benchmarks.md]`.
 
 What lives here: running them as processes of their own, and writing what they print as one page. What does not:
 measuring.
@@ -6,9 +6,10 @@ measuring.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ BENCHMARKS = (
 )
 INTRODUCTION = """# Benchmarks
 
-Measured by `make bench` on {date}: {machine}.
+Measured by `make bench`, each on the day that it says: {machine}.
 
 Ratios against another way of doing the same work are measured in the same run, in interleaved pairs, with the same
 answer checked; a ratio is the end of its 95 % interval that is worse for us. A figure that could not be measured is
@@ -38,10 +39,14 @@ def main() -> int:
     """The exit code: 1 where a benchmark failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="at most a minute each")
+    parser.add_argument(
+        "--only", nargs="+", choices=BENCHMARKS, default=BENCHMARKS, help="leave the others as they are"
+    )
     parser.add_argument("--write", type=Path, help="Markdown page to write")
     arguments = parser.parse_args()
-    results = [run(name, ["--quick"] if arguments.quick else []) for name in BENCHMARKS]
-    page = "\n".join([introduction(results), *map(section, results)])
+    results = [run(name, ["--quick"] if arguments.quick else []) for name in arguments.only]
+    before = arguments.write.read_text() if arguments.write is not None and arguments.write.exists() else ""
+    page = page_of(results, before, datetime.now(UTC).date())
     print(page)
     if arguments.write is not None:
         arguments.write.write_text(page)
@@ -56,15 +61,27 @@ def run(name: str, options: list[str]) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+def page_of(results: list[dict[str, Any]], before: str, today: date) -> str:
+    """The page with these results; sections of other benchmarks stay as they were."""
+    sections = sections_of(before) | {result["benchmark"]: section(result, today) for result in results}
+    return "\n".join([introduction(results), *(sections[name] for name in BENCHMARKS if name in sections)])
+
+
+def sections_of(page: str) -> dict[str, str]:
+    """A page's sections by benchmark."""
+    _, *sections = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    return {text.partition("\n")[0].removeprefix("## "): text.rstrip("\n") + "\n" for text in sections}
+
+
 def introduction(results: list[dict[str, Any]]) -> str:
-    """The head of the page: date and machine."""
+    """The head of the page, with the machine."""
     described = results[0]["machine"]
     packages = ", ".join(f"{name} {version}" for name, version in described["packages"].items())
     machine = f"{described['cpu']}, {described['cores']} cores, {described['memory_gib']} GiB, {packages}"
-    return INTRODUCTION.format(date=datetime.now(UTC).date(), machine=machine)
+    return INTRODUCTION.format(machine=machine)
 
 
-def section(result: dict[str, Any]) -> str:
+def section(result: dict[str, Any], today: date) -> str:
     """One benchmark as a table of its figures."""
     rows = [
         f"| {name} | {figure['value']:.4g} {figure['unit']} | {figure.get('goal') or ''} | {figure.get('note') or ''} |"
@@ -72,7 +89,16 @@ def section(result: dict[str, Any]) -> str:
     ]
     rows += [f"| {name} | missing | | {why} |" for name, why in result["missing"].items()]
     return "\n".join(
-        [f"## {result['benchmark']}", "", "| figure | value | goal | note |", "|---|---|---|---|", *rows, ""]
+        [
+            f"## {result['benchmark']}",
+            "",
+            f"{today}",
+            "",
+            "| figure | value | goal | note |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
     )
 
 

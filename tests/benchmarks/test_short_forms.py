@@ -7,10 +7,11 @@ import json
 import math
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 
-from tests.benchmarks.all import BENCHMARKS, introduction, section
+from tests.benchmarks.all import BENCHMARKS, page_of
 
 SHORT = [name for name in BENCHMARKS if name != "demo"]
 
@@ -36,5 +37,5 @@ def test_no_figure_is_both_measured_and_missing(result):
 
 
 def test_a_result_becomes_a_section_of_the_page(result):
-    page = introduction([result]) + section(result)
+    page = page_of([result], "", date(2026, 11, 20))
     assert all(f"| {figure} |" in page for figure in [*result["figures"], *result["missing"]])

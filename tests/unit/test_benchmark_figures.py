@@ -1,11 +1,13 @@
 """Benchmarks print one JSON object, time in turn, and count what they time."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks import skew_captures
+from tests.benchmarks.all import page_of, sections_of
 from tests.benchmarks.class_skew import counts_of, naive_counts, summarise
 from tests.benchmarks.figures import Figure, Pairs, interleaved, publish
 
@@ -50,3 +52,17 @@ def test_the_same_seed_makes_the_same_captures(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setattr(skew_captures, "BENCH_FOLDER", tmp_path / name)
         made.append([path.read_bytes() for path in skew_captures.skew_captures(240)])
     assert made[0] == made[1]
+
+
+def test_what_is_measured_again_replaces_its_section_and_the_others_stay():
+    machine = {"cpu": "a processor", "cores": 2, "memory_gib": 24, "packages": {}}
+
+    def result(benchmark: str, value: float) -> dict[str, object]:
+        figures = {"seconds": {"value": value, "unit": "s", "goal": "none", "note": ""}}
+        return {"benchmark": benchmark, "machine": machine, "figures": figures, "missing": {}}
+
+    first = page_of([result("cli", 1), result("demo", 2)], "", date(2026, 11, 20))
+    again = page_of([result("cli", 3)], first, date(2026, 11, 27))
+    assert sections_of(again)["demo"] == sections_of(first)["demo"]
+    assert "| seconds | 3 s |" in sections_of(again)["cli"]
+    assert "2026-11-27" in sections_of(again)["cli"]
