@@ -6,13 +6,20 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test check unit bench faults clean
+.PHONY: demo test test-alone test-with-servers check unit bench faults clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
 
+# Two at a time: tests with servers wait for the most part, the others only count. What each prints comes when it has ended.
 test: .venv/installed-for-tests servers check
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-alone test-with-servers
+
+test-alone:
+	$(BIN)/python -m pytest tests/unit tests/papers
+
+test-with-servers:
+	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/papers
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check .
@@ -21,8 +28,7 @@ check: .venv/installed-for-tests
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.house_rules
 
-unit: .venv/installed-for-tests
-	$(BIN)/python -m pytest tests/unit tests/papers
+unit: .venv/installed-for-tests test-alone
 
 bench: .venv/installed-for-tests
 	$(BIN)/python -m tests.benchmarks.all --write docs/benchmarks.md
