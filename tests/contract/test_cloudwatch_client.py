@@ -116,7 +116,7 @@ def test_statistics_in_a_line_are_kept_as_they_are(cloudwatch, here):
 def test_the_kind_of_a_schedule_is_in_the_namespace_of_its_metrics(cloudwatch, here, kind, namespace):
     request = requests.schedule()
     request["MonitoringScheduleConfig"]["MonitoringType"] = kind
-    here.call("CreateMonitoringSchedule", **request)
+    here.with_endpoint().call("CreateMonitoringSchedule", **request)
     job(here, "job-1", line("f1", 0.5))
     job(here, "job-2", line("rows", 9), schedule=None)
     assert set(listed(cloudwatch)) == {(namespace, "f1"), ("/aws/sagemaker/ProcessingJobs", "rows")}
