@@ -45,7 +45,13 @@ def here(folder, url):
     installation = Installation(folder)
     database = installation.database
     with database.transaction():
-        for table in (database.processing_jobs, database.schedules):
+        for table in (
+            database.processing_jobs,
+            database.schedules,
+            database.endpoints,
+            database.endpoint_configs,
+            database.models,
+        ):
             clear(table, "name")
         for table in (database.metrics, database.datapoints):
             clear(table, "id")
