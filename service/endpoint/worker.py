@@ -62,6 +62,7 @@ class ModelWorker:
         self._places = places
         self._free = threading.BoundedSemaphore(places)
         self._running_since: float | None = None
+        self._given_up_call: _Call | None = None  # the last one that ran when its caller gave it up
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         # A daemon, because a hung model must not keep the process from ending.
         threading.Thread(target=self._run, name="model", daemon=True).start()
@@ -122,6 +123,8 @@ class ModelWorker:
 
     @property
     def _overdue(self) -> bool:
+        if self._given_up_call is not None and not self._given_up_call.returned:
+            return True  # its caller's clock may have been a little ahead of the one below
         since = self._running_since
         return since is not None and self.served is not None and time.monotonic() - since > self._timeout_seconds
 
@@ -129,6 +132,7 @@ class ModelWorker:
         if watching.done():
             return CallerGone("the caller hung up before the answer")
         if call.started:
+            self._given_up_call = call
             return ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s")
         return ModelBusy(f"this request waited {self._timeout_seconds:g} s for others to be answered")
 
@@ -169,6 +173,7 @@ class _Call:
 
     def __init__(self, work: Callable[[], Answer], before_answer: BeforeAnswer) -> None:
         self.started = False
+        self.returned = False
         self._loop = asyncio.get_running_loop()
         self.answered: asyncio.Future[Answer] = self._loop.create_future()
         self._work = work
@@ -190,6 +195,8 @@ class _Call:
                 self._before_answer(answer, partial(self._tell, answer))
         except Exception as error:  # noqa: BLE001  # the caller gets it from the future
             self._end(error)
+        finally:
+            self.returned = True
 
     def _tell(self, answer: Answer, error: Exception | None) -> None:
         self._end(answer if error is None else error)
