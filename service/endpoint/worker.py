@@ -119,6 +119,8 @@ class ModelWorker:
                 raise self._given_up(call, watching)
             return await call.answered
         finally:
+            call.give_up()  # where this was cancelled; whatever the model says then is for nobody
+            call.answered.cancel()
             watching.cancel()
 
     @property

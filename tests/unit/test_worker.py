@@ -255,7 +255,7 @@ def test_an_answer_that_waits_to_pass_holds_no_place() -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize("how", ["limit", "hung up"])
+@pytest.mark.parametrize("how", ["limit", "hung up", "cancelled"])
 def test_an_answer_that_nobody_waits_for_any_more_is_shown_to_nobody(how: str) -> None:
     gate, held = threading.Event(), Held()
 
@@ -263,8 +263,10 @@ def test_an_answer_that_nobody_waits_for_any_more_is_shown_to_nobody(how: str) -
         worker = await loaded(lambda *_: gate.wait(30), timeout_seconds=0.05 if how == "limit" else 30)
         gone = asyncio.Event()
         asking = asyncio.create_task(ask(worker, hung_up=gone, before_answer=held))
-        asyncio.get_running_loop().call_later(0.02, gone.set if how == "hung up" else bool)
-        with pytest.raises((ModelTimedOut, CallerGone)):
+        asyncio.get_running_loop().call_later(
+            0.02, {"limit": bool, "hung up": gone.set, "cancelled": asking.cancel}[how]
+        )
+        with pytest.raises((ModelTimedOut, CallerGone, asyncio.CancelledError)):
             await asking
         gate.set()
         async with asyncio.timeout(10):
