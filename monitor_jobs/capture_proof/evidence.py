@@ -5,6 +5,7 @@ were. What does not: what follows from the answers (verdict).
 """
 
 import tempfile
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +15,7 @@ from monitor_jobs.capture_io import event_id_of, read_contents, time_of_line
 from monitor_jobs.capture_proof.series import Series
 from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix, variant_prefix
-from monitor_jobs.contract.manifest import Manifest, manifest_folder
+from monitor_jobs.contract.manifest import Manifest, manifest_folder, manifests_folder
 from monitor_jobs.contract.watermark import (
     GapMarker,
     Watermark,
@@ -31,8 +32,10 @@ from monitor_jobs.contract.window import HOUR, Window, floor_hour, hours_of
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 
 # A clock that was set back puts segments, or an end, out of the order of their numbers by as much. Little is looked for
-# first, for each minute of it costs requests; more where a capture file is left that nobody seems to know.
+# first, for each minute of it costs requests; more where a capture file is left that nobody seems to know. Where it was
+# set by more than that, the store's own clock tells which manifests came right after the file.
 SLACK, MORE_SLACK = timedelta(minutes=10), timedelta(minutes=90)
+AT_THAT_TIME = timedelta(minutes=10)
 
 
 def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, variant: str, window: Window) -> Evidence:
@@ -51,7 +54,9 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
         return Evidence(endpoint, window, trails, objects, tuple(unreadable))
 
     found = evidence_within(SLACK)
-    return evidence_within(MORE_SLACK) if any(found.unknown_objects) else found
+    if found.unknown_objects:
+        found = evidence_within(MORE_SLACK)
+    return replace(found, strays=tuple(_strays(store, side, found.unknown_objects))) if found.unknown_objects else found
 
 
 def with_contents(evidence: Evidence, store: ObjectStore, bucket: str) -> Evidence:
@@ -89,20 +94,38 @@ def _objects(store: ObjectStore, prefix: str, window: Window) -> Iterator[FoundO
     for hour in hours_of(window):
         for entry in store.list(S3Address.parse(f"{prefix}/{hour_folder(hour)}/")):
             if entry.address.key.endswith(CAPTURE_SUFFIX):
-                yield FoundObject(entry.address.key, entry.size_bytes)
+                yield FoundObject(entry.address.key, entry.size_bytes, entry.modified_at)
+
+
+def _strays(store: ObjectStore, side: str, unknown: list[FoundObject]) -> Iterator[Manifest]:
+    """Manifests of these files, by whoever has a watermark, found by when they came into the store."""
+    keys, times = {found.key for found in unknown}, sorted(found.stored_at for found in unknown)
+    producers = {producer_of(key) for key in _watermark_keys(store, side)}
+    for entry in store.list(S3Address.parse(manifests_folder(side))):
+        after = bisect_left(times, entry.modified_at - AT_THAT_TIME)
+        if after == len(times) or times[after] > entry.modified_at + AT_THAT_TIME:
+            continue
+        try:
+            manifest = Manifest.from_json(store.get(entry.address))
+        except (ObjectMissing, ValueError):
+            continue  # a file that it should tell of stays unknown
+        if manifest.object_key in keys and manifest.producer in producers:
+            yield manifest
+
+
+def _watermark_keys(store: ObjectStore, side: str) -> Iterator[str]:
+    """The open ones first: one that ends meanwhile is among the closed by then."""
+    for folder in (open_watermark_folder(side), closed_watermark_folder(side)):
+        yield from (entry.address.key for entry in store.list(S3Address.parse(folder)))
 
 
 def _watermarks(store: ObjectStore, side: str, reach: Window, unreadable: list[str]) -> list[Watermark]:
-    """One of each producer that may have captured within reach.
-
-    The open ones are listed first: one that ends meanwhile is among the closed by then.
-    """
-    marks: dict[str, Watermark] = {}
-    for folder in (open_watermark_folder(side), closed_watermark_folder(side)):
-        for entry in store.list(S3Address.parse(folder)):
-            mark = _watermark(store, side, entry.address, unreadable) if _lived_in(entry.address.key, reach) else None
-            if mark is not None:
-                marks[mark.producer] = max(mark, marks.get(mark.producer, mark), key=_progress)
+    """One of each producer that may have captured within reach."""
+    bucket, marks = S3Address.parse(side).bucket, dict[str, Watermark]()
+    for key in _watermark_keys(store, side):
+        mark = _watermark(store, side, S3Address(bucket, key), unreadable) if _lived_in(key, reach) else None
+        if mark is not None:
+            marks[mark.producer] = max(mark, marks.get(mark.producer, mark), key=_progress)
     return [mark for mark in marks.values() if not _ended_before(mark, reach)]
 
 

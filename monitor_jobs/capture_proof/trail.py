@@ -39,6 +39,7 @@ class FoundObject:
 
     key: str
     size_bytes: int
+    stored_at: datetime  # by the store's clock
     contents: Contents | None = None
     repeated_events: int = 0  # of the window, that were seen before
 
@@ -59,12 +60,13 @@ class Evidence:
     trails: tuple[Trail, ...]
     objects: tuple[FoundObject, ...]
     unreadable: tuple[str, ...] = ()  # keys of watermarks
+    strays: tuple[Manifest, ...] = ()  # of files of the window, far from where their numbers have them looked for
 
     @property
     def manifests(self) -> dict[str, Manifest]:
         """The manifests that tell of a capture file, by its key."""
         told = (manifest for trail in self.trails for manifest in trail.segments.told.values())
-        return {manifest.object_key: manifest for manifest in told if manifest.object_key is not None}
+        return {each.object_key: each for each in (*told, *self.strays) if each.object_key is not None}
 
     @property
     def unknown_objects(self) -> list[FoundObject]:
