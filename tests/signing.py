@@ -66,11 +66,13 @@ def presigned(
     target: str = "/",
     headers: Sequence[tuple[str, str]] = (),
     *,
+    members: Mapping[str, str] | None = None,
     expires: int = 3600,
     token: str | None = None,
 ) -> Arrived:
-    """A request that botocore's SigV4QueryAuth signed just now, for a number of seconds."""
+    """A request that botocore's SigV4QueryAuth signed just now, for a number of seconds; its members go in its query."""
     request = _request(method, target, headers, b"")
+    request.params = dict(members or {})
     SigV4QueryAuth(Credentials(KEY_ID, SECRET, token), "sts", "us-east-1", expires=expires).add_auth(request)
     return arrived(method, request.url, list(request.headers.items()), b"")
 
