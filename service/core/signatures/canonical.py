@@ -55,8 +55,9 @@ def _canonical_path(path: bytes) -> bytes:
             del kept[-1:]
         elif segment not in (b"", b"."):
             kept.append(segment)
+    leading = b"/" if path.startswith(b"/") else b""
     trailing = b"/" if kept and path.endswith(b"/") else b""
-    return quote_from_bytes(b"/" + b"/".join(kept) + trailing, safe="/~").encode()
+    return quote_from_bytes(leading + b"/".join(kept) + trailing, safe="/~").encode()
 
 
 _remembered_path = lru_cache(maxsize=1024)(_canonical_path)

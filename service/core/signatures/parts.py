@@ -92,8 +92,11 @@ def _authorization(rest: bytes) -> tuple[bytes, bytes, bytes]:
 @lru_cache(maxsize=256)
 def _named(text: bytes) -> tuple[bytes, bytes]:
     # what comes before the signature is the same in all requests of a client, for a day
+    *parts, last = text.split(b",")
+    if last.strip(b" "):
+        raise IncompleteSignature(f"Authorization header has no comma between '{shown(last)}' and its Signature.")
     found: dict[bytes, bytes] = {}
-    for part in text.rstrip(b" ").removesuffix(b",").split(b","):
+    for part in parts:
         name, _, value = part.strip(b" ").partition(b"=")
         if name in found or name not in _HEADER_PARTS:
             raise IncompleteSignature(f"Authorization header has no place for '{shown(part)}' before its Signature.")
