@@ -74,9 +74,7 @@ class UsedSignatures:
         whoever has a key of their own could make room for a replay. Proven by tests/unit/test_used_signatures.py.
         """
         if signature.signed_at < self._started:
-            raise SignedBeforeStart(
-                "The request was signed before this service started: sign it anew."
-            )
+            raise SignedBeforeStart("The request was signed before this service started: sign it anew.")
         if signature.good_until - now > LONGEST:
             raise InvalidSignature("A change may be presigned for at most 15 minutes: sign it for less.")
         value, named = bytes.fromhex(signature.value.decode()), sha256(attempt).digest()
