@@ -1,7 +1,6 @@
 """The memory of signatures that were used already."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -27,7 +26,7 @@ NEXT_CALL = ATTEMPT.replace(b"id:a", b"id:b")
 
 
 def another(number: int) -> Signature:
-    return replace(FIRST, value=b"%064x" % number)
+    return FIRST._replace(value=b"%064x" % number)
 
 
 def used_once(now: datetime = NOW) -> UsedSignatures:
@@ -76,7 +75,7 @@ def test_signatures_are_remembered_for_as_long_as_they_are_good():
 
 
 def test_a_signature_of_a_fast_clock_is_remembered_for_longer():
-    ahead = replace(FIRST, signed_at=NOW + timedelta(minutes=5), good_until=NOW + timedelta(minutes=10))
+    ahead = FIRST._replace(signed_at=NOW + timedelta(minutes=5), good_until=NOW + timedelta(minutes=10))
     used = UsedSignatures(NOW)
     used.use(ahead, ATTEMPT, NOW)
     with pytest.raises(SignatureUsed):
