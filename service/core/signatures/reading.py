@@ -28,6 +28,8 @@ SKEW: Final = timedelta(minutes=5)
 MOST_EXPIRES_SECONDS: Final = 604_800  # AWS's limit
 MOST_PIECES: Final = 100  # so that nobody in particular is read in less than a millisecond
 BODY_HASH: Final = b"x-amz-content-sha256"
+CALL: Final = b"amz-sdk-invocation-id"
+ATTEMPT: Final = b"amz-sdk-request"
 # Whoever can add one of these to a request that was signed without it changes what it means.
 COVERED: Final = frozenset({b"host", b"content-type", b"content-encoding"})
 COVERED_PREFIXES: Final = (b"x-amz-", b"x-amzn-sagemaker-")
@@ -44,7 +46,8 @@ class Signature(NamedTuple):
 
     `signed_at` and `good_until` are aware UTC, `session_token` that of temporary keys, `body_sha256` what the client
     says the hash of its body is where it says so, `value` 64 hexadecimal digits. `head` is the canonical request up to
-    that hash, `preamble` what is signed up to the hash of the canonical request.
+    that hash, `preamble` what is signed up to the hash of the canonical request. `attempt` is the call, and the attempt
+    at it, that the client says this is: botocore signs neither.
     """
 
     scope: Scope
@@ -55,6 +58,7 @@ class Signature(NamedTuple):
     value: bytes
     head: bytes
     preamble: bytes
+    attempt: tuple[bytes, bytes] | None
 
     def __repr__(self) -> str:
         """Whose it is and from when: neither the signature nor what it signs."""
@@ -90,6 +94,7 @@ def read_signature(method: str, path: bytes, query: bytes, headers: Headers, now
         value=parts.value,
         head=_head(method, path, parts, given),
         preamble=b"AWS4-HMAC-SHA256\n%b\n%b\n" % (parts.time, claim.scope_text),
+        attempt=(given[CALL], given.get(ATTEMPT, b"")) if CALL in given else None,
     )
 
 
