@@ -32,6 +32,7 @@ def create_processing_job(request: Json, context: Context) -> Json:
         created_at=context.now,
         modified_at=context.now,
         request=request,
+        access_name=job.processing_job_name,
     )
     try:
         context.database.processing_jobs.add(record)
