@@ -6,14 +6,32 @@ operations themselves (sagemaker, logs, cloudwatch, identity).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from monitor_jobs.contract.errors import SextantError
 from service.control.admission import require_shallow
 from service.control.shapes import ApiModel, published_model, validate
+from service.core.access import Principal
 
 Json = dict[str, object]
-ContextT = TypeVar("ContextT")
+
+
+class Guard(Protocol):
+    """Decides whether a caller may do an operation: access.enforcement."""
+
+    def require(self, operation: str, request: Mapping[str, Any], /) -> None:
+        """Return where the caller may. Raises an ApiError that denies it."""
+        ...
+
+
+class Guarded(Protocol):
+    """What an operation is handed besides its request; the guard stands before it."""
+
+    @property
+    def access(self) -> Guard: ...  # noqa: D102
+
+
+ContextT = TypeVar("ContextT", bound=Guarded)
 Table = Mapping[str, Callable[[Json, ContextT], Json]]
 
 
@@ -55,7 +73,7 @@ class Api:
     target_prefix: str | None
     signing_name: str
     operations: frozenset[str]
-    call: Callable[[str, Json], Json]
+    call: Callable[[str, Json, Principal], Json]
     codes: Mapping[type[SextantError], str]
 
     @property
@@ -80,16 +98,17 @@ def query_code(code: str, api: Api | None) -> str:
 
 def call(operation: str, request: Json, context: ContextT, *, table: Table[ContextT], model: ApiModel) -> Json:
     """The answer of one operation. Raises what `fitting` does, and what the operation itself raises."""
-    handler, fitted = fitting(operation, request, table=table, model=model)
+    handler, fitted = fitting(operation, request, context, table=table, model=model)
     return handler(fitted, context)
 
 
 def fitting(
-    operation: str, request: Json, *, table: Table[ContextT], model: ApiModel
+    operation: str, request: Json, context: ContextT, *, table: Table[ContextT], model: ApiModel
 ) -> tuple[Callable[[Json, ContextT], Json], Json]:
-    """The operation's function, and the request without nulls, which fits its published shape.
+    """The operation's function, and the request without nulls, which fits its published shape and which the caller may.
 
-    Raises UnknownOperationException for an operation that is not in the table, BadInput where the request does not fit.
+    Raises UnknownOperationException for an operation that is not in the table, BadInput where the request does not fit,
+    and what denies it.
     """
     handler = table.get(operation)
     if handler is None:
@@ -98,7 +117,9 @@ def fitting(
     shape = model.input_shape(operation)
     if shape is not None:
         validate(request, shape, model.shapes)
-    return handler, without_nulls(request)
+    fitted = without_nulls(request)
+    context.access.require(f"{model.service}:{operation}", fitted)
+    return handler, fitted
 
 
 def without_nulls(request: Json) -> Json:

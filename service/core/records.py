@@ -257,9 +257,9 @@ class SortOrder(StrEnum):
 class Query:
     """Which rows are wanted, in which order, how many.
 
-    `equal`, `any_of`, `at_least` (>=), `below` (<), `contains` (in any case of ASCII letters) and `fits` (one of several
-    patterns of core.access, none of which nothing fits) compare columns by name; `after` is the (sort value, key) of
-    the last row already seen, so that a page is found without counting. Text sorts by code point.
+    `equal`, `any_of`, `at_least` (>=), `below` (<), `contains` (in any case of ASCII letters) and `fits` (at least one
+    of the patterns, in the sense of core.access) compare columns by name; `after` is the (sort value, key) of the last
+    row already seen, so that a page is found without counting. Text sorts by code point.
     """
 
     equal: Mapping[str, object] = field(default_factory=dict)
