@@ -36,9 +36,11 @@ Table = Mapping[str, Callable[[Json, ContextT], Json]]
 
 
 class ApiError(SextantError):
-    """An answer of status 400 whose code is the one that AWS gives."""
+    """An answer whose code is the one that AWS gives; the query protocol has some by another name and status."""
 
     code = "ValidationException"
+    query_code: str | None = None
+    query_status = 400
 
 
 class UnknownOperationException(ApiError):
@@ -49,11 +51,13 @@ class UnknownOperationException(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is no success: AWS's code, a sentence, an HTTP status."""
+    """An answer that is no success: AWS's code, a sentence, an HTTP status; the query protocol's own where it has."""
 
     code: str
     message: str
     status: int = 400
+    query_code: str | None = None
+    query_status: int | None = None
 
     @property
     def fault(self) -> str:
@@ -81,11 +85,16 @@ class Api:
         """The API as AWS publishes it."""
         return published_model(self.service)
 
-    def code(self, error: SextantError) -> str:
-        """The code that an error is answered with."""
+    def refusal(self, error: SextantError) -> Refusal:
+        """What an error is answered with."""
         if isinstance(error, ApiError):
-            return error.code
-        return next((code for kind, code in self.codes.items() if isinstance(error, kind)), ApiError.code)
+            return refusal_of(error)
+        return Refusal(next((code for kind, code in self.codes.items() if isinstance(error, kind)), ApiError.code), str(error))
+
+
+def refusal_of(error: ApiError) -> Refusal:
+    """What an error that has its own code is answered with, by any API."""
+    return Refusal(error.code, str(error), query_code=error.query_code, query_status=error.query_status)
 
 
 def query_code(code: str, api: Api | None) -> str:

@@ -16,7 +16,7 @@ from service.core.access import Action, Principal, patterns, permitted
 class AccessDenied(ApiError):
     """What no grant of the caller's allows, whether it is there or not."""
 
-    code = "AccessDeniedException"
+    code, query_code, query_status = "AccessDeniedException", "AccessDenied", 403
 
 
 @dataclass(frozen=True, slots=True)

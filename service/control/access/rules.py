@@ -44,6 +44,11 @@ class Rule:
         return self.action in (Action.OPERATE, Action.DEPLOY, Action.ADMINISTER)
 
 
+def changes(operation: str) -> bool:
+    """True for an operation whose requests must not be carried out twice."""
+    return operation in RULES and RULES[operation].changes
+
+
 def _of_kind(kind: MonitoringType) -> Mapping[str, Rule]:
     brings_code = partial(definition_brings_code, kind)
     return {
