@@ -1,8 +1,8 @@
 """What the database keeps: one frozen record a row, in SageMaker's terms.
 
-What lives here: the rows of every resource and of metrics, and how they are asked for. What does not: SQL
-(adapters.database), the states' transitions (core.states), AWS's answer shapes (control). `request` is what the client
-sent, unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
+What lives here: the rows of every resource and of metrics, and how they are asked for. What does not: users
+(core.users), SQL (adapters.database), the states' transitions (core.states), AWS's answer shapes (control). `request`
+is what the client sent, unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
 """
 
 from collections.abc import Collection, Mapping

@@ -13,7 +13,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from service.control.access.known_keys import KnownKeys
+from service.control.access.keys import KnownKeys
 from service.control.access.replay import UsedSignatures
 from service.core.access import Principal
 from service.core.signatures.errors import UnrecognizedClient
