@@ -11,6 +11,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,23 @@ def open_database(settings: Settings) -> "Database":
 
 def control_app(settings: Settings) -> "ASGIApp":
     """The control process's application."""
+    from service.adapters.sealed_secrets import open_sealed_secrets
+    from service.control.access.authentication import Authenticator
+    from service.control.access.keys import KnownKeys
+    from service.control.access.replay import UsedSignatures
     from service.control.app import build_app
 
-    return build_app(open_database(settings), open_store(settings), settings)
+    database = open_database(settings)
+    known = KnownKeys(database, open_sealed_secrets(settings.data.absolute() / "secrets"), clock=_now)
+    authenticator = Authenticator(known, UsedSignatures(_now()), clock=_now)
+    return build_app(
+        database, open_store(settings), settings, authenticator=authenticator, endpoint_token=endpoint_token(settings)
+    )
+
+
+def endpoint_token(settings: Settings) -> str:
+    """What this installation's endpoint processes ask of their callers."""
+    return "token"
 
 
 def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
@@ -166,7 +181,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
 
     return Endpoints(
         database=database,
-        host=ProcessHost(dict(os.environ)),
+        host=ProcessHost(dict(os.environ), token_sha256=sha256(endpoint_token(settings).encode()).hexdigest()),
         folder=settings.data.absolute() / "endpoints",
         limits=CaptureLimits(
             flush_interval_seconds=settings.flush_interval_seconds,

@@ -89,7 +89,9 @@ class Api:
         """What an error is answered with."""
         if isinstance(error, ApiError):
             return refusal_of(error)
-        return Refusal(next((code for kind, code in self.codes.items() if isinstance(error, kind)), ApiError.code), str(error))
+        return Refusal(
+            next((code for kind, code in self.codes.items() if isinstance(error, kind)), ApiError.code), str(error)
+        )
 
 
 def refusal_of(error: ApiError) -> Refusal:

@@ -3,7 +3,12 @@
 import pytest
 
 from monitor_jobs.class_skew.constraints import VARIABLES
-from monitor_jobs.contract.catalog import MONITOR_VARIABLES, built_in_module, prebuilt_repository, prebuilt_without_monitor
+from monitor_jobs.contract.catalog import (
+    MONITOR_VARIABLES,
+    built_in_module,
+    prebuilt_repository,
+    prebuilt_without_monitor,
+)
 
 REGISTRY = "156813124566.dkr.ecr.us-east-1.amazonaws.com"
 

@@ -4,11 +4,11 @@ What lives here: the decision's way from a request to AWS's sentence. What does 
 is (authentication).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.control.access.resources import Installation, Json, Target
-from service.control.access.rules import RULES, Open, Rule
+from service.control.access.rules import RULES, Open
 from service.control.api import ApiError
 from service.core.access import Action, Principal, patterns, permitted
 
@@ -25,7 +25,6 @@ class Access:
 
     principal: Principal
     here: Installation
-    rules: Mapping[str, Rule] = RULES
 
     @property
     def readable(self) -> tuple[str, ...]:
@@ -41,7 +40,7 @@ class Access:
 
         The request fits its shape; what it names need not be there, and nothing tells whether it is.
         """
-        rule = self.rules.get(operation)
+        rule = RULES.get(operation)
         if rule is None:
             raise self._denied(operation, "*")
         if isinstance(rule.action, Open):
