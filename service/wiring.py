@@ -11,6 +11,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from service.adapters.s3_door import S3Door
     from service.control.access.introduction import Introduction
     from service.control.access.issuing import Issuer
-    from service.control.access.keys import KnownKeys
     from service.core.ports import Database, JobLimits, JobRunner
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler
@@ -91,18 +91,29 @@ def introduced(settings: Settings) -> "Introduction":
 
 def control_app(settings: Settings) -> "ASGIApp":
     """The control process's application, over a database that has a user then."""
+    from service.control.access.authentication import Authenticator
+    from service.control.access.keys import KnownKeys
+    from service.control.access.replay import UsedSignatures
     from service.control.app import build_app
 
     database = open_database(settings)
-    _introduced(settings, open_issuer(settings, database))
-    return build_app(database, open_store(settings), settings)
+    issuer = open_issuer(settings, database)
+    _introduced(settings, issuer)
+    known = KnownKeys(database, issuer.sealer, clock=_now)
+    authenticator = Authenticator(known, UsedSignatures(_now()), clock=_now)
+    return build_app(
+        database,
+        open_store(settings),
+        settings,
+        authenticator=authenticator,
+        issuer=issuer,
+        endpoint_token=endpoint_token(settings),
+    )
 
 
-def open_known_keys(issuer: "Issuer") -> "KnownKeys":
-    """Whose key is whose, of the database and with the sealing key that the issuer has."""
-    from service.control.access.keys import KnownKeys
-
-    return KnownKeys(issuer.database, issuer.sealer, clock=_now)
+def endpoint_token(settings: Settings) -> str:
+    """What this installation's endpoint processes ask of their callers."""
+    return "token"
 
 
 def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
@@ -208,7 +219,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
 
     return Endpoints(
         database=database,
-        host=ProcessHost(dict(os.environ)),
+        host=ProcessHost(dict(os.environ), token_sha256=sha256(endpoint_token(settings).encode()).hexdigest()),
         folder=settings.data.absolute() / "endpoints",
         limits=CaptureLimits(
             flush_interval_seconds=settings.flush_interval_seconds,

@@ -1,7 +1,7 @@
 """The control process's HTTP: SageMaker's control plane and runtime, /metrics, and Prometheus's list of targets."""
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 
@@ -13,9 +13,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor_jobs.object_store import ObjectStore
+from service.control.access.authentication import Authenticator
+from service.control.access.enforcement import Access
+from service.control.access.resources import Installation
+from service.control.access.routes import Guard, Route
+from service.control.api import Api
 from service.control.cloudwatch.operations import CloudWatchContext, cloudwatch_api
+from service.control.gateway.gate import Gate
 from service.control.gateway.invocations import PREFIX, Invocations
-from service.control.identity import identity_apis
+from service.control.identity import IdentityContext, identity_apis
 from service.control.job_logs import job_log
 from service.control.logs.operations import LogsContext, logs_api
 from service.control.logs.streams import LogFiles
@@ -24,35 +30,34 @@ from service.control.protocol import dispatcher
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import sagemaker_api
 from service.control.unserved import CBOR_PATH, no_cbor, not_found
+from service.core.access import Principal
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
 from service.settings import Settings
 
 
-def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASGIApp:
-    """The ASGI application of the control process."""
-
-    def new_context() -> Context:
-        where = settings.region, settings.account, settings.allowed_buckets
-        return Context(database, store, datetime.now(UTC), *where)
-
-    invocations = Invocations(database, settings, generator=random.SystemRandom())
+def build_app(
+    database: Database, store: ObjectStore, settings: Settings, *, authenticator: Authenticator, endpoint_token: str
+) -> ASGIApp:
+    """The ASGI application of the control process; `endpoint_token` is what endpoint processes ask of their callers."""
+    here = Installation(database, settings.region, settings.account)
+    gate = Gate(authenticator, here)
+    invocations = Invocations(gate, settings, endpoint_token=endpoint_token, generator=random.SystemRandom())
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(invocations))
-    apis = [
-        sagemaker_api(new_context),
-        logs_api(_logs_context(database, settings)),
-        cloudwatch_api(lambda: CloudWatchContext(database, datetime.now(UTC))),
-        *identity_apis(settings.account),
-    ]
-    app.add_route("/", dispatcher(apis), methods=["POST"])
+    app.add_route("/", dispatcher(_apis(here, store, settings), authenticator), methods=["POST"])
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
     for status in (404, 405):
         app.add_exception_handler(status, not_found)
     app.add_route("/ping", _ping, methods=["GET"])
-    app.add_route("/metrics", _metrics(database), methods=["GET"])
-    app.add_route("/prometheus/targets", _targets(database), methods=["GET"])
-    app.add_route("/processing-jobs/{name}/log", job_log(settings.data / "jobs"), methods=["GET"])
+    guard = Guard(authenticator, here)
+    pages = {
+        "/metrics": _metrics(database),
+        "/prometheus/targets": _targets(database),
+        "/processing-jobs/{name}/log": job_log(settings.data / "jobs"),
+    }
+    for path, page in pages.items():
+        app.add_route(path, guard.before(f"GET {path}", page), methods=["GET"])
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         invoked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
@@ -61,13 +66,21 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
     return LocalOnly(route)
 
 
-Route = Callable[[Request], Awaitable[Response]]
+def _apis(here: Installation, store: ObjectStore, settings: Settings) -> list[Api]:
+    def sagemaker(caller: Principal) -> Context:
+        return Context(Access(caller, here), store, datetime.now(UTC), settings.allowed_buckets)
 
+    def logs(caller: Principal) -> LogsContext:
+        access = Access(caller, here)
+        return LogsContext(access, LogFiles(access, settings.data), datetime.now(UTC))
 
-def _logs_context(database: Database, settings: Settings) -> Callable[[], LogsContext]:
-    files = LogFiles(database, settings.data)
-    arn_prefix = f"arn:aws:logs:{settings.region}:{settings.account}"
-    return lambda: LogsContext(files, datetime.now(UTC), arn_prefix)
+    def cloudwatch(caller: Principal) -> CloudWatchContext:
+        return CloudWatchContext(Access(caller, here), datetime.now(UTC))
+
+    def identity(caller: Principal) -> IdentityContext:
+        return IdentityContext(Access(caller, here))
+
+    return [sagemaker_api(sagemaker), logs_api(logs), cloudwatch_api(cloudwatch), *identity_apis(identity)]
 
 
 def _closing(invocations: Invocations) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

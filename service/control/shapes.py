@@ -20,8 +20,9 @@ MAX_COMPLAINTS = 10
 
 @dataclass(frozen=True, slots=True)
 class ApiModel:
-    """The published model of one service: its operations and the shapes that they reach."""
+    """The published model of one service, by botocore's name for it: its operations and the shapes that they reach."""
 
+    service: str
     operations: Mapping[str, Shape]
     shapes: Mapping[str, Shape]
     metadata: Mapping[str, Any]
@@ -36,7 +37,7 @@ class ApiModel:
 def published_model(service: str) -> ApiModel:
     """The API of a service, by botocore's name for it, as botocore publishes it."""
     model = Loader().load_service_model(service, "service-2")
-    return ApiModel(model["operations"], model["shapes"], model["metadata"])
+    return ApiModel(service, model["operations"], model["shapes"], model["metadata"])
 
 
 def validate(request: object, shape_name: str, shapes: Mapping[str, Shape]) -> None:

@@ -19,7 +19,7 @@ from monitor_jobs.contract.errors import Conflict
 from service.adapters.database import connect
 from service.adapters.database.connect import MIGRATIONS, describe, migrate
 from service.adapters.database.schema import metadata
-from service.core.access import Grant, Role
+from service.core.access import Grant, Role, fits
 from service.core.keys import KeyStatus
 from service.core.records import EndpointRecord, ModelRecord, ProcessingJobRecord, Query, SortOrder
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus
@@ -122,6 +122,33 @@ def test_at_least_holds_its_bound_and_below_does_not(database):
 def test_contains_finds_a_part_in_any_case_and_takes_no_character_for_a_wildcard(database, part, found):
     add_models(database, "Road", "sign", "a_b", "a%b")
     assert sorted(names(database.models, contains={"name": part})) == sorted(found)
+
+
+ODD_NAMES = ("signs", "Signs", "signs-2", "s", "si[gn]s", "s%", "s_gns", "s!gns", "s?gns", "-", "a*b")
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ["signs*"],
+        ["*"],
+        ["s", "*-2"],
+        ["s?gns"],
+        ["si[gn]s"],
+        ["s%"],
+        ["s_gns"],
+        ["s!*"],
+        ["*i*n*s*"],
+        ["**s"],
+        [""],
+        [],
+    ],
+    ids=str,
+)
+def test_fits_finds_what_one_of_the_patterns_fits_as_python_does(database, patterns):
+    add_models(database, *ODD_NAMES)
+    fitting = {name for name in ODD_NAMES if any(fits(pattern, name) for pattern in patterns)}
+    assert set(names(database.models, fits={"name": patterns})) == fitting
 
 
 def test_text_sorts_by_code_point(database):

@@ -16,7 +16,8 @@ from service.core.secret import Secret
 from service.core.users import UserRecord
 from service.first_key import first_key_file, read_first_key
 from service.settings import load_settings
-from service.wiring import introduced, open_database, open_issuer, open_known_keys
+from service.control.access.keys import KnownKeys
+from service.wiring import introduced, open_database, open_issuer
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 GIVEN = {"SEXTANT_ACCESS_KEY_ID": "MINE", "SEXTANT_SECRET_ACCESS_KEY": "canary-secret-value"}
@@ -32,7 +33,7 @@ class Installed:
     def __init__(self, data):
         self.database = open_database(settings_of(data))
         self.issuer = open_issuer(settings_of(data), self.database)
-        self.known = open_known_keys(self.issuer)
+        self.known = KnownKeys(self.database, self.issuer.sealer, clock=lambda: NOON)
 
     def principals(self, key):
         signer = self.known.signing_key(key.pair.key_id)

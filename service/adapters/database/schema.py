@@ -189,6 +189,7 @@ processing_jobs = Table(
     Column("handle", JSON(none_as_null=True)),
     Column("metrics", JSON, nullable=False),
     Column("metric_data", JSON, nullable=False),
+    Column("access_name", PlainText(128), nullable=False, server_default=""),
     _version(),
     Index("ix_processing_jobs_status", "status"),
 )
@@ -226,6 +227,7 @@ alert_changes = Table(
     Column("alert_name", PlainText(128), nullable=False),
     _time("created_at"),
     Column("status", Word(AlertStatus), nullable=False),
+    Column("endpoint_name", PlainText(128), nullable=False, server_default=""),
     _version(),
 )
 

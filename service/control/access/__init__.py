@@ -1,1 +1,4 @@
-"""Who calls: signatures and API keys, verified. What lives elsewhere: what callers may do (core.access), operations."""
+"""Who calls: signatures and API keys, verified; and which operation needs what of whom, in one table.
+
+What lives elsewhere: what roles allow (core.access), operations.
+"""
