@@ -94,21 +94,15 @@ def control_app(settings: Settings) -> "ASGIApp":
     from service.control.access.authentication import Authenticator
     from service.control.access.keys import KnownKeys
     from service.control.access.replay import UsedSignatures
-    from service.control.app import build_app
+    from service.control.app import Keys, build_app
 
     database = open_database(settings)
     issuer = open_issuer(settings, database)
     _introduced(settings, issuer)
     known = KnownKeys(database, issuer.sealer, clock=_now)
     authenticator = Authenticator(known, UsedSignatures(_now()), clock=_now)
-    return build_app(
-        database,
-        open_store(settings),
-        settings,
-        authenticator=authenticator,
-        issuer=issuer,
-        endpoint_token=endpoint_token(settings),
-    )
+    keys = Keys(known, issuer, authenticator, endpoint_token(settings))
+    return build_app(database, open_store(settings), settings, keys)
 
 
 def endpoint_token(settings: Settings) -> str:

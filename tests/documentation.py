@@ -14,7 +14,7 @@ from service.adapters.s3_door import Door
 from service.cli.environment import environment_of, exports
 from service.control.api import Api
 from service.control.cloudwatch.operations import cloudwatch_api
-from service.control.identity import identity_apis
+from service.control.identity.operations import identity_apis
 from service.control.logs.operations import logs_api
 from service.control.sagemaker.operations import sagemaker_api
 from service.running import Running
@@ -77,7 +77,7 @@ def served() -> frozenset[tuple[str, str]]:
         sagemaker_api(never),
         logs_api(never),
         cloudwatch_api(never),
-        *identity_apis(EXAMPLE.account),
+        *identity_apis(never),
     ]
     return frozenset((api.service, operation) for api in apis for operation in api.operations) | {RUNTIME}
 

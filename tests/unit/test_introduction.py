@@ -9,6 +9,7 @@ from multiprocessing import get_context
 import pytest
 
 from monitor_jobs.contract.errors import BadInput, Conflict
+from service.control.access.keys import KnownKeys
 from service.core.access import Grant, Role
 from service.core.keys import KeyPair, KeyStatus, digest_of
 from service.core.records import Query
@@ -16,7 +17,6 @@ from service.core.secret import Secret
 from service.core.users import UserRecord
 from service.first_key import first_key_file, read_first_key
 from service.settings import load_settings
-from service.control.access.keys import KnownKeys
 from service.wiring import introduced, open_database, open_issuer
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
