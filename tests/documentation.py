@@ -14,7 +14,7 @@ from service.adapters.s3_door import Door
 from service.cli.environment import environment_of, exports
 from service.control.api import Api
 from service.control.cloudwatch.operations import cloudwatch_api
-from service.control.identity import identity_apis
+from service.control.identity.operations import identity_apis
 from service.control.logs.operations import logs_api
 from service.control.sagemaker.operations import sagemaker_api
 from service.core.access import Principal

@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -15,13 +16,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitor_jobs.object_store import ObjectStore
 from service.control.access.authentication import Authenticator
 from service.control.access.enforcement import Access
+from service.control.access.issuing import Issuer
+from service.control.access.keys import KnownKeys
 from service.control.access.resources import Installation
 from service.control.access.routes import Guard, Route
 from service.control.api import Api
 from service.control.cloudwatch.operations import CloudWatchContext, cloudwatch_api
 from service.control.gateway.gate import Gate
 from service.control.gateway.invocations import PREFIX, Invocations
-from service.control.identity import IdentityContext, identity_apis
+from service.control.identity.context import IdentityContext
+from service.control.identity.operations import identity_apis
 from service.control.job_logs import job_log
 from service.control.logs.operations import LogsContext, logs_api
 from service.control.logs.streams import LogFiles
@@ -37,15 +41,24 @@ from service.local_only import LocalOnly
 from service.settings import Settings
 
 
-def build_app(
-    database: Database, store: ObjectStore, settings: Settings, *, authenticator: Authenticator, endpoint_token: str
-) -> ASGIApp:
-    """The ASGI application of the control process; `endpoint_token` is what endpoint processes ask of their callers."""
-    here = Installation(database, settings.region, settings.account)
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What tells callers apart and makes keys for them; `endpoint_token` is what endpoint processes ask of theirs."""
+
+    known: KnownKeys
+    issuer: Issuer
+    authenticator: Authenticator
+    endpoint_token: str
+
+
+def build_app(database: Database, store: ObjectStore, settings: Settings, keys: Keys) -> ASGIApp:
+    """The ASGI application of the control process."""
+    here, authenticator = Installation(database, settings.region, settings.account), keys.authenticator
     gate = Gate(authenticator, here)
-    invocations = Invocations(gate, settings, endpoint_token=endpoint_token, generator=random.SystemRandom())
-    app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(invocations))
-    app.add_route("/", dispatcher(_apis(here, store, settings), authenticator), methods=["POST"])
+    invocations = Invocations(gate, settings, endpoint_token=keys.endpoint_token, generator=random.SystemRandom())
+    lifespan = _closing(invocations.close, keys.known.close)
+    app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator), methods=["POST"])
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
     for status in (404, 405):
         app.add_exception_handler(status, not_found)
@@ -66,7 +79,7 @@ def build_app(
     return LocalOnly(route)
 
 
-def _apis(here: Installation, store: ObjectStore, settings: Settings) -> list[Api]:
+def _apis(here: Installation, store: ObjectStore, settings: Settings, keys: Keys) -> list[Api]:
     def sagemaker(caller: Principal) -> Context:
         return Context(Access(caller, here), store, datetime.now(UTC), settings.allowed_buckets)
 
@@ -78,16 +91,17 @@ def _apis(here: Installation, store: ObjectStore, settings: Settings) -> list[Ap
         return CloudWatchContext(Access(caller, here), datetime.now(UTC))
 
     def identity(caller: Principal) -> IdentityContext:
-        return IdentityContext(Access(caller, here))
+        return IdentityContext(Access(caller, here), keys.issuer, datetime.now(UTC), keys.known.forget)
 
     return [sagemaker_api(sagemaker), logs_api(logs), cloudwatch_api(cloudwatch), *identity_apis(identity)]
 
 
-def _closing(invocations: Invocations) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _closing(*closed: Callable[[], None]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        invocations.close()
+        for close in closed:
+            close()
 
     return lifespan
 

@@ -72,7 +72,8 @@ def digest_of(api_key: str) -> str:
 def given_key_pair(key_id: str, secret: Secret) -> KeyPair:
     """The pair that a person chose. Raises BadInput, which shows no secret, for an id that no signature could name."""
     if not GIVEN_ID_PATTERN.fullmatch(key_id):
-        raise BadInput(f"access key id {key_id[:40]!r} does not fit: use 3 to 128 letters, digits and underscores")
+        # Not shown: a secret may have been put in its place.
+        raise BadInput(f"an access key id of {len(key_id)} characters does not fit: use 3 to 128 letters, digits and _")
     if not secret.reveal() or not secret.reveal().isprintable() or secret.reveal() != secret.reveal().strip():
         raise BadInput(f"the secret of access key {key_id} is empty, or has spaces around it or control characters")
     return KeyPair(key_id, secret)

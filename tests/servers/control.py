@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from random import SystemRandom
 
 import httpx
 
@@ -20,9 +22,6 @@ from service.core.keys import KeyPair
 from service.core.secret import Secret
 from service.core.users import UserRecord
 from tests.aws_clients import KEY_ID, SECRET
-from random import SystemRandom
-from datetime import datetime, UTC
-
 from tests.wait import wait_until
 
 START_SECONDS = 60

@@ -64,6 +64,17 @@ CONFIG: Final = of.named(Resource.ENDPOINT_CONFIG, "EndpointConfigName")
 ENDPOINT: Final = of.named(Resource.ENDPOINT, "EndpointName")
 NEW_JOB: Final = of.named(Resource.PROCESSING_JOB, "ProcessingJobName")
 
+# Names, ids and grants, and no secret: whoever may read all may see who may what.
+READING_USERS: Final = (
+    *("GetUser", "ListUsers", "GetUserPolicy", "ListUserPolicies"),
+    *("ListAccessKeys", "ListServiceSpecificCredentials"),
+)
+CHANGING_USERS: Final = (
+    *("CreateUser", "DeleteUser", "PutUserPolicy", "DeleteUserPolicy"),
+    *("CreateAccessKey", "UpdateAccessKey", "DeleteAccessKey"),
+    *(f"{verb}ServiceSpecificCredential" for verb in ("Create", "Update", "Reset", "Delete")),
+)
+
 RULES: Final[Mapping[str, Rule]] = {
     "sagemaker:InvokeEndpoint": Rule(Action.INVOKE, ENDPOINT),
     "sagemaker:CreateModel": Rule(Action.DEPLOY, MODEL),
@@ -116,6 +127,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "cloudwatch:GetMetricData": Rule(Action.READ, measured.QUERIED_METRICS),
     "sts:GetCallerIdentity": Rule(Open.TO_EVERY_USER),
     "iam:GetRole": Rule(Open.TO_EVERY_USER),
+    **{f"iam:{name}": Rule(Action.READ, of.INSTALLATION) for name in READING_USERS},
+    **{f"iam:{name}": Rule(Action.ADMINISTER, of.INSTALLATION) for name in CHANGING_USERS},
     "GET /metrics": Rule(Action.READ, of.INSTALLATION),
     "GET /prometheus/targets": Rule(Action.READ, of.INSTALLATION),
     "GET /processing-jobs/{name}/log": Rule(Action.READ, of.PROCESSING_JOB),
