@@ -79,9 +79,7 @@ REFUSED = {
     changed(Resource=ARN): "with 1 to 63 letters, digits and hyphens",
     changed(Resource=f"{ARN}sign?"): "Resource .* is not kept to here",
     changed(Resource=f"{ARN}a\n"): "Resource .* is not kept to here",
-    changed(
-        Condition={"Bool": {}}
-    ): "'Condition' in a statement is not kept to here: use Action, Effect, Resource, Sid",
+    changed(Condition={"Bool": {}}): "'Condition' in a statement is not kept to here: use Action",
     changed(NotAction="sextant:viewer"): "'NotAction' in a statement",
     changed(Principal="*"): "'Principal' in a statement",
     without("Effect"): "Effect None",
