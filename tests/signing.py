@@ -6,6 +6,7 @@ botocore reads the clock itself; its time is therefore taken from the signature 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -66,11 +67,13 @@ def presigned(
     target: str = "/",
     headers: Sequence[tuple[str, str]] = (),
     *,
+    members: Mapping[str, str] | None = None,
     expires: int = 3600,
     token: str | None = None,
 ) -> Arrived:
-    """A request that botocore's SigV4QueryAuth signed just now, for a number of seconds."""
+    """A request that botocore's SigV4QueryAuth signed just now, for so many seconds; members go in its query."""
     request = _request(method, target, headers, b"")
+    request.params = dict(members or {})
     SigV4QueryAuth(Credentials(KEY_ID, SECRET, token), "sts", "us-east-1", expires=expires).add_auth(request)
     return arrived(method, request.url, list(request.headers.items()), b"")
 
@@ -86,10 +89,10 @@ def arrived(method: str, url: str, headers: Sequence[tuple[str, str | bytes]], b
 
 def signed_at(request: Arrived) -> datetime:
     """When a request says that it was signed."""
-    if b"x-amz-date" in dict(request.headers):
-        text = request.header(b"x-amz-date")
-    else:
-        text = request.query.partition(b"X-Amz-Date=")[2][:16]
+    headers = dict(request.headers)
+    if b"x-amz-date" not in headers and b"date" in headers:
+        return parsedate_to_datetime(headers[b"date"].decode()).replace(tzinfo=UTC)
+    text = headers.get(b"x-amz-date") or request.query.partition(b"X-Amz-Date=")[2][:16]
     return datetime.strptime(text.decode(), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 

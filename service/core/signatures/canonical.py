@@ -39,8 +39,13 @@ def query_pairs(query: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def canonical_headers(names: Iterable[bytes], values: Mapping[bytes, bytes]) -> bytes:
-    """A line for each name, whitespace inside values folded. Raises KeyError for a name without a value."""
-    return b"".join([b"%b:%b\n" % (name, b" ".join(values[name].split())) for name in names])
+    """A line for each name, its value folded. Raises KeyError for a name without a value."""
+    return b"".join([name + b":" + folded(values[name]) + b"\n" for name in names])
+
+
+def folded(value: bytes) -> bytes:
+    """A header's value without whitespace around it, and one space where it has some inside."""
+    return b" ".join(value.split())
 
 
 def _canonical_path(path: bytes) -> bytes:
@@ -50,8 +55,9 @@ def _canonical_path(path: bytes) -> bytes:
             del kept[-1:]
         elif segment not in (b"", b"."):
             kept.append(segment)
+    leading = b"/" if path.startswith(b"/") else b""
     trailing = b"/" if kept and path.endswith(b"/") else b""
-    return quote_from_bytes(b"/" + b"/".join(kept) + trailing, safe="/~").encode()
+    return quote_from_bytes(leading + b"/".join(kept) + trailing, safe="/~").encode()
 
 
 _remembered_path = lru_cache(maxsize=1024)(_canonical_path)

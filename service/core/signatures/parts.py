@@ -4,10 +4,10 @@ What lives here: both forms, and what is no form of either. What does not: what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from service.core.signatures.canonical import query_pairs
@@ -22,7 +22,7 @@ DATE: Final = b"x-amz-date"
 HTTP_DATE: Final = b"date"
 TOKEN: Final = b"x-amz-security-token"
 
-_HEADER_PARTS: Final = (b"Credential", b"SignedHeaders", b"Signature")
+_HEADER_PARTS: Final = (b"Credential", b"SignedHeaders")
 _QUERY_PREFIX: Final = b"X-Amz-"
 _QUERY_SIGNATURE: Final = b"X-Amz-Signature"
 _QUERY_PARTS: Final = (
@@ -39,8 +39,7 @@ Given = Mapping[bytes, bytes]
 Query = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What both forms have, as it was sent; `expires` is that of a presigned request, `query` what of it is signed."""
 
     credential: bytes
@@ -74,8 +73,8 @@ def _in_header(given: Given, query: bytes) -> Parts:
         raise MissingAuthenticationToken(_UNSIGNED)
     _require_algorithm(algorithm)
     credential, names, value = _authorization(rest)
-    pairs = query_pairs(query) if query else ()
-    if any(name.startswith(_QUERY_PREFIX) for name, _ in pairs):
+    pairs = query_pairs(query) if query else []
+    if pairs and any(name.startswith(_QUERY_PREFIX) for name, _ in pairs):
         raise IncompleteSignature("The request is signed in its query and in its Authorization header: keep to one.")
     time = given[DATE] if DATE in given else _http_date(given, names)
     return Parts(credential, names, value, time, None, given.get(TOKEN), pairs)
@@ -84,16 +83,28 @@ def _in_header(given: Given, query: bytes) -> Parts:
 def _authorization(rest: bytes) -> tuple[bytes, bytes, bytes]:
     if len(rest) > MOST_BYTES:
         raise IncompleteSignature(f"Authorization header is longer than {MOST_BYTES} bytes: sign fewer headers.")
+    named, is_there, value = rest.rpartition(b"Signature=")
+    if not is_there:
+        raise IncompleteSignature("Authorization header requires 'Signature' parameter.")
+    return *_named(named), value
+
+
+@lru_cache(maxsize=256)
+def _named(text: bytes) -> tuple[bytes, bytes]:
+    # what comes before the signature is the same in all requests of a client, for a day
+    *parts, last = text.split(b",")
+    if last.strip(b" "):
+        raise IncompleteSignature(f"Authorization header has no comma between '{shown(last)}' and its Signature.")
     found: dict[bytes, bytes] = {}
-    for part in rest.split(b","):
-        name, _, value = part.strip().partition(b"=")
+    for part in parts:
+        name, _, value = part.strip(b" ").partition(b"=")
         if name in found or name not in _HEADER_PARTS:
-            raise IncompleteSignature(f"Authorization header has no place for '{shown(part)}'.")
+            raise IncompleteSignature(f"Authorization header has no place for '{shown(part)}' before its Signature.")
         found[name] = value
-    if len(found) < len(_HEADER_PARTS):
-        lacking = [name.decode() for name in _HEADER_PARTS if name not in found]
+    lacking = [name.decode() for name in _HEADER_PARTS if name not in found]
+    if lacking:
         raise IncompleteSignature(" ".join(f"Authorization header requires '{name}' parameter." for name in lacking))
-    return found[b"Credential"], found[b"SignedHeaders"], found[b"Signature"]
+    return found[b"Credential"], found[b"SignedHeaders"]
 
 
 def _http_date(given: Given, names: bytes) -> bytes:

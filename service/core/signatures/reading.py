@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from service.core.signatures.canonical import canonical_headers, canonical_path, canonical_query
+from service.core.signatures.canonical import canonical_headers, canonical_path, canonical_query, folded
 from service.core.signatures.errors import IncompleteSignature, InvalidSignature
 from service.core.signatures.parts import AUTHORIZATION, HTTP_DATE, Given, Parts, parts_of, shown
 
@@ -165,8 +165,8 @@ def _lifetime(text: bytes) -> timedelta:
 def _require_covered(given: Given, names: tuple[bytes, ...]) -> None:
     if b"host" not in names:
         raise InvalidSignature("'Host' must be a 'SignedHeader' in the AWS Authorization.")
-    for name in given.keys() - names:
-        if _is_covered(name):
+    for name in given:
+        if name not in names and _is_covered(name):
             raise InvalidSignature(f"'{shown(name)}' must be a 'SignedHeader' in the AWS Authorization.")
 
 
@@ -202,7 +202,7 @@ def _joined(headers: Headers) -> dict[bytes, bytes]:
     for name, given in values.items():
         if len(given) > 1 and (name in (AUTHORIZATION, HTTP_DATE) or _is_covered(name)):
             raise IncompleteSignature(f"The header '{shown(name)}' is given {len(given)} times: send it once.")
-    return {name: b",".join(given) for name, given in values.items()}
+    return {name: b",".join(map(folded, given)) if len(given) > 1 else given[0] for name, given in values.items()}
 
 
 def _stamp(at: datetime) -> str:
