@@ -14,7 +14,7 @@ from typing import Final
 from starlette.types import Scope
 
 from service.control.access.keys import KnownKeys
-from service.control.access.replay import UsedSignatures
+from service.control.access.replay import UsedSignatures, attempt_of
 from service.core.access import Principal
 from service.core.signatures.errors import UnrecognizedClient
 from service.core.signatures.reading import Signature, read_signature, require_service
@@ -44,6 +44,11 @@ class Claim:
 
     principal: Principal
     signature: Signature | None = None
+
+    @property
+    def service(self) -> str | None:
+        """The signing name of the service that it was signed for; None where there is no signature."""
+        return None if self.signature is None else self.signature.scope.service
 
 
 class Authenticator:
@@ -77,10 +82,10 @@ class Authenticator:
         if claim.signature is not None:
             require_service(claim.signature, signing_name)
 
-    def use_once(self, claim: Claim) -> None:
-        """Remember a signature that was verified. Raises SignatureRefused where it came before."""
+    def use_once(self, claim: Claim, head: Head) -> None:
+        """Remember a signature that was verified, for a change. Raises SignatureRefused where it came before."""
         if claim.signature is not None:
-            self._used.use(claim.signature, self._clock())
+            self._used.use(claim.signature, attempt_of(head.headers), self._clock())
 
 
 def head_of(scope: Scope) -> Head:
