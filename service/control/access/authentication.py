@@ -14,7 +14,7 @@ from typing import Final
 from starlette.types import Scope
 
 from service.control.access.keys import KnownKeys
-from service.control.access.replay import UsedSignatures
+from service.control.access.replay import UsedSignatures, attempt_of
 from service.core.access import Principal
 from service.core.signatures.errors import UnrecognizedClient
 from service.core.signatures.reading import Signature, read_signature, require_service
@@ -44,6 +44,7 @@ class Claim:
 
     principal: Principal
     signature: Signature | None = None
+    attempt: bytes = b""
 
 
 class Authenticator:
@@ -61,7 +62,9 @@ class Authenticator:
         if api_key is not None:
             return Claim(_known(self._known.bearer(api_key)))
         signature = read_signature(head.method, head.path, head.query, head.headers, self._clock())
-        return Claim(_known(self._known.signing_key(signature.scope.key_id).principal), signature)
+        return Claim(
+            _known(self._known.signing_key(signature.scope.key_id).principal), signature, attempt_of(head.headers)
+        )
 
     def prove(self, claim: Claim, body: bytes) -> Principal:
         """The caller, once the body has come as it was sent. Raises SignatureRefused where the claim is not true."""
@@ -80,7 +83,7 @@ class Authenticator:
     def use_once(self, claim: Claim) -> None:
         """Remember a signature that was verified. Raises SignatureRefused where it came before."""
         if claim.signature is not None:
-            self._used.use(claim.signature, self._clock())
+            self._used.use(claim.signature, claim.attempt, self._clock())
 
 
 def head_of(scope: Scope) -> Head:
