@@ -63,6 +63,17 @@ class Client:
         code, message = (root.findtext(f".//{name}", "") for name in ("Code", "Message"))
         raise _error(answer.status_code, code, message)
 
+    def query_pages(self, action: str, rows: str, **members: str) -> list[dict[str, Any]]:
+        """All rows of a list operation of IAM, page after page."""
+        found: list[dict[str, Any]] = []
+        marker: dict[str, str] = {}
+        while True:
+            answer = self.query(action, **members, **marker)
+            found += answer[rows] or []
+            if "Marker" not in answer:
+                return found
+            marker = {"Marker": answer["Marker"]}
+
     def pages(self, operation: str, rows: str, **request: object) -> list[dict[str, Any]]:
         """All rows of a list operation, page after page."""
         found: list[dict[str, Any]] = []

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.control.identity.context import MalformedPolicyDocument
-from service.control.identity.policy_document import document_of, grants_of
+from monitor_jobs.contract.errors import BadInput
 from service.core.access import Grant, Role
+from service.core.policy_document import document_of, grants_of
 
 ARN = "arn:aws:sagemaker:*:*:endpoint/"
 STATEMENT = {"Effect": "Allow", "Action": "sextant:viewer", "Resource": f"{ARN}signs-*"}
@@ -90,11 +90,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("document", "reason"), REFUSED.items(), ids=map(str, range(len(REFUSED))))
 def test_what_could_not_be_kept_to_is_refused_with_what_to_write(document, reason):
-    with pytest.raises(MalformedPolicyDocument, match=reason):
+    with pytest.raises(BadInput, match=reason):
         grants_of(document)
 
 
 def test_a_member_that_is_there_twice_is_refused_for_readers_differ():
     document = written(STATEMENT).replace('"Action"', '"Effect": "Deny", "Action"')
-    with pytest.raises(MalformedPolicyDocument, match="a member is there twice"):
+    with pytest.raises(BadInput, match="a member is there twice"):
         grants_of(document)

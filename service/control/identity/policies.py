@@ -4,11 +4,17 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
-from monitor_jobs.contract.errors import Conflict
+from monitor_jobs.contract.errors import BadInput, Conflict
 from service.control.api import Json
-from service.control.identity.context import ConcurrentModification, IdentityContext, LimitExceeded, NoSuchEntity
-from service.control.identity.policy_document import document_of, grants_of
+from service.control.identity.context import (
+    ConcurrentModification,
+    IdentityContext,
+    LimitExceeded,
+    MalformedPolicyDocument,
+    NoSuchEntity,
+)
 from service.core.access import Grant, Role
+from service.core.policy_document import document_of, grants_of
 from service.core.users import UserRecord
 
 MOST_GRANTS: Final = 100  # of one user, of all policies together: each is looked at with each request
@@ -16,11 +22,13 @@ MOST_GRANTS: Final = 100  # of one user, of all policies together: each is looke
 
 def put_user_policy(request: Json, context: IdentityContext) -> Json:
     """Nothing; the user has the grants of the policy, and no longer those that it had by that name."""
-    grants = [
-        {"role": grant.role.value, "endpoints": grant.endpoints} for grant in grants_of(str(request["PolicyDocument"]))
-    ]
+    try:
+        grants = grants_of(str(request["PolicyDocument"]))
+    except BadInput as error:
+        raise MalformedPolicyDocument(str(error)) from error
+    rows = [{"role": grant.role.value, "endpoints": grant.endpoints} for grant in grants]
     user = context.user(request)
-    changed = replace(user, policies={**user.policies, str(request["PolicyName"]): grants})
+    changed = replace(user, policies={**user.policies, str(request["PolicyName"]): rows})
     if len(changed.grants) > MOST_GRANTS:
         raise LimitExceeded(f"User {user.name} would have {len(changed.grants)} grants: {MOST_GRANTS} may be.")
     _save(changed, context)

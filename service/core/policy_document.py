@@ -1,4 +1,4 @@
-"""Policy documents in the one form that is kept: which roles, for the endpoints of which names. Pure.
+"""Policy documents in the one form that is kept: which roles, for the endpoints of which names.
 
 {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sextant:viewer",
  "Resource": "arn:aws:sagemaker:*:*:endpoint/signs-*"}]}
@@ -6,10 +6,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from service.control.identity.context import MalformedPolicyDocument
+from monitor_jobs.contract.errors import BadInput
 from service.core.access import Grant, Role
 
 VERSION: Final = "2012-10-17"
@@ -23,7 +23,7 @@ PATTERN: Final = re.compile(r"[A-Za-z0-9*-]{1,63}")
 def grants_of(document: str) -> list[Grant]:
     """The grants that a policy document stands for, each once, in its order.
 
-    Raises MalformedPolicyDocument, which says what to write, for everything that this service could not keep to.
+    Raises BadInput, which says what to write, for everything that this service could not keep to.
     """
     policy = _parsed(document)
     _require_members(policy, MEMBERS, "the policy")
@@ -33,7 +33,7 @@ def grants_of(document: str) -> list[Grant]:
     return list(dict.fromkeys(found))
 
 
-def document_of(grants: list[Grant]) -> str:
+def document_of(grants: Iterable[Grant]) -> str:
     """The policy document that stands for grants, a statement each."""
     statements = [
         {"Effect": "Allow", "Action": ACTION + grant.role.value, "Resource": RESOURCE + grant.endpoints}
@@ -46,7 +46,7 @@ def _parsed(document: str) -> dict[str, Any]:
     try:
         policy = json.loads(document, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:
-        raise MalformedPolicyDocument(f"The policy is no JSON: {error}") from error
+        raise BadInput(f"The policy is no JSON: {error}") from error
     if not isinstance(policy, dict):
         raise _refused("a policy that is no object", "write one with Version and Statement")
     return policy
@@ -101,5 +101,5 @@ def _require_members(holder: Mapping[str, Any], known: set[str], where: str) -> 
         raise _refused(f"{unknown[0][:40]!r} in {where}", f"use {', '.join(sorted(known))} only")
 
 
-def _refused(what: str, instead: str) -> MalformedPolicyDocument:
-    return MalformedPolicyDocument(f"{what} is not kept to here: {instead}")
+def _refused(what: str, instead: str) -> BadInput:
+    return BadInput(f"{what} is not kept to here: {instead}")
