@@ -37,12 +37,7 @@ ALLOWED: Final = (
 )
 UNNAMED: Final = ("sts:GetCallerIdentity", "iam:GetRole")
 WHOLE: Final = ("iam:*", "GET /metrics", "GET /prometheus/targets")  # no endpoint's, so for grants of all alone
-LISTS: Final = (
-    "sagemaker:List*s",
-    "sagemaker:ListMonitoringAlertHistory",
-    "logs:DescribeLogGroups",
-    "cloudwatch:List*",
-)
+LISTS: Final = ("sagemaker:List*", "logs:DescribeLogGroups", "cloudwatch:List*")
 NO_LISTS: Final = ("sagemaker:ListTags", "sagemaker:ListMonitoringAlerts")  # of one resource each
 
 
