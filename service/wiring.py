@@ -11,11 +11,11 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor_jobs.contract.errors import Conflict
+from service.endpoint_token import endpoint_token, token_sha256
 from service.first_key import first_key_file, secrets_folder
 from service.settings import Settings, given_pair
 
@@ -101,13 +101,8 @@ def control_app(settings: Settings) -> "ASGIApp":
     _introduced(settings, issuer)
     known = KnownKeys(database, issuer.sealer, clock=_now)
     authenticator = Authenticator(known, UsedSignatures(_now()), clock=_now)
-    keys = Keys(known, issuer, authenticator, endpoint_token(settings))
+    keys = Keys(known, issuer, authenticator, endpoint_token(settings.data.absolute()))
     return build_app(database, open_store(settings), settings, keys)
-
-
-def endpoint_token(settings: Settings) -> str:
-    """What this installation's endpoint processes ask of their callers."""
-    return "token"
 
 
 def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
@@ -213,7 +208,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
 
     return Endpoints(
         database=database,
-        host=ProcessHost(dict(os.environ), token_sha256=sha256(endpoint_token(settings).encode()).hexdigest()),
+        host=ProcessHost(dict(os.environ), token_sha256=token_sha256(endpoint_token(settings.data.absolute()))),
         folder=settings.data.absolute() / "endpoints",
         limits=CaptureLimits(
             flush_interval_seconds=settings.flush_interval_seconds,

@@ -1,8 +1,9 @@
-"""Clients of a service under test: its one key pair, boto3's own clients that are told only an address, and httpx's auth.
+"""Clients of a service under test: its one key pair, boto3's own clients, told only an address, and httpx's auth.
 
 Every service that a test starts gets ENVIRONMENT, so that this pair is its first administrator's.
 """
 
+import uuid
 from collections.abc import Generator
 from typing import Any
 
@@ -19,7 +20,7 @@ KEY_ID, SECRET, REGION = "SXTTESTS", "what-every-test-signs-with", "us-east-1"
 KEYS = {"aws_access_key_id": KEY_ID, "aws_secret_access_key": SECRET, "region_name": REGION}
 ENVIRONMENT = {"SEXTANT_ACCESS_KEY_ID": KEY_ID, "SEXTANT_SECRET_ACCESS_KEY": SECRET}
 ONCE = Config(retries={"total_max_attempts": 1})
-UNSIGNED = frozenset({"connection", "accept", "accept-encoding", "user-agent", "content-length"})
+UNSIGNED = frozenset({"connection", "accept", "accept-encoding", "user-agent", "content-length", "transfer-encoding"})
 
 
 class Signed(httpx.Auth):
@@ -31,6 +32,8 @@ class Signed(httpx.Auth):
         self._signer = SigV4Auth(Credentials(key_id, secret), service, REGION)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        # As AWS's clients do, without which a change asked for twice within a second is one.
+        request.headers.setdefault("amz-sdk-invocation-id", str(uuid.uuid4()))
         signed = AWSRequest(request.method, str(request.url), data=request.content)
         for name, value in request.headers.items():
             if name not in UNSIGNED:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
-from service.adapters.s3_door import Door
 from service.cli.environment import environment_of, exports
 from service.control.api import Api
 from service.control.cloudwatch.operations import cloudwatch_api
@@ -18,6 +17,9 @@ from service.control.identity.operations import identity_apis
 from service.control.logs.operations import logs_api
 from service.control.sagemaker.operations import sagemaker_api
 from service.core.access import Principal
+from service.core.keys import ApiKey, KeyPair
+from service.core.secret import Secret
+from service.first_key import FirstKey
 from service.running import Running
 from tests.sagemaker_operations import GROUPS, Group
 
@@ -32,7 +34,9 @@ EXAMPLE: Final = Running(
     sdk_config=Path("/srv/sextant-data/sagemaker-sdk.yaml"),
     s3_url="http://127.0.0.1:9000",
 )
-EXAMPLE_DOOR: Final = Door(access_key_id="SXT...", secret_access_key="...", port=9000)
+EXAMPLE_KEY: Final = FirstKey(
+    "admin", KeyPair("SXT...", Secret("...")), ApiKey("SXK...", Secret("sxt_...")), is_given=False
+)
 
 
 def main() -> None:
@@ -57,7 +61,7 @@ def with_parts(page: str) -> str:
 def environment() -> str:
     """What `sextant env` prints, as a shell block."""
     lines = ["```sh", 'eval "$(sextant env)"   # which prints:']
-    return "\n".join([*lines, *exports(environment_of(EXAMPLE, EXAMPLE_DOOR)), "```"])
+    return "\n".join([*lines, *exports(environment_of(EXAMPLE, EXAMPLE_KEY)), "```"])
 
 
 def operations() -> str:

@@ -153,23 +153,24 @@ class Client:
 
 
 def connect() -> Client:
-    """The client of SEXTANT_URL, else of the `sextant up` that uses the data folder, else of the configured address.
-
-    Its key is SEXTANT_API_KEY, else the first key of the data folder, which no other machine is ever sent.
-    """
+    """The client of SEXTANT_URL, else of the `sextant up` that uses the data folder, else of the configured address."""
     from service.running import read_running
 
     settings = load()
     running = read_running(settings.data)
     written = running.url if running else None
     url = (os.environ.get(URL_VARIABLE) or written or f"http://{settings.host}:{settings.port}").rstrip("/")
+    certificate = running.certificate if running and url == written else None
+    return Client(url, api_key_for(url, settings.data, is_own=url == written), certificate=certificate)
+
+
+def api_key_for(url: str, data: Path, *, is_own: bool) -> Secret | None:
+    """The API key to send to a URL: the one that was given, else the first key, which no other machine is sent."""
     given = os.environ.get(KEY_VARIABLE)
     if given:
-        api_key: Secret | None = Secret(given)
-    else:
-        first_key = read_first_key(settings.data) if url == written or _is_of_this_machine(url) else None
-        api_key = first_key.api_key.secret if first_key else None
-    return Client(url, api_key, certificate=running.certificate if running and url == written else None)
+        return Secret(given)
+    first_key = read_first_key(data) if is_own or _is_of_this_machine(url) else None
+    return first_key.api_key.secret if first_key else None
 
 
 def load() -> "Settings":

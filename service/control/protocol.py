@@ -58,14 +58,15 @@ def dispatcher(apis: Sequence[Api], authenticator: Authenticator) -> Callable[[R
         is_query = request.headers.get("content-type", "").startswith(FORM)
         protocol: WireProtocol = as_query if is_query else as_json
         try:
-            claim = authenticator.claim(head_of(request.scope))
+            head = head_of(request.scope)
+            claim = authenticator.claim(head)
             sent = await read_body(request)
             caller = authenticator.prove(claim, sent)
             body = unpacked(sent, request.headers)
-            api, operation = protocol.target(request.headers, body, signing_name(request.headers))
+            api, operation = protocol.target(request.headers, body, claim.service)
             authenticator.require_service(claim, api.signing_name)
             if changes(f"{api.service}:{operation}"):
-                authenticator.use_once(claim)
+                authenticator.use_once(claim, head)
         except SignatureRefused as error:
             return protocol.refusal(Refusal(error.code, str(error), error.status, error.query_code), None)
         except ApiError as error:
@@ -88,7 +89,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """A body as its client wrote it, unpacked where it is gzip; at most 1 MiB. Raises ApiError beyond that, or for no gzip."""
+    """A body as its client wrote it, unpacked where it is gzip. Raises ApiError beyond 1 MiB, or for no gzip."""
     if headers.get("content-encoding", "").lower() != "gzip":
         return body
     unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)

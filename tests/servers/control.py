@@ -9,19 +9,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from random import SystemRandom
 
 import httpx
 
-from service.adapters.database import connect
-from service.adapters.sealed_secrets import open_sealed_secrets
-from service.control.access.issuing import Issuer
-from service.core.keys import KeyPair
-from service.core.secret import Secret
-from service.core.users import UserRecord
-from tests.aws_clients import KEY_ID, SECRET
+from tests.aws_clients import ENVIRONMENT
 from tests.wait import wait_until
 
 START_SECONDS = 60
@@ -30,11 +22,10 @@ START_SECONDS = 60
 @contextmanager
 def control_process(data: Path, **variables: str) -> Iterator[str]:
     """The URL of a control process over a data folder, with these variables; it has ended when the block is left."""
-    seed(data)
     others = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
     with socket.create_server(("127.0.0.1", 0)) as listener, (data / "control.log").open("ab") as log:
         command = [sys.executable, "-m", "service", "control", "--fd", str(listener.fileno())]
-        environment = {**others, "SEXTANT_DATA": str(data), **variables}
+        environment = {**others, **ENVIRONMENT, "SEXTANT_DATA": str(data), **variables}
         child = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log, env=environment)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
@@ -43,14 +34,6 @@ def control_process(data: Path, **variables: str) -> Iterator[str]:
     finally:
         child.terminate()
         child.wait()
-
-
-def seed(data: Path) -> None:
-    database = connect(f"sqlite:///{data.absolute() / 'sextant.db'}")
-    issuer = Issuer(database, open_sealed_secrets(data.absolute() / "secrets"), SystemRandom())
-    if database.users.get("admin") is None:
-        database.users.add(UserRecord("admin", datetime.now(UTC), {"all": [{"role": "admin", "endpoints": "*"}]}))
-        issuer.keep_pair(KeyPair(KEY_ID, Secret(SECRET)), "admin", datetime.now(UTC))
 
 
 def _answers(child: "subprocess.Popen[bytes]", url: str, data: Path) -> bool:

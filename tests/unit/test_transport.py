@@ -58,7 +58,7 @@ def test_tls_and_names_are_enough(tls):
     ("without", "reason"),
     [
         ("BEHIND_PROXY", "needs TLS: set"),
-        ("ALLOWED_HOSTS", "needs the names that clients use: set SEXTANT_ALLOWED_HOSTS"),
+        ("ALLOWED_HOSTS", "needs the names that clients use: set"),
     ],
 )
 def test_one_thing_that_lacks_is_all_that_is_named(without, reason):

@@ -44,7 +44,11 @@ class Claim:
 
     principal: Principal
     signature: Signature | None = None
-    attempt: bytes = b""
+
+    @property
+    def service(self) -> str | None:
+        """The signing name of the service that it was signed for; None where there is no signature."""
+        return None if self.signature is None else self.signature.scope.service
 
 
 class Authenticator:
@@ -62,9 +66,7 @@ class Authenticator:
         if api_key is not None:
             return Claim(_known(self._known.bearer(api_key)))
         signature = read_signature(head.method, head.path, head.query, head.headers, self._clock())
-        return Claim(
-            _known(self._known.signing_key(signature.scope.key_id).principal), signature, attempt_of(head.headers)
-        )
+        return Claim(_known(self._known.signing_key(signature.scope.key_id).principal), signature)
 
     def prove(self, claim: Claim, body: bytes) -> Principal:
         """The caller, once the body has come as it was sent. Raises SignatureRefused where the claim is not true."""
@@ -80,10 +82,10 @@ class Authenticator:
         if claim.signature is not None:
             require_service(claim.signature, signing_name)
 
-    def use_once(self, claim: Claim) -> None:
-        """Remember a signature that was verified. Raises SignatureRefused where it came before."""
+    def use_once(self, claim: Claim, head: Head) -> None:
+        """Remember a signature that was verified, for a change. Raises SignatureRefused where it came before."""
         if claim.signature is not None:
-            self._used.use(claim.signature, claim.attempt, self._clock())
+            self._used.use(claim.signature, attempt_of(head.headers), self._clock())
 
 
 def head_of(scope: Scope) -> Head:

@@ -3,7 +3,8 @@
 An AWS client sends one `amz-sdk-invocation-id` with every attempt of a call. Whether an answer arrived, a server never
 learns: a connection may break when it was written and not yet read. The client then asks again, the model would answer
 again, and the capture would hold one call twice. What lives here: the last answers by that id, for a bounded time and
-in bounded memory, for the same user only. What does not: who that is (gate). A caller without such an id is never answered from here.
+in bounded memory, for the same user only. What does not: who that is (gate). A caller without such an id is never
+answered from here.
 """
 
 import re
