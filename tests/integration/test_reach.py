@@ -3,6 +3,7 @@
 import json
 import socket
 import ssl
+import warnings
 from datetime import timedelta
 
 import httpx
@@ -75,16 +76,32 @@ def test_a_client_that_does_not_know_the_certificate_sends_nothing(encrypted):
         httpx.get(f"{encrypted.url}/ping", trust_env=False)
 
 
+def speaking(version):
+    """A client of one version of TLS, the old ones too, which trusts whoever answers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_from_1_2_on_is_spoken(encrypted, version):
+    plain = socket.create_connection(("127.0.0.1", port_of(encrypted)))
+    with speaking(version).wrap_socket(plain) as spoken:
+        assert spoken.version() == version.name.replace("_", ".")
+
+
 def test_tls_before_1_2_and_plain_http_are_not_spoken(encrypted):
-    port = int(encrypted.url.rpartition(":")[2])
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
-    with pytest.warns(DeprecationWarning, match="TLSVersion"):
-        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises(ssl.SSLError):
-        old.wrap_socket(plain)
+    with socket.create_connection(("127.0.0.1", port_of(encrypted))) as plain, pytest.raises(ssl.SSLError):
+        speaking(ssl.TLSVersion.TLSv1_1).wrap_socket(plain)
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"http://127.0.0.1:{port}/ping", trust_env=False)
+        httpx.get(f"http://127.0.0.1:{port_of(encrypted)}/ping", trust_env=False)
+
+
+def port_of(running):
+    return int(running.url.rpartition(":")[2])
 
 
 def finding_of(done, check):
