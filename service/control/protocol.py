@@ -66,7 +66,7 @@ def dispatcher(apis: Sequence[Api], authenticator: Authenticator) -> Callable[[R
             api, operation = protocol.target(request.headers, body, claim.service)
             authenticator.require_service(claim, api.signing_name)
             if changes(f"{api.service}:{operation}"):
-                authenticator.use_once(claim, head)
+                authenticator.use_once(claim)
         except SignatureRefused as error:
             return protocol.refusal(Refusal(error.code, str(error), error.status, error.query_code), None)
         except ApiError as error:
