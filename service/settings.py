@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
+from service.core.redaction import Redaction, parse_redaction
 
 PREFIX = "SEXTANT_"
 
@@ -25,6 +26,15 @@ def _listed(value: object) -> object:
 
 def _folders(value: object) -> object:
     return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
+
+
+def _rules(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_redaction(value)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
 
 
 class Settings(BaseModel):
@@ -71,6 +81,9 @@ class Settings(BaseModel):
     )
     oci_pull: Literal["never", "missing", "always"] = Field(
         "never", description="when an image may be fetched: never, missing or always"
+    )
+    redaction: Annotated[Redaction | None, BeforeValidator(_rules)] = Field(
+        None, description="JSON: what no endpoint may capture; a model's own SEXTANT_REDACTION adds to it"
     )
     torch_threads: int = Field(0, ge=0, le=1024, description="torch threads of an endpoint; 0 leaves it to torch")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")

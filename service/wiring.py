@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 from service.settings import Settings
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp
 
     from monitor_jobs.object_store import ObjectStore
     from service.adapters.s3_door import S3Door
+    from service.core.deployment import EndpointSpec
     from service.core.ports import Database, JobLimits, JobRunner
+    from service.endpoint.redaction import Redactor
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler
 
@@ -90,13 +93,31 @@ def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settin
     def capture(registry: CollectorRegistry) -> CaptureSink:
         if spec.data_capture is None or not spec.data_capture.enable_capture:
             return NoCapture()
-        started = start_capture(spec, store, clock=_now, generator=random.SystemRandom())
+        redactor = open_redactor(spec, settings.data, registry)
+        started = start_capture(spec, store, clock=_now, generator=random.SystemRandom(), redactor=redactor)
         serving = (spec.endpoint, spec.variant)
         budget = spec.spool_budget_bytes
         registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
         return started
 
     return serve(spec, listener=listener, store=store, capture_factory=capture)
+
+
+def open_redactor(spec: "EndpointSpec", data: Path, registry: "CollectorRegistry") -> "Redactor | None":
+    """What takes out of captures what they must not hold, None where nothing is asked for; it counts in the registry.
+
+    Raises BadInput where the key of its digests is none, or open to others.
+    """
+    if spec.data_capture is None or spec.redaction is None:
+        return None
+    from monitor_jobs.contract.keyed_hash import DigestUse, keyed_hash
+    from service.adapters.digest_key import digest_key
+    from service.endpoint.redaction import Redactor
+    from service.endpoint.redaction.counts import withheld_counts
+
+    hashed = partial(keyed_hash, digest_key(data), DigestUse.REDACTED)
+    count = withheld_counts(registry, endpoint=spec.endpoint, variant=spec.variant)
+    return Redactor(spec.redaction, spec.data_capture.capture_content_type_header, hashed=hashed, count=count)
 
 
 def job_runner(settings: Settings, environment: dict[str, str]) -> "JobRunner":
@@ -175,6 +196,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
             when_spool_is_full=settings.when_spool_is_full,
             durability=settings.durability,
             max_body_bytes=settings.max_body_bytes,
+            redaction=settings.redaction,
         ),
         executor=stopping,
         clock=_now,
