@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.contract.errors import BadInput
+from service.core.redaction import Redaction
 from service.settings import Settings, load_settings, variable_of
 
 
@@ -23,15 +24,28 @@ WORDS = {
     "memory_bytes_per_job": "33554432",
     "oci_pull": "missing",
 }
+RULES = {"redaction"}  # tested below
 LISTS = {"allowed_buckets", "program_folders"}
 
 
 def test_every_setting_has_a_variable_and_says_what_it_is():
     for name, field in Settings.model_fields.items():
+        assert field.description
+        if name in RULES:
+            continue
         value = WORDS.get(name, "5" if name in SMALL else "1048576")
         found = getattr(load_settings({variable_of(name): value}), name)
         assert (",".join(map(str, found)) if name in LISTS else str(found).removesuffix(".0")) == value
-        assert field.description
+
+
+def test_redaction_is_json():
+    found = load_settings({"SEXTANT_REDACTION": '{"request": {"json": {"$.ssn": "drop"}}}'}).redaction
+    assert found == Redaction.model_validate({"request": {"json": {"$.ssn": "drop"}}})
+
+
+def test_redaction_that_is_none_stops_every_process():
+    with pytest.raises(BadInput, match=r"SEXTANT_REDACTION=.*ssn.*request\.json"):
+        load_settings({"SEXTANT_REDACTION": '{"request": {"json": {"ssn": "drop"}}}'})
 
 
 def test_allowed_buckets_are_listed_with_commas():

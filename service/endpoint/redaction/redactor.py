@@ -4,7 +4,6 @@ What lives here: which rules fit a body. What does not: reading and writing it (
 """
 
 import re
-import traceback
 from collections.abc import Callable
 from typing import Final, Literal
 
@@ -62,7 +61,7 @@ class Redactor:
             reason = outcome.reason
         except Exception as error:  # noqa: BLE001 -- whatever is wrong with us, nothing may be captured
             reason = WithheldReason.FAILED
-            _log_fault(error)
+            log.fault("capture_not_redacted", cause=error)
         self._count(half, reason)
         return marker_of(reason)
 
@@ -96,9 +95,3 @@ class Redactor:
         if kind in rules.keep:
             return body
         raise Withheld(WithheldReason.NO_RULE)
-
-
-def _log_fault(error: Exception) -> None:
-    """Where it failed, and not with which value: an exception's text may quote what must not be kept."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    log.error("capture_not_redacted", type=type(error).__name__, file=where.filename, line=where.lineno)
