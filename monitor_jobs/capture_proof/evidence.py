@@ -5,7 +5,7 @@ were. What does not: what follows from the answers (verdict).
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from monitor_jobs.capture_io import event_id_of, read_contents, time_of_line
 from monitor_jobs.capture_proof.series import Series
 from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix, variant_prefix
+from monitor_jobs.contract.erasure import Amendment, amendment_address, amendment_folder
 from monitor_jobs.contract.manifest import Manifest, manifest_folder
 from monitor_jobs.contract.watermark import (
     GapMarker,
@@ -48,19 +49,38 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
         marks = _watermarks(store, side, reach, unreadable)
         objects = tuple(_objects(store, captures, window))
         trails = tuple(_trail(store, side, mark, reach) for mark in marks)
-        return Evidence(endpoint, window, trails, objects, tuple(unreadable))
+        return Evidence(endpoint, window, trails, objects, tuple(unreadable), side=side)
 
     found = evidence_within(SLACK)
-    return evidence_within(MORE_SLACK) if any(found.unknown_objects) else found
+    found = evidence_within(MORE_SLACK) if any(found.unknown_objects) else found
+    # asked for where something is amiss only: a file from which lines were erased has fewer bytes than it had
+    return _amended(found, store, (amendment_address(side, each.key) for each in found.resized_objects))
 
 
 def with_contents(evidence: Evidence, store: ObjectStore, bucket: str) -> Evidence:
     """The evidence with every capture file read, one after the other through one file on the disk."""
+    folders = (amendment_folder(evidence.side, hour_folder(hour)) for hour in hours_of(evidence.window))
+    listed = (str(entry.address) for folder in folders for entry in store.list(S3Address.parse(folder)))
+    evidence = _amended(evidence, store, listed)
     seen: set[bytes] = set()
     with tempfile.TemporaryDirectory(prefix="sextant-verify-") as folder:
         path = Path(folder) / "capture.jsonl"
         read = (_read_object(found, store, bucket, path, evidence.window, seen) for found in evidence.objects)
         return replace(evidence, objects=tuple(found for found in read if found is not None))
+
+
+def _amended(evidence: Evidence, store: ObjectStore, addresses: Iterable[str]) -> Evidence:
+    """The evidence with what is told of lines that were erased."""
+    amendments, unreadable = dict(evidence.amendments), set(evidence.unreadable)
+    for address in map(S3Address.parse, addresses):
+        try:
+            amendment = Amendment.from_json(store.get(address))
+            amendments[amendment.object_key] = amendment
+        except ObjectMissing:
+            continue
+        except ValueError:
+            unreadable.add(address.key)
+    return replace(evidence, amendments=amendments, unreadable=tuple(sorted(unreadable)))
 
 
 def _read_object(
