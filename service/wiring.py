@@ -9,7 +9,7 @@ import socket
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from service.core.deployment import EndpointSpec
     from service.core.ports import Database, JobLimits, JobRunner
     from service.endpoint.redaction import Redactor
+    from service.scheduler.chores import Chores
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler
 
@@ -71,8 +72,9 @@ def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
     with (
         ThreadPoolExecutor(settings.parallel_jobs, thread_name_prefix="job") as work,
         ThreadPoolExecutor(STOPPING_THREADS, thread_name_prefix="stop") as stopping,
+        ThreadPoolExecutor(1, thread_name_prefix="chore") as chores,
     ):
-        _scheduler(settings, work, stopping, stop).run(tick_seconds=settings.tick_seconds, stop=stop)
+        _scheduler(settings, work, stopping, chores, stop).run(tick_seconds=settings.tick_seconds, stop=stop)
 
 
 def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settings) -> int:
@@ -153,7 +155,11 @@ def _container_runner(settings: Settings, engine: str, environment: dict[str, st
 
 
 def _scheduler(
-    settings: Settings, work: ThreadPoolExecutor, stopping: ThreadPoolExecutor, stop: threading.Event
+    settings: Settings,
+    work: ThreadPoolExecutor,
+    stopping: ThreadPoolExecutor,
+    chores: ThreadPoolExecutor,
+    stop: threading.Event,
 ) -> "Scheduler":
     from service.core.names import Resource, arn
     from service.scheduler.executions import Executions
@@ -176,8 +182,28 @@ def _scheduler(
         executions=executions,
         requested_jobs=RequestedJobs(database=database, store=store, jobs=jobs, places=places, clock=_now),
         places=places,
+        chores=_chores(settings, database, store, chores),
         clock=_now,
     )
+
+
+def _chores(settings: Settings, database: "Database", store: "ObjectStore", executor: ThreadPoolExecutor) -> "Chores":
+    from service.adapters.digest_key import digest_key
+    from service.adapters.file_lock import ERASING, locked
+    from service.scheduler.chores import Chore, Chores
+    from service.scheduler.erasures import Erasures
+    from service.scheduler.places import Places
+
+    data = settings.data.absolute()
+    erasures = Erasures(
+        database=database,
+        store=store,
+        key=partial(digest_key, data),
+        alone=partial(locked, data / ERASING),
+        clock=_now,
+    )
+    every = timedelta(seconds=settings.flush_interval_seconds)  # as often as something new arrives
+    return Chores([Chore("erasures", every, erasures.go_on)], Places(executor, 1), _now)
 
 
 def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExecutor) -> "Endpoints":

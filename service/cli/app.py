@@ -16,6 +16,7 @@ from service.cli import (
     endpoint,
     endpoint_update,
     environment,
+    erasing,
     executions,
     report,
     schedule,
@@ -43,6 +44,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(executions.app, name="executions")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
+capture.app.command("erase")(erasing.erase)
 app.add_typer(capture.app, name="capture")
 app.command("doctor")(doctor.doctor)
 

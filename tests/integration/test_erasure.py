@@ -1,4 +1,4 @@
-"""Erasing an id from captures: every place of it, proofs and monitors afterwards, and whatever breaks off on the way."""
+"""Erasing an id from captures: every place of it, proofs and monitors after it, and whatever breaks off on the way."""
 
 import json
 from datetime import timedelta

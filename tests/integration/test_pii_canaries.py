@@ -36,3 +36,8 @@ def test_what_captures_never_hold_is_nowhere(outcome: Outcome) -> None:
 def test_captures_indexes_manifests_reports_and_the_database_were_searched(outcome: Outcome) -> None:
     kinds = (".jsonl", ".parquet", "manifests/", "watermarks/", "report.json", "sextant.db", "up.log", "metrics of")
     assert [kind for kind in kinds if not any(kind in place for place in outcome.found.places)] == []
+
+
+def test_without_rules_reports_and_indexes_name_the_inference_id_too(outcome: Outcome) -> None:
+    for place in ("report.json", ".parquet"):
+        assert "PII-CANARY-inference-id" in outcome.found.where(place)
