@@ -193,6 +193,7 @@ def _chores(settings: Settings, database: "Database", store: "ObjectStore", exec
     from service.scheduler.chores import Chore, Chores
     from service.scheduler.erasures import Erasures
     from service.scheduler.places import Places
+    from service.scheduler.retention import RETENTION_EVERY, Retention
 
     data = settings.data.absolute()
     erasures = Erasures(
@@ -203,7 +204,9 @@ def _chores(settings: Settings, database: "Database", store: "ObjectStore", exec
         clock=_now,
     )
     every = timedelta(seconds=settings.flush_interval_seconds)  # as often as something new arrives
-    return Chores([Chore("erasures", every, erasures.go_on)], Places(executor, 1), _now)
+    retention = Retention(store=store, rules=settings.retention, clock=_now)
+    each = [Chore("erasures", every, erasures.go_on), Chore("retention", RETENTION_EVERY, retention.go_on)]
+    return Chores(each if settings.retention else each[:1], Places(executor, 1), _now)
 
 
 def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExecutor) -> "Endpoints":

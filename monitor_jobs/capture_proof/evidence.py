@@ -15,7 +15,8 @@ from monitor_jobs.capture_proof.series import Series
 from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix, variant_prefix
 from monitor_jobs.contract.erasure import Amendment, amendment_address, amendment_folder
-from monitor_jobs.contract.manifest import Manifest, manifest_folder
+from monitor_jobs.contract.manifest import FIRST_SEQUENCE, Manifest, manifest_folder
+from monitor_jobs.contract.retention import Retained, retained_address
 from monitor_jobs.contract.watermark import (
     GapMarker,
     Watermark,
@@ -43,13 +44,15 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
     number of requests is counted in tests/unit/test_capture_proof_requests.py.
     """
     side, captures = side_prefix(destination, endpoint, variant), variant_prefix(destination, endpoint, variant)
+    retained = _retained(store, side)
 
     def evidence_within(slack: timedelta) -> Evidence:
         reach, unreadable = Window(floor_hour(window.start) - slack, window.end + slack), list[str]()
         marks = _watermarks(store, side, reach, unreadable)
         objects = tuple(_objects(store, captures, window))
-        trails = tuple(_trail(store, side, mark, reach) for mark in marks)
-        return Evidence(endpoint, window, trails, objects, tuple(unreadable), side=side)
+        trails = tuple(_trail(store, side, mark, reach, retained) for mark in marks)
+        before = retained.removed_before if retained is not None else None
+        return Evidence(endpoint, window, trails, objects, tuple(unreadable), before, side)
 
     found = evidence_within(SLACK)
     found = evidence_within(MORE_SLACK) if any(found.unknown_objects) else found
@@ -155,11 +158,21 @@ def _ended_before(mark: Watermark, reach: Window) -> bool:
     return mark.closed and mark.sealed_until < reach.start
 
 
-def _trail(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Trail:
-    return Trail(mark, _segments(store, side, mark, reach), _gaps(store, side, mark, reach))
+def _retained(store: ObjectStore, side: str) -> Retained | None:
+    """What retention has left; None where it never removed anything, or that cannot be read: then all is missed."""
+    try:
+        return Retained.from_json(store.get(S3Address.parse(retained_address(side))))
+    except (ObjectMissing, ValueError):
+        return None
 
 
-def _segments(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stretch[Manifest]:
+def _trail(store: ObjectStore, side: str, mark: Watermark, reach: Window, retained: Retained | None) -> Trail:
+    firsts = (retained.first_segments, retained.first_gaps) if retained is not None else ({}, {})
+    segment, gap = (each.get(mark.producer, FIRST_SEQUENCE) for each in firsts)
+    return Trail(mark, _segments(store, side, mark, reach, segment), _gaps(store, side, mark, reach, gap))
+
+
+def _segments(store: ObjectStore, side: str, mark: Watermark, reach: Window, first: int) -> Stretch[Manifest]:
     """Those opened within reach: numbers go up with time, nearly."""
 
     def parse(number: int, text: bytes) -> Manifest:
@@ -167,11 +180,11 @@ def _segments(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> 
         _require_name((mark.producer, number), (manifest.producer, manifest.sequence))
         return manifest
 
-    series = Series(store, manifest_folder(side, mark.producer), mark.last_sequence, parse)
+    series = Series(store, manifest_folder(side, mark.producer), mark.last_sequence, parse, first=first)
     return series.stretch(lambda each: each.opened_at >= reach.start, lambda each: each.opened_at >= reach.end)
 
 
-def _gaps(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stretch[GapMarker]:
+def _gaps(store: ObjectStore, side: str, mark: Watermark, reach: Window, first: int) -> Stretch[GapMarker]:
     """Those that were written down after the reach's start, while the watermark had not passed its end."""
 
     def parse(number: int, text: bytes) -> GapMarker:
@@ -179,7 +192,7 @@ def _gaps(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stre
         _require_name((mark.producer, number), (marker.producer, marker.sequence))
         return marker
 
-    series = Series(store, gap_folder(side, mark.producer), mark.last_gap, parse)
+    series = Series(store, gap_folder(side, mark.producer), mark.last_gap, parse, first=first)
     return series.stretch(lambda each: each.written_at >= reach.start, lambda each: each.sealed_until >= reach.end)
 
 

@@ -60,6 +60,7 @@ class Evidence:
     trails: tuple[Trail, ...]
     objects: tuple[FoundObject, ...]
     unreadable: tuple[str, ...] = ()  # keys of watermarks and amendments
+    removed_before: datetime | None = None  # by retention: no capture of an hour before is missed
     side: str = ""  # the address of what is kept beside the captures
     amendments: Mapping[str, Amendment] = field(default_factory=dict)  # by capture file
 

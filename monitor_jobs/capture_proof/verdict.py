@@ -12,7 +12,7 @@ from monitor_jobs.contract.completeness import CaptureProof, Finding, FindingKin
 from monitor_jobs.contract.erasure import Amendment
 from monitor_jobs.contract.manifest import Manifest, Outcome, numbered
 from monitor_jobs.contract.watermark import GapMarker
-from monitor_jobs.contract.window import Window, format_timestamp
+from monitor_jobs.contract.window import Window, floor_hour, format_timestamp
 
 
 def findings_of(evidence: Evidence) -> CaptureProof:
@@ -30,8 +30,15 @@ def findings_of(evidence: Evidence) -> CaptureProof:
         end=window.end,
         producers=len(trails),
         findings=findings,
-        removals=tuple(_erasures(evidence)),
+        removals=(*_retention(evidence), *_erasures(evidence)),
     )
+
+
+def _retention(evidence: Evidence) -> Iterator[Removal]:
+    before = evidence.removed_before
+    if before is not None and evidence.window.start < before:
+        detail = f"captures of hours before {format_timestamp(before)}"
+        yield Removal(kind=RemovalKind.RETENTION, detail=detail)
 
 
 def _erasures(evidence: Evidence) -> Iterator[Removal]:
@@ -114,11 +121,16 @@ def _of_objects(evidence: Evidence) -> Iterator[Finding]:
     manifests = evidence.manifests
     found = {each.key: each for each in evidence.objects}
     for key, manifest in manifests.items():
-        if key not in found and concerns(manifest, evidence.window):
+        if key not in found and concerns(manifest, evidence.window) and not _is_retired(manifest, evidence):
             yield _about(manifest, FindingKind.MISSING_OBJECT, "the store does not have it", records=manifest.records)
     for each in evidence.objects:
         told = evidence.amendments.get(each.key)
         yield from _of_object(each, manifests.get(each.key), told, evidence.window)
+
+
+def _is_retired(manifest: Manifest, evidence: Evidence) -> bool:
+    before = evidence.removed_before
+    return before is not None and floor_hour(manifest.opened_at) < before
 
 
 def _of_object(

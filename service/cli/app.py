@@ -19,6 +19,7 @@ from service.cli import (
     erasing,
     executions,
     report,
+    retention,
     schedule,
     up,
 )
@@ -46,6 +47,7 @@ app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
 capture.app.command("erase")(erasing.erase)
 app.add_typer(capture.app, name="capture")
+app.add_typer(retention.app, name="retention")
 app.command("doctor")(doctor.doctor)
 
 

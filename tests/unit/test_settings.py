@@ -24,7 +24,7 @@ WORDS = {
     "memory_bytes_per_job": "33554432",
     "oci_pull": "missing",
 }
-RULES = {"redaction"}  # tested below
+RULES = {"redaction", "retention"}  # tested below
 LISTS = {"allowed_buckets", "program_folders"}
 
 
@@ -36,6 +36,13 @@ def test_every_setting_has_a_variable_and_says_what_it_is():
         value = WORDS.get(name, "5" if name in SMALL else "1048576")
         found = getattr(load_settings({variable_of(name): value}), name)
         assert (",".join(map(str, found)) if name in LISTS else str(found).removesuffix(".0")) == value
+
+
+def test_retention_is_a_prefix_and_how_long():
+    (rule,) = load_settings({"SEXTANT_RETENTION": "s3://captures/signs=30d"}).retention
+    assert str(rule) == "s3://captures/signs/ for 30 d"
+    with pytest.raises(BadInput, match=r"SEXTANT_RETENTION=.*'s3://captures=30d' is no retention"):
+        load_settings({"SEXTANT_RETENTION": "s3://captures=30d"})
 
 
 def test_redaction_is_json():
