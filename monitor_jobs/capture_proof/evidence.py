@@ -16,7 +16,7 @@ from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Tra
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix, variant_prefix
 from monitor_jobs.contract.erasure import Amendment, amendment_address, amendment_folder
 from monitor_jobs.contract.manifest import FIRST_SEQUENCE, Manifest, manifest_folder
-from monitor_jobs.contract.retention import Retained, retained_address
+from monitor_jobs.contract.retention import Retained, is_over, retained_address
 from monitor_jobs.contract.watermark import (
     GapMarker,
     Watermark,
@@ -48,7 +48,7 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
 
     def evidence_within(slack: timedelta) -> Evidence:
         reach, unreadable = Window(floor_hour(window.start) - slack, window.end + slack), list[str]()
-        marks = _watermarks(store, side, reach, unreadable)
+        marks = [mark for mark in _watermarks(store, side, reach, unreadable) if not is_over(retained, mark)]
         objects = tuple(_objects(store, captures, window))
         trails = tuple(_trail(store, side, mark, reach, retained) for mark in marks)
         before = retained.removed_before if retained is not None else None

@@ -18,8 +18,11 @@ from pydantic import Field
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, SIDE_FOLDER, WireTime, opened_at_of
 from monitor_jobs.contract.checked import Checked
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.watermark import Watermark
 from monitor_jobs.contract.window import HOUR, floor_hour
 
+# A clock that was set back puts numbers out of the order of their times by less: a proof of capture looks so far.
+SLACK: Final = timedelta(hours=2)
 _RULE: Final = re.compile(
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[^=,]*?)/*=(?P<count>[0-9]{1,5})(?P<unit>[dh])"
 )
@@ -80,6 +83,11 @@ class Retained(Checked):
     removed_before: WireTime
     first_segments: Mapping[str, int] = Field(default_factory=dict)
     first_gaps: Mapping[str, int] = Field(default_factory=dict)
+
+
+def is_over(retained: Retained | None, mark: Watermark) -> bool:
+    """True of a producer that has ended, and told of nothing but captures that are removed: what it told may go too."""
+    return retained is not None and mark.closed and mark.sealed_until < retained.removed_before - SLACK
 
 
 def parse_retention(text: str) -> tuple[RetentionRule, ...]:

@@ -5,12 +5,12 @@ told of records that are gone is removed by its numbers, of which the variant is
 """
 
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeVar
 
 from monitor_jobs.contract.capture import side_prefix
 from monitor_jobs.contract.manifest import FIRST_SEQUENCE, Manifest, manifest_folder, numbered
-from monitor_jobs.contract.retention import Retained, ended_at, retained_address
+from monitor_jobs.contract.retention import SLACK, Retained, ended_at, retained_address
 from monitor_jobs.contract.watermark import (
     GapMarker,
     Watermark,
@@ -22,8 +22,6 @@ from monitor_jobs.contract.watermark import (
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from monitor_jobs.object_store.shown import put_shown
 
-# A clock that was set back puts numbers out of the order of their times by as much as a proof of capture looks for.
-SLACK: Final = timedelta(hours=2)
 NUMBERS_A_PASS: Final = 1000
 
 ToldT = TypeVar("ToldT")
