@@ -7,7 +7,7 @@ were. What does not: what follows from the answers (verdict).
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor_jobs.capture_io import event_id_of, read_contents, time_of_line
@@ -45,11 +45,12 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
     """
     side, captures = side_prefix(destination, endpoint, variant), variant_prefix(destination, endpoint, variant)
     retained = _retained(store, side)
+    kept = [hour for hour in hours_of(window) if retained is None or hour >= retained.removed_before]
 
     def evidence_within(slack: timedelta) -> Evidence:
         reach, unreadable = Window(floor_hour(window.start) - slack, window.end + slack), list[str]()
         marks = [mark for mark in _watermarks(store, side, reach, unreadable) if not is_over(retained, mark)]
-        objects = tuple(_objects(store, captures, window))
+        objects = tuple(_objects(store, captures, kept))
         trails = tuple(_trail(store, side, mark, reach, retained) for mark in marks)
         before = retained.removed_before if retained is not None else None
         return Evidence(endpoint, window, trails, objects, tuple(unreadable), before, side)
@@ -108,8 +109,8 @@ def _read_object(
     return replace(found, contents=contents, repeated_events=repeated)
 
 
-def _objects(store: ObjectStore, prefix: str, window: Window) -> Iterator[FoundObject]:
-    for hour in hours_of(window):
+def _objects(store: ObjectStore, prefix: str, hours: Iterable[datetime]) -> Iterator[FoundObject]:
+    for hour in hours:
         for entry in store.list(S3Address.parse(f"{prefix}/{hour_folder(hour)}/")):
             if entry.address.key.endswith(CAPTURE_SUFFIX):
                 yield FoundObject(entry.address.key, entry.size_bytes)

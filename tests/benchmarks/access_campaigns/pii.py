@@ -1,6 +1,6 @@
 """What people send and rules remove, looked for in everything that the service writes.
 
-`python -m tests.benchmarks.access_campaigns.pii` runs it alone. One `sextant up`, an endpoint with rules and one
+One `sextant up`, an endpoint with rules and one
 without, the same requests to both, a report over each; then every file below the data folder, every log and every page
 of metrics is searched, bodies in base64 decoded. Without rules the words must be in the captures, or the search finds
 nothing at all; and even then in no log and no metric.
@@ -9,8 +9,6 @@ nothing at all; and even then in no log and no metric.
 import base64
 import json
 import re
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from monitor_jobs.model_archive import pack
-from tests.benchmarks.access_campaigns.canaries import MODEL, PREFIX, RULES, Request, requests, words
+from tests.benchmarks.access_campaigns.canaries import MODEL, RULES, Request, requests, words
 from tests.benchmarks.figures import Figure
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.servers.endpoint import write_package
@@ -82,15 +80,18 @@ def run(folder: Path) -> Outcome:
     return Outcome(*words(sent), Found(found | {name: _words_in(text) for name, text in pages.items()}))
 
 
-def figures(outcome: Outcome) -> dict[str, Figure]:
-    """The campaign's figures."""
-    sent = len(outcome.captured | outcome.others)
-    control = f"{len(outcome.control & outcome.captured)} of {len(outcome.captured)} in captures without rules"
-    note = f"{sent} sent; {control}, {len(outcome.logged)} in logs and metrics"
+def measured(folder: Path, *, quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
+    """How many words were sent, and how many of them were found."""
+    outcome = run(folder)
+    sent, control = outcome.captured | outcome.others, outcome.control & outcome.captured
+    note = f"{len(control)} of {len(outcome.captured)} in captures without rules, {len(outcome.logged)} logged"
+    if control != outcome.captured:
+        return {}, {"pii_canaries_found": f"the search is blind: {note}"}
+    places = "distinct, in bodies, headers, pictures, queries and errors"
     return {
-        "pii_canaries": Figure(sent, "words", ">= 20", "distinct, in bodies, headers, pictures, queries and errors"),
+        "pii_canaries": Figure(len(sent), "words", ">= 20", places),
         "pii_canaries_found": Figure(len(outcome.guarded | outcome.logged), "words", "<= 0", note),
-    }
+    }, {}
 
 
 def _report_on(sextant: Sextant, endpoint: str, sent: Iterable[Request]) -> None:
@@ -137,10 +138,3 @@ def _decoded(run: bytes) -> bytes:
 
 def _is_of(endpoint: str, place: str) -> bool:
     return f"/{endpoint}/" in place or f"{endpoint}-skew" in place
-
-
-if __name__ == "__main__":
-    assert PREFIX == "PII-CANARY"
-    with tempfile.TemporaryDirectory() as own:
-        for name, figure in figures(run(Path(own))).items():
-            sys.stdout.write(f"{name}: {figure}\n")
