@@ -51,6 +51,7 @@ class Metric(StrEnum):
     STORED = "sextant_capture_stored_records_total"
     DROPPED = "sextant_capture_dropped_records_total"
     QUARANTINED = "sextant_capture_quarantined_records_total"
+    WITHHELD = "sextant_capture_withheld_bodies_total"
     BACKLOG_RECORDS = "sextant_capture_backlog_records"
     BACKLOG_BYTES = "sextant_capture_backlog_bytes"
     BACKLOG_AGE = "sextant_capture_oldest_backlog_age_seconds"
@@ -105,6 +106,12 @@ METRICS: Final = (
     MetricSpec(Metric.DROPPED, Kind.COUNTER, "Captured records that were given up, by reason.", (*SERVING, "reason")),
     MetricSpec(
         Metric.QUARANTINED, Kind.COUNTER, "Captured records set aside in segments that cannot be read.", SERVING
+    ),
+    MetricSpec(
+        Metric.WITHHELD,
+        Kind.COUNTER,
+        "Bodies that were not captured because rules of redaction could not be applied, by half and reason.",
+        (*SERVING, "half", "reason"),
     ),
     MetricSpec(Metric.BACKLOG_RECORDS, Kind.GAUGE, "Captured records that wait for the object store.", SERVING),
     MetricSpec(Metric.BACKLOG_BYTES, Kind.GAUGE, "Bytes of captured records that wait for the object store.", SERVING),

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.retention import RetentionRule, parse_retention
 from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
 from service.core.keys import GIVEN_ID_PATTERN, KeyPair, given_key_pair
+from service.core.redaction import Redaction, parse_redaction
 from service.core.secret import HIDDEN, Secret
 
 PREFIX = "SEXTANT_"
@@ -37,6 +39,24 @@ def _secret(value: object) -> object:
 
 def _folders(value: object) -> object:
     return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
+
+
+def _rules(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_redaction(value)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
+
+
+def _retention(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_retention(value)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
 
 
 class Settings(BaseModel):
@@ -100,6 +120,12 @@ class Settings(BaseModel):
     )
     oci_pull: Literal["never", "missing", "always"] = Field(
         "never", description="when an image may be fetched: never, missing or always"
+    )
+    redaction: Annotated[Redaction | None, BeforeValidator(_rules)] = Field(
+        None, description="JSON: what no endpoint may capture; a model's own SEXTANT_REDACTION adds to it"
+    )
+    retention: Annotated[tuple[RetentionRule, ...], BeforeValidator(_retention)] = Field(
+        (), description="how long objects are kept: s3://BUCKET/PREFIX=30d, with commas between; all others for ever"
     )
     torch_threads: int = Field(0, ge=0, le=1024, description="torch threads of an endpoint; 0 leaves it to torch")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")

@@ -6,16 +6,18 @@ were. What does not: what follows from the answers (verdict).
 
 import tempfile
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor_jobs.capture_io import event_id_of, read_contents, time_of_line
 from monitor_jobs.capture_proof.series import Series
 from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix, variant_prefix
-from monitor_jobs.contract.manifest import Manifest, manifest_folder, manifests_folder
+from monitor_jobs.contract.erasure import Amendment, amendment_address, amendment_folder
+from monitor_jobs.contract.manifest import FIRST_SEQUENCE, Manifest, manifest_folder, manifests_folder
+from monitor_jobs.contract.retention import Retained, is_over, retained_address
 from monitor_jobs.contract.watermark import (
     GapMarker,
     Watermark,
@@ -45,27 +47,50 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
     number of requests is counted in tests/unit/test_capture_proof_requests.py.
     """
     side, captures = side_prefix(destination, endpoint, variant), variant_prefix(destination, endpoint, variant)
+    retained = _retained(store, side)
+    kept = [hour for hour in hours_of(window) if retained is None or hour >= retained.removed_before]
 
     def evidence_within(slack: timedelta) -> Evidence:
         reach, unreadable = Window(floor_hour(window.start) - slack, window.end + slack), list[str]()
-        marks = _watermarks(store, side, reach, unreadable)
-        objects = tuple(_objects(store, captures, window))
-        trails = tuple(_trail(store, side, mark, reach) for mark in marks)
-        return Evidence(endpoint, window, trails, objects, tuple(unreadable))
+        marks = [mark for mark in _watermarks(store, side, reach, unreadable) if not is_over(retained, mark)]
+        objects = tuple(_objects(store, captures, kept))
+        trails = tuple(_trail(store, side, mark, reach, retained) for mark in marks)
+        before = retained.removed_before if retained is not None else None
+        return Evidence(endpoint, window, trails, objects, tuple(unreadable), before, side)
 
     found = evidence_within(SLACK)
     if found.unknown_objects:
         found = evidence_within(MORE_SLACK)
-    return replace(found, strays=tuple(_strays(store, side, found.unknown_objects))) if found.unknown_objects else found
+    if found.unknown_objects:
+        found = replace(found, strays=tuple(_strays(store, side, found.unknown_objects)))
+    # asked for where something is amiss only: a file from which lines were erased has fewer bytes than it had
+    return _amended(found, store, (amendment_address(side, each.key) for each in found.resized_objects))
 
 
 def with_contents(evidence: Evidence, store: ObjectStore, bucket: str) -> Evidence:
     """The evidence with every capture file read, one after the other through one file on the disk."""
+    folders = (amendment_folder(evidence.side, hour_folder(hour)) for hour in hours_of(evidence.window))
+    listed = (str(entry.address) for folder in folders for entry in store.list(S3Address.parse(folder)))
+    evidence = _amended(evidence, store, listed)
     seen: set[bytes] = set()
     with tempfile.TemporaryDirectory(prefix="sextant-verify-") as folder:
         path = Path(folder) / "capture.jsonl"
         read = (_read_object(found, store, bucket, path, evidence.window, seen) for found in evidence.objects)
         return replace(evidence, objects=tuple(found for found in read if found is not None))
+
+
+def _amended(evidence: Evidence, store: ObjectStore, addresses: Iterable[str]) -> Evidence:
+    """The evidence with what is told of lines that were erased."""
+    amendments, unreadable = dict(evidence.amendments), set(evidence.unreadable)
+    for address in map(S3Address.parse, addresses):
+        try:
+            amendment = Amendment.from_json(store.get(address))
+            amendments[amendment.object_key] = amendment
+        except ObjectMissing:
+            continue
+        except ValueError:
+            unreadable.add(address.key)
+    return replace(evidence, amendments=amendments, unreadable=tuple(sorted(unreadable)))
 
 
 def _read_object(
@@ -90,8 +115,8 @@ def _read_object(
     return replace(found, contents=contents, repeated_events=repeated)
 
 
-def _objects(store: ObjectStore, prefix: str, window: Window) -> Iterator[FoundObject]:
-    for hour in hours_of(window):
+def _objects(store: ObjectStore, prefix: str, hours: Iterable[datetime]) -> Iterator[FoundObject]:
+    for hour in hours:
         for entry in store.list(S3Address.parse(f"{prefix}/{hour_folder(hour)}/")):
             if entry.address.key.endswith(CAPTURE_SUFFIX):
                 yield FoundObject(entry.address.key, entry.size_bytes, entry.modified_at)
@@ -158,11 +183,21 @@ def _ended_before(mark: Watermark, reach: Window) -> bool:
     return mark.closed and mark.sealed_until < reach.start
 
 
-def _trail(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Trail:
-    return Trail(mark, _segments(store, side, mark, reach), _gaps(store, side, mark, reach))
+def _retained(store: ObjectStore, side: str) -> Retained | None:
+    """What retention has left; None where it never removed anything, or that cannot be read: then all is missed."""
+    try:
+        return Retained.from_json(store.get(S3Address.parse(retained_address(side))))
+    except (ObjectMissing, ValueError):
+        return None
 
 
-def _segments(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stretch[Manifest]:
+def _trail(store: ObjectStore, side: str, mark: Watermark, reach: Window, retained: Retained | None) -> Trail:
+    firsts = (retained.first_segments, retained.first_gaps) if retained is not None else ({}, {})
+    segment, gap = (each.get(mark.producer, FIRST_SEQUENCE) for each in firsts)
+    return Trail(mark, _segments(store, side, mark, reach, segment), _gaps(store, side, mark, reach, gap))
+
+
+def _segments(store: ObjectStore, side: str, mark: Watermark, reach: Window, first: int) -> Stretch[Manifest]:
     """Those opened within reach: numbers go up with time, nearly."""
 
     def parse(number: int, text: bytes) -> Manifest:
@@ -170,11 +205,11 @@ def _segments(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> 
         _require_name((mark.producer, number), (manifest.producer, manifest.sequence))
         return manifest
 
-    series = Series(store, manifest_folder(side, mark.producer), mark.last_sequence, parse)
+    series = Series(store, manifest_folder(side, mark.producer), mark.last_sequence, parse, first=first)
     return series.stretch(lambda each: each.opened_at >= reach.start, lambda each: each.opened_at >= reach.end)
 
 
-def _gaps(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stretch[GapMarker]:
+def _gaps(store: ObjectStore, side: str, mark: Watermark, reach: Window, first: int) -> Stretch[GapMarker]:
     """Those that were written down after the reach's start, while the watermark had not passed its end."""
 
     def parse(number: int, text: bytes) -> GapMarker:
@@ -182,7 +217,7 @@ def _gaps(store: ObjectStore, side: str, mark: Watermark, reach: Window) -> Stre
         _require_name((mark.producer, number), (marker.producer, marker.sequence))
         return marker
 
-    series = Series(store, gap_folder(side, mark.producer), mark.last_gap, parse)
+    series = Series(store, gap_folder(side, mark.producer), mark.last_gap, parse, first=first)
     return series.stretch(lambda each: each.written_at >= reach.start, lambda each: each.sealed_until >= reach.end)
 
 

@@ -167,7 +167,7 @@ async def _in_time(body: Awaitable[bytes]) -> bytes:
 async def _refuse(send: Send, error: SextantError) -> int:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     if isinstance(error, ModelUnsuitable):
-        log.error("model_failed", cause=error.__cause__ or error, error=str(error))
+        log.fault("model_failed", cause=error.__cause__ or error)  # the caller is told the text
     elif isinstance(error, ModelBusy | CaptureRefused):
         log.warning("invocation_refused", error=str(error))
     await send_error(send, status, str(error), type=type(error.__cause__ or error).__name__)

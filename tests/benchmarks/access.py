@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from tests.benchmarks.access_campaigns import canaries, matrix, signatures
+from tests.benchmarks.access_campaigns import canaries, matrix, pii, signatures
 from tests.benchmarks.figures import Figure, publish
 
 Measured = tuple[dict[str, Figure], dict[str, str]]  # figures, and why others could not be taken
@@ -28,6 +28,7 @@ CAMPAIGNS: dict[str, Campaign] = {
     "signatures": signatures.measured,
     "matrix": matrix.measured,
     "canaries": canaries.measured,
+    "pii": pii.measured,
 }
 
 

@@ -32,6 +32,11 @@ def transform_fn(model, data, content_type, accept):
     command, _, value = (data if isinstance(data, str) else data.decode("latin-1")).partition(" ")
     if command == "raise":
         raise RuntimeError("out of cheese")
+    if command == "quote":
+        try:
+            raise KeyError(value)
+        except KeyError as error:
+            raise ValueError(value) from error
     if command == "exit":
         sys.exit(1)
     if command == "die":
@@ -181,8 +186,16 @@ def test_an_exception_of_the_package_is_424_and_is_logged(endpoint: RunningEndpo
     answer = invoke(endpoint, "raise")
     assert answer.status_code == 424
     assert answer.json() == {"error": "transform_fn raised RuntimeError: out of cheese", "type": "RuntimeError"}
-    logged = [line for line in endpoint.log_lines if "cheese" in str(line.get("error"))]
+    logged = [line for line in endpoint.log_lines if line["event"] == "model_failed"]
     assert 'raise RuntimeError("out of cheese")' in str(logged[-1]["traceback"])
+
+
+def test_what_an_exception_quotes_of_a_request_is_told_its_caller_and_not_logged(endpoint: RunningEndpoint) -> None:
+    answer = invoke(endpoint, "quote 111-22-3333")
+    assert "111-22-3333" in answer.json()["error"]
+    traceback = str(endpoint.log_lines[-1]["traceback"])
+    assert ("KeyError\n" in traceback, "ValueError\n" in traceback) == (True, True)
+    assert "111-22-3333" not in (endpoint.folder / "stderr").read_text()
 
 
 def test_a_package_that_exits_fails_its_request_only(endpoint: RunningEndpoint) -> None:

@@ -14,6 +14,7 @@ from service.control.monitoring_metrics import MonitoringCollector
 from service.core.deployment import EndpointSpec
 from service.endpoint.accounting import Ledger
 from service.endpoint.capture_metrics import CaptureCollector
+from service.endpoint.redaction.counts import withheld_counts
 from service.endpoint.serving_metrics import ServingMetrics
 from service.metrics import METRICS, Kind, Metric, spec_of
 from tests import sagemaker_requests as requests
@@ -23,7 +24,7 @@ UNITS = ("seconds", "bytes", "ratio", "invocations", "records", "violations", "s
 # Each takes few values: registered names, enumerations, classes of the model card, HTTP status codes.
 BOUNDED_LABELS = {
     *("endpoint", "variant", "schedule"),
-    *("class", "code", "source", "reason", "operation", "outcome", "status", "metric"),
+    *("class", "code", "source", "reason", "half", "operation", "outcome", "status", "metric"),
 }
 
 
@@ -92,6 +93,7 @@ def exported(tmp_path):
     spool = {"spool_folder": tmp_path, "spool_budget_bytes": 1, "flush_interval_seconds": 1}
     registry = CollectorRegistry()
     ServingMetrics(registry, EndpointSpec(**names, **spool))
+    withheld_counts(registry, endpoint="signs", variant="AllTraffic")
     yield families(capture, MonitoringCollector(here.database, lambda: NOON), registry=registry)
     here.database.engine.dispose()
 

@@ -83,7 +83,7 @@ class Invocations:
         except InvocationError as error:
             await caller.refuse(error)
         except Exception as error:  # noqa: BLE001 -- logged with its traceback
-            log.error("invocation_failed", path=scope["path"], cause=error)
+            log.fault("invocation_failed", path=scope["path"], cause=error)
             await caller.refuse(InvocationError("The invocation failed: see the control log."))
 
     async def _invoke(self, endpoint: str, claim: Claim, caller: Caller) -> None:
