@@ -6,7 +6,7 @@ What lives here: the search, and the places. What does not: the life that the se
 import base64
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -48,8 +48,12 @@ def found(canaries: Sequence[Canary], outputs: Mapping[str, bytes]) -> list[str]
 
 def files_below(folder: Path, *, but: Sequence[Path]) -> dict[str, bytes]:
     """Every file by its path, those excepted that are for secrets."""
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path not in but)
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+    contents: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        with suppress(FileNotFoundError):  # whoever wrote it may have put it elsewhere by now
+            if path.is_file() and path not in but:
+                contents[str(path.relative_to(folder))] = path.read_bytes()
+    return contents
 
 
 @contextmanager
@@ -62,8 +66,9 @@ def watched(pid: int) -> Iterator[dict[str, bytes]]:
 
     def look() -> None:
         while not ended.wait(LOOK_SECONDS):
-            for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-                _note(process, seen)
+            with suppress(psutil.NoSuchProcess):
+                for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+                    _note(process, seen)
 
     thread = threading.Thread(target=look)
     thread.start()

@@ -71,8 +71,9 @@ def lived(folder: Path) -> Life:
             _use(life, sextant, folder)
             _administer(life, sextant)
             _misuse(life, sextant)
-    first_key = first_key_file(sextant.folder)
-    own = (first_key, first_key.with_name("sealing.key"), first_key.with_name("endpoint-token"))
+        first_key = first_key_file(sextant.folder)
+        own = (first_key, first_key.with_name("sealing.key"), first_key.with_name("endpoint-token"))
+        life.outputs |= files_below(sextant.folder, but=own)  # some are gone when it has ended
     life.outputs |= processes
     life.outputs |= files_below(sextant.folder, but=own)
     life.outputs["log of sextant up"] = (folder / "up.log").read_bytes()
@@ -101,7 +102,7 @@ def _use(life: Life, sextant: Sextant, folder: Path) -> None:
     runtime = _client(sextant, "sagemaker-runtime")
     for _ in range(3):
         answer = runtime.invoke_endpoint(EndpointName="cats", ContentType="application/json", Body=b"[[0, 1]]")
-        life.shown("a model's answer", answer["Body"].read())
+        life.shown("a model's answer", answer["Body"].read().decode())
     life.ran(sextant, "schedule", "create", "skew", "--endpoint", "cats", "--env", "THRESHOLD=0.5")
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     life.ran(sextant, "schedule", "run", "skew", "--from", f"{start:%FT%T}", "--to", f"{end:%FT%T}")

@@ -35,6 +35,13 @@ def test_every_kind_of_place_was_looked_at(life):
     assert len(life.canaries) == 8
 
 
+@pytest.mark.parametrize("process", ["serve-endpoint", "monitor_jobs"])
+def test_what_runs_the_code_of_users_was_seen_with_its_environment(life, process):
+    seen = [content for name, content in life.outputs.items() if "environment of" in name and process in name]
+    assert seen
+    assert all(b"PATH=" in content for content in seen)
+
+
 def test_the_model_told_what_it_saw_so_that_there_was_something_to_find(life):
     told = next(content for name, content in life.outputs.items() if "a model's answer" in name)
     assert json.loads(told)["environment"]["SEXTANT_DATA"]
