@@ -6,23 +6,17 @@ them (unit tests), connecting to what they name (connecting).
 
 import re
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
-from itertools import pairwise
-from random import Random
 from typing import Any, Final
 
 from monitor_jobs.contract.errors import SextantError
-from service.control.admission import ADDRESS_PATTERN
 from service.control.sagemaker.operations import OPERATIONS
-from service.control.shapes import Shape
-from tests.dialect.fuzz import GOOD, SHAPES, Writer, renamed, shape_name
+from tests.dialect.fuzz import GOOD, SHAPES, renamed, shape_name
+from tests.hostile.members import Path, is_address, members, with_value
 from tests.sagemaker_requests import Installation
 
-Path = tuple[str | int, ...]
 ACCESS_POINT: Final = "arn:aws:s3:us-west-2:123456789012:accesspoint"
 OUTPOST: Final = "test-accessp-o0b1d075431d83bebde8xz5w8ijx1qzlbp3i3kuse10--op-s3"
-FITTING: Final = "s3://captures/fitting"
 LONGEST_KEY: Final = 1025  # with the slash before it
 
 
@@ -150,55 +144,9 @@ KEYS_THAT_CLIMB: Final = (
 def address_members() -> Iterator[tuple[str, Path]]:
     """Every operation of the table with the way to every member of its request that takes an S3 address."""
     for operation in sorted(OPERATIONS):
-        yield from ((operation, path) for path in _paths(shape_name(operation), ()))
+        yield from ((operation, path) for path in members(shape_name(operation), SHAPES, is_address))
 
 
 def request_with(operation: str, path: Path, address: str) -> dict[str, Any]:
-    """A request of an operation that has this address at a member, and what else its shape wants on the way there."""
-    request = deepcopy(dict(GOOD[operation]))
-    holder: Any = request
-    name = shape_name(operation)
-    for step, following in pairwise(path):
-        name = _inner(name, step)
-        if isinstance(step, int):
-            holder = holder[0]
-            continue
-        if step not in holder:
-            holder[step] = [_least(_inner(name, 0))] if following == 0 else _least(name)
-        holder = holder[step]
-    holder[path[-1]] = address
-    return request
-
-
-def _least(name: str) -> Any:
-    """The least that fits a shape; what is an address in it is a fitting one."""
-    shape = SHAPES[name]
-    if shape["type"] == "structure":
-        return {member: _least(shape["members"][member]["shape"]) for member in shape.get("required", ())}
-    if shape["type"] == "list":
-        return [_least(shape["member"]["shape"])]
-    if shape["type"] != "string":
-        return Writer(Random(1)).value(name, full=0)
-    return FITTING if _is_address(shape) else shape.get("enum", ["x" * max(1, shape.get("min", 1))])[0]
-
-
-def _inner(name: str, step: str | int) -> str:
-    shape = SHAPES[name]
-    return str(shape["member"]["shape"] if isinstance(step, int) else shape["members"][step]["shape"])
-
-
-def _paths(name: str, path: Path, above: frozenset[str] = frozenset()) -> Iterator[Path]:
-    shape = SHAPES[name]
-    if name in above:
-        return
-    if shape["type"] == "structure":
-        for member, inner in shape["members"].items():
-            yield from _paths(inner["shape"], (*path, member), above | {name})
-    elif shape["type"] == "list":
-        yield from _paths(shape["member"]["shape"], (*path, 0), above | {name})
-    elif _is_address(shape):
-        yield path
-
-
-def _is_address(shape: Shape) -> bool:
-    return str(shape.get("pattern", "")).startswith(ADDRESS_PATTERN)
+    """A good request of an operation but for this address at a member."""
+    return with_value(GOOD[operation], shape_name(operation), SHAPES, path, address)

@@ -9,8 +9,9 @@ import pytest
 
 from tests.dialect.fuzz import renamed
 from tests.dialect.world import furnish
-from tests.hostile.addresses import FITTING, address_members, hostile_addresses, offer, request_with, stays
+from tests.hostile.addresses import address_members, hostile_addresses, offer, request_with, stays
 from tests.hostile.connecting import CHECKED, UNCHECKED
+from tests.hostile.members import FITTING_ADDRESS
 from tests.sagemaker_requests import Installation
 
 ALLOWED = frozenset({"captures", "models", "reports", "labels", "rules"})
@@ -54,7 +55,7 @@ def test_every_hostile_address_is_refused_or_stays_in_its_bucket(here, victim):
 def test_every_member_of_what_is_served_takes_a_fitting_address(here):
     members = [place for place in address_members() if not NOT_SERVED & set(place[1])]
     for number, (operation, path) in enumerate(members):
-        here.call(operation, **renamed(request_with(operation, path, FITTING), number))
+        here.call(operation, **renamed(request_with(operation, path, FITTING_ADDRESS), number))
     assert len(members) > 35
 
 
