@@ -85,14 +85,14 @@ class Found:
     escapes: list[str] = field(default_factory=list)
 
 
-def make_world(sandbox: Path) -> Installation:
+def make_world(sandbox: Path, **settings: object) -> Installation:
     """A furnished installation below a sandbox, with logs that may be read and a secret beside it that may not."""
     data = sandbox / "data"
     for path, text in (("jobs/done/log.txt", "a line\n"), ("endpoints/signs/AllTraffic/log.jsonl", "a line\n")):
         (data / path).parent.mkdir(parents=True, exist_ok=True)
         (data / path).write_text(text)
     (sandbox / CANARY).write_text(SECRET)
-    here = Installation(data)
+    here = Installation(data, **settings)
     furnish(here)
     return here
 
@@ -128,10 +128,10 @@ def operation_questions(share: int) -> Iterator[Question]:
             yield Question(api, what, _posting(body, headers))
 
 
-def route_questions() -> Iterator[Question]:
-    """Every route with every name in its place, percent-encoded once, and as it is where a request line can hold it."""
-    for method, template in TEMPLATES:
-        for name in NAMES:
+def route_questions(share: int = 1) -> Iterator[Question]:
+    """Every route with every `share`-th name in its place, percent-encoded once, and as a request line can hold it."""
+    for number, (method, template) in enumerate(TEMPLATES):
+        for name in NAMES[number % share :: share]:
             encoded = template.format(quote(name, safe=""))
             raw = template.format(quote(name, safe="/.%\\:;?#$*-_~+!@=&,()[]{}|^`'<>"))
             for target in dict.fromkeys((encoded, raw)):
