@@ -62,11 +62,11 @@ class QueryProtocol:
         error = ET.SubElement(root, "Error")
         for name, text in (
             ("Type", refusal.fault),
-            ("Code", query_code(refusal.code, api)),
+            ("Code", refusal.query_code or query_code(refusal.code, api)),
             ("Message", refusal.message),
         ):
             ET.SubElement(error, name).text = _xml_text(text)
-        return _response(root, refusal.status, request_id_in=root)
+        return _response(root, refusal.query_status or refusal.status, request_id_in=root)
 
 
 def _tree(body: bytes) -> Tree:
