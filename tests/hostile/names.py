@@ -7,6 +7,7 @@ outside of the data folder that was read or changed, or an answer of status 5xx.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +16,14 @@ from urllib.parse import quote
 import httpx
 
 from service.control.shapes import published_model
+from tests.aws_clients import client
 from tests.dialect.fuzz import GOOD, SHAPES, shape_name
 from tests.dialect.world import furnish
 from tests.hostile.members import is_name, members, with_value
 from tests.hostile.sandbox import CANARY, picture
 from tests.sagemaker_requests import Installation
 
+USER: Final = "admin"
 SECRET: Final = "nobody may read this"
 CLIMBS: Final = (
     *("..", "../..", f"../{CANARY}", f"../../{CANARY}", f"../../../{CANARY}", f"signs/../../../{CANARY}", "signs/.."),
@@ -69,9 +72,8 @@ TEMPLATES: Final = (
 
 @dataclass(frozen=True)
 class Question:
-    """One request: the API that it is signed for, and how it is sent."""
+    """One request, and how it is sent."""
 
-    api: str
     what: str
     send: Callable[[httpx.Client], httpx.Response]
 
@@ -97,13 +99,13 @@ def make_world(sandbox: Path, **settings: object) -> Installation:
     return here
 
 
-def ask(questions: Iterator[Question], client_for: Mapping[str, httpx.Client], sandbox: Path) -> Found:
-    """Everything that was found; `client_for` has a client for each API, and under "" one for plain requests."""
+def ask(questions: Iterator[Question], client: httpx.Client, sandbox: Path) -> Found:
+    """Everything that was found by a client that may do everything."""
     found, before = Found(), _outside(sandbox)
     for question in questions:
         found.requests += 1
         try:
-            answer = question.send(client_for[question.api])
+            answer = question.send(client)
         except httpx.HTTPError as error:
             found.escapes.append(f"{question.what}: {error!r}")
             continue
@@ -112,6 +114,16 @@ def ask(questions: Iterator[Question], client_for: Mapping[str, httpx.Client], s
             found.escapes.append(f"{question.what}: {answer.status_code} {answer.text[:200]}")
     found.escapes += [f"{name} was touched" for name, _ in before.items() ^ _outside(sandbox).items()]
     return found
+
+
+@contextmanager
+def administrator(url: str) -> Iterator[httpx.Client]:
+    """A client with an API key of the first user, which names no path, as a signature would."""
+    made = client("iam", url).create_service_specific_credential(UserName=USER, ServiceName="sextant")
+    key = made["ServiceSpecificCredential"]["ServiceCredentialSecret"]
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as opened:
+        yield opened
 
 
 def operation_questions(share: int) -> Iterator[Question]:
@@ -125,7 +137,7 @@ def operation_questions(share: int) -> Iterator[Question]:
                 "Content-Type": f"application/x-amz-json-{'1.0' if api == 'monitoring' else '1.1'}",
             }
             what = f"{operation} {'.'.join(map(str, path))} {name[:60]!r}"
-            yield Question(api, what, _posting(body, headers))
+            yield Question(what, _posting(body, headers))
 
 
 def route_questions(share: int = 1) -> Iterator[Question]:
@@ -135,8 +147,7 @@ def route_questions(share: int = 1) -> Iterator[Question]:
             encoded = template.format(quote(name, safe=""))
             raw = template.format(quote(name, safe="/.%\\:;?#$*-_~+!@=&,()[]{}|^`'<>"))
             for target in dict.fromkeys((encoded, raw)):
-                api = "sagemaker" if "invocations" in target else ""
-                yield Question(api, f"{method} {target[:80]}", _requesting(method, target))
+                yield Question(f"{method} {target[:80]}", _requesting(method, target))
 
 
 def _places() -> Iterator[tuple[str, str, Mapping[str, Any], str, Mapping[str, Any], tuple[str | int, ...]]]:
@@ -153,15 +164,15 @@ def _places() -> Iterator[tuple[str, str, Mapping[str, Any], str, Mapping[str, A
 
 
 def _posting(body: bytes, headers: Mapping[str, str]) -> Callable[[httpx.Client], httpx.Response]:
-    return lambda client: client.post("/", content=body, headers=headers)
+    return lambda by: by.post("/", content=body, headers=headers)
 
 
 def _requesting(method: str, target: str) -> Callable[[httpx.Client], httpx.Response]:
     # httpx would resolve the dots of a URL; what is sent is the very target.
-    return lambda client: client.request(method, "/", extensions={"target": target.encode()}, content=b"")
+    return lambda by: by.request(method, "/", extensions={"target": target.encode()}, content=b"")
 
 
 def _outside(sandbox: Path) -> dict[str, tuple[str, ...]]:
     """The whole sandbox but for what a control process itself keeps: its database, and its log."""
-    kept = ("data/sextant.db", "data/control.log")
+    kept = ("data/sextant.db", "data/control.log", "data/audit")
     return {name: seen for name, seen in picture(sandbox).items() if not name.startswith(kept)}

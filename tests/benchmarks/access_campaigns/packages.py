@@ -5,15 +5,12 @@ What does not live here: the corpora and the look at what they did (tests.hostil
 
 import sys
 import warnings
-from contextlib import ExitStack
 from pathlib import Path
-
-import httpx
 
 from tests.benchmarks.figures import Figure
 from tests.hostile.addresses import offer
 from tests.hostile.archives import ARCHIVES, LARGE
-from tests.hostile.names import NAMES, ask, make_world, operation_questions, route_questions
+from tests.hostile.names import NAMES, administrator, ask, make_world, operation_questions, route_questions
 from tests.hostile.pickles import executions
 from tests.hostile.unpacking import outcomes_of
 from tests.hostile.verdict import faults
@@ -62,11 +59,9 @@ def _pickles(folder: Path) -> tuple[int, list[str]]:
 
 def _names(folder: Path, share: int) -> tuple[int, list[str]]:
     here = make_world(folder)
-    with control_process(folder / "data") as url, ExitStack() as stack:
-        apis = ("sagemaker", "logs", "monitoring", "")
-        clients = {api: stack.enter_context(httpx.Client(base_url=url, trust_env=False, timeout=60)) for api in apis}
-        by_member = ask(operation_questions(share), clients, folder)
-        by_route = ask(route_questions(max(1, share // 10)), clients, folder)
+    with control_process(folder / "data") as url, administrator(url) as client:
+        by_member = ask(operation_questions(share), client, folder)
+        by_route = ask(route_questions(max(1, share // 10)), client, folder)
     here.database.engine.dispose()
     return by_member.requests + by_route.requests, [*by_member.escapes, *by_route.escapes]
 
