@@ -284,9 +284,9 @@ def test_an_empty_body_is_an_empty_request(url, here):
     assert post(url, b"").json() == {"Models": []}
 
 
-@pytest.mark.parametrize("target", ["", "SageMaker.", "DynamoDB_20120810.ListTables", "SageMaker.__init__", "\u00e4"])
+@pytest.mark.parametrize("target", ["", "SageMaker.", "DynamoDB_20120810.ListTables", "SageMaker.__init__"])
 def test_a_wrong_target_is_an_unknown_operation(url, here, target):
-    answer = post(url, b"{}", target.encode())
+    answer = post(url, b"{}", target)
     assert (answer.status_code, answer.json()["__type"]) == (400, "UnknownOperationException")
 
 
