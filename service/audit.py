@@ -10,21 +10,20 @@ the log. Whoever may write this folder can write all of it anew: keep a head tha
 elsewhere, and the lines up to it are beyond them.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from monitor_jobs.contract.errors import NotFound, SextantError
+from monitor_jobs.contract.errors import BadInput, NotFound, SextantError
 from service.core.audit import START, Break, Entry, Head, first_break, line_after
+from service.private_files import FILE_MODE, only_one, private_folder, replace_private
 
 FOLDER: Final = "audit"
-HEAD_FILE, LOCK_FILE = "head.json", "lock"
+HEAD_FILE: Final = "head.json"
 FILES: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9].jsonl"
 MENDED, MISSING, HEAD_LOST = "audit:LineMended", "audit:LinesMissing", "audit:HeadLost"
 READ_BYTES: Final = 1 << 20
@@ -65,13 +64,12 @@ class AuditLog:
     def record(self, *entries: Entry) -> None:
         """Append a line for each entry; all are on the disk when this returns. Raises AuditUnwritable."""
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _locked(self._folder, fcntl.LOCK_EX):
+            with only_one(private_folder(self._folder)):
                 tail, mending = self._mended(_read_tail(self._folder))
                 for entry in (*mending, *entries):
                     tail = self._append(tail, entry)
-        except OSError as error:
-            raise AuditUnwritable(f"cannot write the audit log in {self._folder}: {error}; make room for it") from error
+        except (OSError, BadInput) as error:
+            raise AuditUnwritable(f"cannot write the audit log in {self._folder}: {error}; mend that first") from error
 
     def _append(self, tail: Tail, entry: Entry) -> Tail:
         line, head = line_after(tail.head, entry)
@@ -79,7 +77,7 @@ class AuditLog:
         file = max(tail.file, f"{entry.at:%Y-%m}.jsonl")
         start = tail.end if file == tail.file else _size(self._folder / file)
         after = Tail(head.sequence, head.sha256, file, start + len(line), line.decode())
-        _keep(self._folder, after)
+        replace_private(self._folder / HEAD_FILE, json.dumps(asdict(after)).encode())
         _write(self._folder / file, line)
         return after
 
@@ -148,7 +146,7 @@ def _snapshot(data: Path) -> tuple[Path, Tail, dict[str, int]]:
     folder = data.absolute() / FOLDER
     if not folder.is_dir():
         raise NotFound(f"no audit log in {folder}: nothing that changes anything was asked for yet")
-    with _locked(folder, fcntl.LOCK_SH):
+    with only_one(folder):
         return folder, _read_tail(folder), {path.name: _size(path) for path in sorted(folder.glob(FILES))}
 
 
@@ -188,16 +186,8 @@ def _whole_lines(path: Path, size: int) -> int:
     return path.read_bytes().rfind(b"\n") + 1 if size else 0
 
 
-def _keep(folder: Path, tail: Tail) -> None:
-    arriving = folder / f"{HEAD_FILE}.new"
-    arriving.unlink(missing_ok=True)
-    _write(arriving, json.dumps(asdict(tail)).encode())
-    arriving.replace(folder / HEAD_FILE)
-    _sync(folder)
-
-
 def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
         written = os.write(descriptor, content)
         if written != len(content):
@@ -222,21 +212,3 @@ def _moved_aside(path: Path, start: int) -> str:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else 0
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked(folder: Path, operation: int) -> Iterator[None]:
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, operation)
-        yield
-    finally:
-        os.close(descriptor)

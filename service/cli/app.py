@@ -10,6 +10,7 @@ import typer
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
 from service.cli import (
+    audit,
     baseline,
     capture,
     doctor,
@@ -46,6 +47,7 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
 app.add_typer(capture.app, name="capture")
+app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)

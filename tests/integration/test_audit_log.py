@@ -65,7 +65,7 @@ def test_what_was_recorded_is_read_again_in_order(log, tmp_path):
 def test_only_the_owner_may_read_it(log, tmp_path):
     write(log, 1)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / FOLDER).iterdir()}
-    assert modes == {"2026-11.jsonl": 0o600, "head.json": 0o600, "lock": 0o600}
+    assert modes == {"2026-11.jsonl": 0o600, "head.json": 0o600}
     assert stat.S_IMODE((tmp_path / FOLDER).stat().st_mode) == 0o700
 
 
