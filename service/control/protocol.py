@@ -72,7 +72,8 @@ def dispatcher(apis: Sequence[Api], authenticator: Authenticator) -> Callable[[R
             if changes(call.operation):
                 authenticator.use_once(claim, head)
         except SignatureRefused as error:
-            call.error, call.refused = error.code, True
+            # Nobody is refused who is only told to sign anew.
+            call.error, call.refused = error.code, error.status < 500
             return protocol.refusal(Refusal(error.code, str(error), error.status, error.query_code), None)
         except ApiError as error:
             return protocol.refusal(refusal_of(error), None)
@@ -115,6 +116,7 @@ def signing_name(headers: Mapping[str, str]) -> str | None:
 
 
 def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, call: Call) -> Response:
+    call.admitted = True
     try:
         call.request = protocol.parse(body, api, operation)
         return protocol.answer(api.call(operation, call.request, call.caller), api, operation)

@@ -35,8 +35,8 @@ log = EventLog(__name__)
 class Call:
     """One call as far as it is known: from where, by whom, of what, on what; the code of its refusal, if any.
 
-    `claimed` is who a request says it is of, and `proven` who it is of. `refused` is set where one of them was not let
-    in or may not do this, whatever status that is answered with.
+    `claimed` is who a request says it is of, and `proven` who it is of. `admitted` is set once it goes to its
+    operation, `refused` where its sender was not let in or may not do this, whatever status that is answered with.
     """
 
     address: str
@@ -45,7 +45,13 @@ class Call:
     proven: Principal | None = None
     request: Json = field(default_factory=dict)
     error: str | None = None
+    admitted: bool = False
     refused: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """True where an operation was asked that changes something."""
+        return self.admitted and changes(self.operation)
 
     @property
     def caller(self) -> Principal:
@@ -83,7 +89,7 @@ class Auditor:
             with self._lock:
                 due = self._refusals.due(entry)
             self._record_if_possible(due)
-        elif changes(call.operation):
+        elif call.changes:
             with self._lock:
                 due = self._refusals.over(entry.at)
             self._audit.record(*due, entry)
@@ -147,7 +153,7 @@ class Audited:
         if answer["status"] in (UNKNOWN_CALLER, DENIED) and not call.refused:
             told = headers.get(ERROR_HEADER, b"").decode("latin-1")
             call.refused, call.error = True, call.error or told or HTTPStatus(answer["status"]).phrase
-        if call.refused or changes(call.operation):
+        if call.refused or call.changes:
             request_id = headers.get(REQUEST_ID, b"").decode("latin-1")
             await run_in_threadpool(self._auditor.record, call, answer["status"], request_id)
 
