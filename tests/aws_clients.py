@@ -29,6 +29,7 @@ class Signed(httpx.Auth):
     requires_request_body = True
 
     def __init__(self, key_id: str = KEY_ID, secret: str = SECRET, *, service: str = "sagemaker") -> None:
+        self.key_id, self.secret = key_id, secret
         self._signer = SigV4Auth(Credentials(key_id, secret), service, REGION)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

@@ -70,7 +70,7 @@ def dispatcher(apis: Sequence[Api], authenticator: Authenticator) -> Callable[[R
             call.operation = f"{api.service}:{operation}"
             authenticator.require_service(claim, api.signing_name)
             if changes(call.operation):
-                authenticator.use_once(claim, head)
+                authenticator.use_once(claim)
         except SignatureRefused as error:
             # Nobody is refused who is only told to sign anew.
             call.error, call.refused = error.code, error.status < 500

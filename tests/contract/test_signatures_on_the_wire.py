@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
-from service.control.access.replay import SignatureUsed, UsedSignatures, attempt_of
+from service.control.access.replay import SignatureUsed, UsedSignatures
 from tests.servers.recording import recording_server
 from tests.signed_calls import CALLS, KEYS
 from tests.signing import KEY_ID, signed_at
@@ -48,9 +48,9 @@ def test_every_attempt_of_a_client_counts_and_no_copy_of_one(mode):
     used = UsedSignatures(signed_at(server.requests[0]))
     for request in server.requests:
         now = signed_at(request)
-        used.use(request.verify(now), attempt_of(request.headers), now)
+        used.use(request.verify(now), now)
         with pytest.raises(SignatureUsed):
-            used.use(request.verify(now), attempt_of(request.headers), now)
+            used.use(request.verify(now), now)
 
 
 def test_the_same_call_made_twice_at_once_is_two_calls():
@@ -59,5 +59,5 @@ def test_the_same_call_made_twice_at_once_is_two_calls():
             call("sagemaker, members", server.url, total_max_attempts=1)
     used = UsedSignatures(signed_at(server.requests[0]))
     for request in server.requests:
-        used.use(request.verify(signed_at(request)), attempt_of(request.headers), signed_at(request))
+        used.use(request.verify(signed_at(request)), signed_at(request))
     assert len(used) == 2

@@ -20,7 +20,7 @@ from monitor_jobs.object_store.folder import FolderStore
 from service.cli.endpoint import capture_config
 from service.cli.schedule import job_definition
 from service.endpoint_token import endpoint_token
-from tests.aws_clients import ENVIRONMENT, SIGNED
+from tests.aws_clients import ENVIRONMENT, Signed
 from tests.wait import wait_until
 
 FAST = {"SEXTANT_PORT": "0", "SEXTANT_FLUSH_INTERVAL_SECONDS": "1", "SEXTANT_TICK_SECONDS": "0.1"}
@@ -62,6 +62,12 @@ class Service:
             "SEXTANT_DATA": str(self.data),
             **self.variables,
         }
+
+    @property
+    def auth(self) -> Signed:
+        """What signs as the first user."""
+        given = self.environment
+        return Signed(given["SEXTANT_ACCESS_KEY_ID"], given["SEXTANT_SECRET_ACCESS_KEY"])
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "service", "up", *self.options]
@@ -122,7 +128,7 @@ class Service:
     def call(self, operation: str, **request: object) -> dict[str, Any]:
         """The answer of an operation. Raises AssertionError with what it said where it was refused."""
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
-        answer = httpx.post(self.url, headers=headers, content=json.dumps(request), timeout=70, auth=SIGNED)
+        answer = httpx.post(self.url, headers=headers, content=json.dumps(request), timeout=70, auth=self.auth)
         assert answer.is_success, answer.text
         return dict(json.loads(answer.content or b"{}"))
 
@@ -150,7 +156,7 @@ class Service:
     def post(self, name: str, body: bytes, content_type: str, **headers: str) -> httpx.Response:
         given = {"Content-Type": content_type, "Accept": "application/json", **headers}
         url = f"{self.url}/endpoints/{name}/invocations"
-        return httpx.post(url, content=body, headers=given, timeout=70, auth=SIGNED)
+        return httpx.post(url, content=body, headers=given, timeout=70, auth=self.auth)
 
     def invoke(self, name: str, body: bytes, content_type: str, **headers: str) -> Any:
         """The model's answer, parsed."""
@@ -207,7 +213,7 @@ class Service:
 
     def endpoint_metrics(self, name: str) -> dict[str, float]:
         """Sums over all labels of one endpoint's samples, by name."""
-        rows = httpx.get(f"{self.url}/prometheus/targets", auth=SIGNED).json()
+        rows = httpx.get(f"{self.url}/prometheus/targets", auth=self.auth).json()
         token = {"Authorization": f"Bearer {endpoint_token(self.data)}"}
         pages = [httpx.get(f"http://{row['targets'][0]}/metrics", headers=token).text for row in rows]
         samples = [

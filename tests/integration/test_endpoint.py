@@ -334,7 +334,7 @@ def test_a_process_that_was_told_no_token_answers_nobody_but_ping(tmp_path: Path
     package = write_package(tmp_path / "package", {"code/inference.py": OBEDIENT})
     with running_endpoint(package, tmp_path, token_sha256="") as closed:
         assert invoke(closed, "[1]").status_code == 401
-        assert httpx.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer "}).status_code == 401
+        assert httpx.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer"}).status_code == 401
 
 
 def test_a_slow_model_does_not_block_ping(endpoint: RunningEndpoint, tmp_path: Path) -> None:

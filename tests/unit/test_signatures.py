@@ -214,6 +214,19 @@ def test_a_request_is_signed_in_one_place():
     assert isinstance(refusal_of(both), IncompleteSignature)
 
 
+@pytest.mark.parametrize(
+    "long",
+    [
+        replace(CALL, path=b"/" * 8193),
+        replace(CALL, query=b"&" * 101),
+        replace(CALL, headers=(*CALL.headers, *((b"a%d" % number, b"") for number in range(97)))),
+    ],
+    ids=["path", "query", "headers"],
+)
+def test_what_nobody_in_particular_sends_is_not_read_for_long(long: Arrived):
+    assert "at most 8192 bytes" in str(refusal_of(long))
+
+
 def test_a_signature_is_for_one_service():
     claim = CALL.read(signed_at(CALL))
     require_service(claim, "sagemaker")

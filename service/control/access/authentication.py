@@ -14,7 +14,7 @@ from typing import Final
 from starlette.types import Scope
 
 from service.control.access.keys import KnownKeys
-from service.control.access.replay import UsedSignatures, attempt_of
+from service.control.access.replay import UsedSignatures
 from service.core.access import Principal
 from service.core.signatures.errors import UnrecognizedClient
 from service.core.signatures.reading import Signature, read_signature, require_service
@@ -82,10 +82,10 @@ class Authenticator:
         if claim.signature is not None:
             require_service(claim.signature, signing_name)
 
-    def use_once(self, claim: Claim, head: Head) -> None:
+    def use_once(self, claim: Claim) -> None:
         """Remember a signature that was verified, for a change. Raises SignatureRefused where it came before."""
         if claim.signature is not None:
-            self._used.use(claim.signature, attempt_of(head.headers), self._clock())
+            self._used.use(claim.signature, self._clock())
 
 
 def head_of(scope: Scope) -> Head:

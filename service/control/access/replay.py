@@ -8,7 +8,6 @@ same bytes by its attempt, and only while the client itself could have signed so
 """
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,10 +17,9 @@ from typing import Final
 from service.core.signatures.errors import InvalidSignature, SignatureRefused
 from service.core.signatures.reading import Signature
 
-MOST_REMEMBERED: Final = 100_000  # about 40 MB; 300 changes a second for as long as a signature is good
+MOST_REMEMBERED: Final = 100_000  # about 60 MB; 300 changes a second for as long as a signature is good
 SAME_SECOND: Final = timedelta(seconds=2)  # the second of a client's clock, and a second on the way
 LONGEST: Final = timedelta(minutes=15)
-ATTEMPT_HEADERS: Final = (b"amz-sdk-invocation-id", b"amz-sdk-request")
 
 
 class SignatureUsed(InvalidSignature):
@@ -40,11 +38,6 @@ class TooManySignatures(SignatureRefused):
 
     status = 400
     code, query_code = "ThrottlingException", "Throttling"
-
-
-def attempt_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Which attempt of which call a request is, by its client's words; empty where it has none."""
-    return b"\n".join(name + b":" + value for name, value in headers if name in ATTEMPT_HEADERS)
 
 
 @dataclass(slots=True)
@@ -67,8 +60,8 @@ class UsedSignatures:
     def __len__(self) -> int:
         return self._remembered
 
-    def use(self, signature: Signature, attempt: bytes, now: datetime) -> None:
-        """Remember that a verified signature is used for a change, by an attempt (attempt_of).
+    def use(self, signature: Signature, now: datetime) -> None:
+        """Remember that a verified signature is used for a change.
 
         Raises SignatureUsed, SignedBeforeStart, TooManySignatures: what is full refuses and does not forget, else
         whoever has a key of their own could make room for a replay. Proven by tests/unit/test_used_signatures.py.
@@ -77,15 +70,15 @@ class UsedSignatures:
             raise SignedBeforeStart("The request was signed before this service started: sign it anew.")
         if signature.good_until - now > LONGEST:
             raise InvalidSignature("A change may be presigned for at most 15 minutes: sign it for less.")
-        value, named = bytes.fromhex(signature.value.decode()), sha256(attempt).digest()
+        value, attempt = signature.value, sha256(b"\n".join(signature.attempt or ())).digest()
         with self._lock:
             self._forget_ended(now)
             use = self._uses.get(value)
-            if use is not None and (not attempt or named in use.attempts or now - use.first_at > SAME_SECOND):
+            if use is not None and (attempt in use.attempts or now - use.first_at > SAME_SECOND):
                 raise SignatureUsed("The signature was used already: sign every request anew.")
             if self._remembered >= self._most:
                 raise TooManySignatures("Rate exceeded: more changes were asked for than can be told apart: wait.")
-            self._remember(value, named, signature.good_until, now)
+            self._remember(value, attempt, signature.good_until, now)
 
     def _remember(self, value: bytes, attempt: bytes, good_until: datetime, now: datetime) -> None:
         if value not in self._uses:

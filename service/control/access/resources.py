@@ -109,8 +109,8 @@ def _referred_definition(request: Json, here: Installation) -> Iterator[Target]:
 
 def _execution(request: Json, here: Installation) -> Iterator[Target]:
     record = here.database.executions.get(request["MonitoringExecutionId"])
-    schedule = "*" if record is None else record.schedule_name
-    yield Target(None if record is None else record.endpoint_name, here.arn(Resource.SCHEDULE, schedule))
+    # Executions have no ARN, and that of the schedule would tell that there is one.
+    yield Target(None if record is None else record.endpoint_name, here.arn(Resource.SCHEDULE, "*"))
 
 
 def _processing_job(request: Json, here: Installation) -> Iterator[Target]:

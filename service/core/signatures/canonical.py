@@ -39,13 +39,8 @@ def query_pairs(query: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def canonical_headers(names: Iterable[bytes], values: Mapping[bytes, bytes]) -> bytes:
-    """A line for each name, its value folded. Raises KeyError for a name without a value."""
-    return b"".join([name + b":" + folded(values[name]) + b"\n" for name in names])
-
-
-def folded(value: bytes) -> bytes:
-    """A header's value without whitespace around it, and one space where it has some inside."""
-    return b" ".join(value.split())
+    """A line for each name, whitespace in its value folded. Raises KeyError for a name without a value."""
+    return b"".join([name + b":" + b" ".join(values[name].split()) + b"\n" for name in names])
 
 
 def _canonical_path(path: bytes) -> bytes:

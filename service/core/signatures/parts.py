@@ -1,12 +1,15 @@
 """The parts of a signature where a request carries them: its Authorization header, or its query where it is presigned.
 
-What lives here: both forms, and what is no form of either. What does not: what the parts say (reading).
+What lives here: both forms, what each part may be, and what is no signature. What does not: whether the parts fit the
+request and its time (reading).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +17,7 @@ from service.core.signatures.canonical import query_pairs
 from service.core.signatures.errors import IncompleteSignature, InvalidSignature, MissingAuthenticationToken
 
 ALGORITHM: Final = b"AWS4-HMAC-SHA256"
+TERMINATOR: Final = b"aws4_request"
 MOST_BYTES: Final = 8192  # of what names key, headers and token
 SHOWN: Final = 80
 
@@ -35,15 +39,36 @@ _QUERY_PARTS: Final = (
 )
 _UNSIGNED: Final = "Missing Authentication Token: sign the request by AWS Signature Version 4."
 
+_SCOPE: Final = re.compile(rb"[A-Za-z0-9_-]{1,128}/[0-9]{8}/[A-Za-z0-9-]{1,64}/[A-Za-z0-9-]{1,64}/[^/]*")
+_NAMES: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z;-]+")
+
 Given = Mapping[bytes, bytes]
 Query = Sequence[tuple[bytes, bytes]]
 
 
-class Parts(NamedTuple):
-    """What both forms have, as it was sent; `expires` is that of a presigned request, `query` what of it is signed."""
+class Scope(NamedTuple):
+    """What a signing key is good for: one access key on one day (YYYYMMDD), in one region, for one service."""
 
-    credential: bytes
-    signed_headers: bytes
+    key_id: str
+    date: str
+    region: str
+    service: str
+
+
+class Claim(NamedTuple):
+    """What is the same in many requests of one client: the scope, and which headers are signed, as sent and as set."""
+
+    scope: Scope
+    scope_text: bytes
+    names_text: bytes
+    names: tuple[bytes, ...]
+    is_signed: frozenset[bytes]
+
+
+class Parts(NamedTuple):
+    """What both forms have; `expires` is that of a presigned request, `query` what of it is signed."""
+
+    claim: Claim
     value: bytes
     time: bytes
     expires: bytes | None
@@ -55,7 +80,7 @@ def parts_of(given: Given, query: bytes) -> Parts:
     """The parts of a request's signature: its headers by names in lower case, its query string as sent.
 
     Raises MissingAuthenticationToken where it has none of either form, IncompleteSignature where it has both, or one
-    that lacks a part, has one twice, or one more.
+    that lacks a part, has one twice, one more, or one that cannot be read.
     """
     if AUTHORIZATION in given:
         return _in_header(given, query)
@@ -68,33 +93,28 @@ def shown(value: bytes) -> str:
 
 
 def _in_header(given: Given, query: bytes) -> Parts:
-    algorithm, _, rest = given[AUTHORIZATION].partition(b" ")
-    if not algorithm.startswith(b"AWS4-"):
+    authorization = given[AUTHORIZATION]
+    if not authorization.startswith(b"AWS4-"):
         raise MissingAuthenticationToken(_UNSIGNED)
-    _require_algorithm(algorithm)
-    credential, names, value = _authorization(rest)
-    pairs = query_pairs(query) if query else []
+    if len(authorization) > MOST_BYTES:
+        raise IncompleteSignature(f"Authorization header is longer than {MOST_BYTES} bytes: sign fewer headers.")
+    text, _, value = authorization.rpartition(b"Signature=")
+    claim = _authorized(text or authorization)
+    pairs = query_pairs(query)
     if pairs and any(name.startswith(_QUERY_PREFIX) for name, _ in pairs):
         raise IncompleteSignature("The request is signed in its query and in its Authorization header: keep to one.")
-    time = given[DATE] if DATE in given else _http_date(given, names)
-    return Parts(credential, names, value, time, None, given.get(TOKEN), pairs)
-
-
-def _authorization(rest: bytes) -> tuple[bytes, bytes, bytes]:
-    if len(rest) > MOST_BYTES:
-        raise IncompleteSignature(f"Authorization header is longer than {MOST_BYTES} bytes: sign fewer headers.")
-    named, is_there, value = rest.rpartition(b"Signature=")
-    if not is_there:
-        raise IncompleteSignature("Authorization header requires 'Signature' parameter.")
-    return *_named(named), value
+    time = given[DATE] if DATE in given else _http_date(given, claim)
+    return Parts(claim, value, time, None, given.get(TOKEN), pairs)
 
 
 @lru_cache(maxsize=256)
-def _named(text: bytes) -> tuple[bytes, bytes]:
-    # what comes before the signature is the same in all requests of a client, for a day
-    *parts, last = text.split(b",")
+def _authorized(text: bytes) -> Claim:
+    """The claim of an Authorization header up to its signature, which is the same in all of a client's day."""
+    algorithm, _, rest = text.partition(b" ")
+    _require_algorithm(algorithm)
+    *parts, last = rest.split(b",")
     if last.strip(b" "):
-        raise IncompleteSignature(f"Authorization header has no comma between '{shown(last)}' and its Signature.")
+        raise IncompleteSignature("Authorization header requires 'Signature' parameter, as the last of three.")
     found: dict[bytes, bytes] = {}
     for part in parts:
         name, _, value = part.strip(b" ").partition(b"=")
@@ -104,16 +124,14 @@ def _named(text: bytes) -> tuple[bytes, bytes]:
     lacking = [name.decode() for name in _HEADER_PARTS if name not in found]
     if lacking:
         raise IncompleteSignature(" ".join(f"Authorization header requires '{name}' parameter." for name in lacking))
-    return found[b"Credential"], found[b"SignedHeaders"]
+    return _claim(found[b"Credential"], found[b"SignedHeaders"])
 
 
-def _http_date(given: Given, names: bytes) -> bytes:
+def _http_date(given: Given, claim: Claim) -> bytes:
     value = given.get(HTTP_DATE)
     if value is None:
-        raise IncompleteSignature(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-        )
-    if HTTP_DATE not in names.split(b";"):
+        raise IncompleteSignature("Authorization header requires existence of either a 'X-Amz-Date' or 'Date' header.")
+    if HTTP_DATE not in claim.is_signed:
         raise InvalidSignature("'Date' must be a 'SignedHeader' in the AWS Authorization.")
     try:
         at = parsedate_to_datetime(value.decode("ascii"))
@@ -133,11 +151,8 @@ def _in_query(given: Given, pairs: Query) -> Parts:
     if lacking:
         raise IncompleteSignature(f"AWS query-string parameters must include {lacking}: it is not there.")
     _require_algorithm(found[b"X-Amz-Algorithm"])
-    if any(len(value) > MOST_BYTES for value in found.values()):
-        raise IncompleteSignature(f"An X-Amz parameter of the query string is longer than {MOST_BYTES} bytes.")
     return Parts(
-        credential=found[b"X-Amz-Credential"],
-        signed_headers=found[b"X-Amz-SignedHeaders"],
+        claim=_claim(found[b"X-Amz-Credential"], found[b"X-Amz-SignedHeaders"]),
         value=found[_QUERY_SIGNATURE],
         time=found[b"X-Amz-Date"],
         expires=found[b"X-Amz-Expires"],
@@ -149,3 +164,34 @@ def _in_query(given: Given, pairs: Query) -> Parts:
 def _require_algorithm(algorithm: bytes) -> None:
     if algorithm != ALGORITHM:
         raise IncompleteSignature(f"Unsupported AWS 'algorithm': '{shown(algorithm)}': sign by {ALGORITHM.decode()}.")
+
+
+def _claim(credential: bytes, names_text: bytes) -> Claim:
+    names = _signed_names(names_text)
+    return Claim(_scope(credential), credential.partition(b"/")[2], names_text, names, frozenset(names))
+
+
+def _scope(credential: bytes) -> Scope:
+    parts = credential.split(b"/")
+    if len(parts) != 5:
+        raise IncompleteSignature(
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term,"
+            f" got '{shown(credential)}'"
+        )
+    if not _SCOPE.fullmatch(credential):
+        raise IncompleteSignature(f"Credential has an element that no credential has: '{shown(credential)}'")
+    if parts[4] != TERMINATOR:
+        raise InvalidSignature(
+            f"Credential should be scoped with a valid terminator: 'aws4_request', not '{shown(parts[4])}'."
+        )
+    key_id, date, region, service = (part.decode() for part in parts[:4])
+    return Scope(key_id, date, region, service)
+
+
+def _signed_names(names: bytes) -> tuple[bytes, ...]:
+    found = tuple(names.split(b";"))
+    if not _NAMES.fullmatch(names) or b"" in found:
+        raise IncompleteSignature(f"SignedHeaders must be header names in lower case, got '{shown(names)}'")
+    if any(one >= other for one, other in pairwise(found)):
+        raise IncompleteSignature(f"SignedHeaders must be in order, each name once, got '{shown(names)}'")
+    return found

@@ -6,60 +6,63 @@ its parts stand (parts), whether it is true (verifying).
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
-from service.core.signatures.canonical import canonical_headers, canonical_path, canonical_query, folded
+from service.core.signatures.canonical import canonical_headers, canonical_path, canonical_query
 from service.core.signatures.errors import IncompleteSignature, InvalidSignature
-from service.core.signatures.parts import AUTHORIZATION, HTTP_DATE, Given, Parts, parts_of, shown
+from service.core.signatures.parts import (
+    AUTHORIZATION,
+    HTTP_DATE,
+    MOST_BYTES,
+    Claim,
+    Given,
+    Parts,
+    Scope,
+    parts_of,
+    shown,
+)
 
-TERMINATOR: Final = b"aws4_request"
 SKEW: Final = timedelta(minutes=5)
 MOST_EXPIRES_SECONDS: Final = 604_800  # AWS's limit
+MOST_PIECES: Final = 100  # nobody in particular is read for more than a millisecond or so
 BODY_HASH: Final = b"x-amz-content-sha256"
+CALL: Final = b"amz-sdk-invocation-id"
+ATTEMPT: Final = b"amz-sdk-request"
 # Whoever can add one of these to a request that was signed without it changes what it means.
 COVERED: Final = frozenset({b"host", b"content-type", b"content-encoding"})
 COVERED_PREFIXES: Final = (b"x-amz-", b"x-amzn-sagemaker-")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-_SCOPE: Final = re.compile(rb"[A-Za-z0-9_-]{1,128}/[0-9]{8}/[A-Za-z0-9-]{1,64}/[A-Za-z0-9-]{1,64}/[^/]*")
-_NAMES: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z;-]+")
 _TIME: Final = re.compile(rb"[0-9]{8}T[0-9]{6}Z")
 _SHA256: Final = re.compile(rb"[0-9a-f]{64}")
 _EXPIRES: Final = re.compile(rb"[0-9]{1,6}")
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a signing key is good for: one access key on one day (YYYYMMDD), in one region, for one service."""
-
-    key_id: str
-    date: str
-    region: str
-    service: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A claim, not verified yet.
 
     `signed_at` and `good_until` are aware UTC, `session_token` that of temporary keys, `body_sha256` what the client
-    says the hash of its body is where it says so, `value` 64 hexadecimal digits. `head` is the canonical request up to
-    that hash, `preamble` what is signed up to the hash of the canonical request.
+    says the hash of its body is where it says so, `value` the signature as it was sent. `head` is the canonical request
+    up to that hash, `preamble` what is signed up to the hash of the canonical request. `attempt` is the call, and the
+    attempt at it, that the client says this is: botocore signs neither.
     """
 
     scope: Scope
     signed_at: datetime
     good_until: datetime
-    session_token: str | None = field(repr=False)
+    session_token: str | None
     body_sha256: str | None
-    value: bytes = field(repr=False)
-    head: bytes = field(repr=False)
-    preamble: bytes = field(repr=False)
+    value: bytes
+    head: bytes
+    preamble: bytes
+    attempt: tuple[bytes, bytes] | None
+
+    def __repr__(self) -> str:
+        """Whose it is and from when: neither the signature nor what it signs."""
+        return f"Signature({self.scope}, signed_at={self.signed_at.isoformat()})"
 
 
 def read_signature(method: str, path: bytes, query: bytes, headers: Headers, now: datetime) -> Signature:
@@ -68,24 +71,28 @@ def read_signature(method: str, path: bytes, query: bytes, headers: Headers, now
     Raises MissingAuthenticationToken, IncompleteSignature, and InvalidSignature where it lies outside its time or does
     not cover what it must. Checked in tests/unit/test_signatures.py.
     """
+    if len(path) + len(query) > MOST_BYTES or len(headers) > MOST_PIECES or query.count(b"&") > MOST_PIECES:
+        raise IncompleteSignature(
+            f"A signed request has at most {MOST_BYTES} bytes of address, {MOST_PIECES} headers, and {MOST_PIECES}"
+            " parameters in its query: send less."
+        )
     given = dict(headers)
     if len(given) != len(headers):
         given = _joined(headers)
     parts = parts_of(given, query)
-    scope, names, signed_at = _scope(parts.credential), _signed_names(parts.signed_headers), _time(parts.time)
-    good_until = _good_until(parts, scope, signed_at, now)
-    _require_covered(given, names)
-    if not _SHA256.fullmatch(parts.value):
-        raise InvalidSignature(f"Signature must be 64 hexadecimal digits, got '{shown(parts.value)}'.")
+    claim, signed_at = parts.claim, _time(parts.time)
+    good_until = _good_until(parts, signed_at, now)
+    _require_covered(given, claim)
     return Signature(
-        scope=scope,
-        signed_at=signed_at,
-        good_until=good_until,
-        session_token=None if parts.token is None else parts.token.decode("latin-1"),
-        body_sha256=_declared_hash(given),
-        value=parts.value,
-        head=_head(method, path, parts, names, given),
-        preamble=b"AWS4-HMAC-SHA256\n%b\n%b\n" % (parts.time, parts.credential.partition(b"/")[2]),
+        claim.scope,
+        signed_at,
+        good_until,
+        None if parts.token is None else parts.token.decode("latin-1"),
+        _declared_hash(given),
+        parts.value,
+        _head(method, path, parts, given),
+        b"AWS4-HMAC-SHA256\n%b\n%b\n" % (parts.time, claim.scope_text),
+        (given[CALL], given.get(ATTEMPT, b"")) if CALL in given else None,
     )
 
 
@@ -96,34 +103,6 @@ def require_service(signature: Signature, service: str) -> None:
     """
     if signature.scope.service != service:
         raise InvalidSignature(f"Credential should be scoped to correct service: '{service}'.")
-
-
-@lru_cache(maxsize=256)
-def _scope(credential: bytes) -> Scope:
-    parts = credential.split(b"/")
-    if len(parts) != 5:
-        raise IncompleteSignature(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term,"
-            f" got '{shown(credential)}'"
-        )
-    if not _SCOPE.fullmatch(credential):
-        raise IncompleteSignature(f"Credential has an element that no credential has: '{shown(credential)}'")
-    if parts[4] != TERMINATOR:
-        raise InvalidSignature(
-            f"Credential should be scoped with a valid terminator: 'aws4_request', not '{shown(parts[4])}'."
-        )
-    key_id, date, region, service = (part.decode() for part in parts[:4])
-    return Scope(key_id, date, region, service)
-
-
-@lru_cache(maxsize=256)
-def _signed_names(names: bytes) -> tuple[bytes, ...]:
-    found = tuple(names.split(b";"))
-    if not _NAMES.fullmatch(names) or b"" in found:
-        raise IncompleteSignature(f"SignedHeaders must be header names in lower case, got '{shown(names)}'")
-    if any(one >= other for one, other in pairwise(found)):
-        raise IncompleteSignature(f"SignedHeaders must be in order, each name once, got '{shown(names)}'")
-    return found
 
 
 @lru_cache(maxsize=256)
@@ -138,12 +117,11 @@ def _time(text: bytes) -> datetime:
     )
 
 
-def _good_until(parts: Parts, scope: Scope, signed_at: datetime, now: datetime) -> datetime:
-    date = parts.time[:8].decode()
-    if date != scope.date:
+def _good_until(parts: Parts, signed_at: datetime, now: datetime) -> datetime:
+    if parts.time[:8] != parts.claim.scope_text[:8]:
         raise InvalidSignature(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP:"
-            f" '{scope.date}' != '{date}', from '{parts.time.decode()}'."
+            f" '{parts.claim.scope.date}' != '{shown(parts.time[:8])}', from '{shown(parts.time)}'."
         )
     if signed_at > now + SKEW:
         raise InvalidSignature(
@@ -162,14 +140,16 @@ def _lifetime(text: bytes) -> timedelta:
     return timedelta(seconds=int(text))
 
 
-def _require_covered(given: Given, names: tuple[bytes, ...]) -> None:
-    if b"host" not in names:
+def _require_covered(given: Given, claim: Claim) -> None:
+    is_signed = claim.is_signed
+    if b"host" not in is_signed:
         raise InvalidSignature("'Host' must be a 'SignedHeader' in the AWS Authorization.")
     for name in given:
-        if name not in names and _is_covered(name):
+        if name not in is_signed and _is_covered(name):
             raise InvalidSignature(f"'{shown(name)}' must be a 'SignedHeader' in the AWS Authorization.")
 
 
+@lru_cache(maxsize=256)
 def _is_covered(name: bytes) -> bool:
     return name in COVERED or name.startswith(COVERED_PREFIXES)
 
@@ -184,15 +164,15 @@ def _declared_hash(given: Given) -> str | None:
     return None if declared is None else declared.decode()
 
 
-def _head(method: str, path: bytes, parts: Parts, names: tuple[bytes, ...], given: Given) -> bytes:
+def _head(method: str, path: bytes, parts: Parts, given: Given) -> bytes:
     try:
-        lines = canonical_headers(names, given)
+        lines = canonical_headers(parts.claim.names, given)
     except KeyError as error:
         raise InvalidSignature(f"The request lacks the header '{shown(error.args[0])}', which is signed.") from error
     if not lines.isascii():
         raise IncompleteSignature("A signed header has bytes outside ASCII: send ASCII.")
     query = canonical_query(parts.query) if parts.query else b""
-    return b"\n".join((method.encode(), canonical_path(path), query, lines, parts.signed_headers, b""))
+    return b"\n".join((method.encode(), canonical_path(path), query, lines, parts.claim.names_text, b""))
 
 
 def _joined(headers: Headers) -> dict[bytes, bytes]:
@@ -202,7 +182,7 @@ def _joined(headers: Headers) -> dict[bytes, bytes]:
     for name, given in values.items():
         if len(given) > 1 and (name in (AUTHORIZATION, HTTP_DATE) or _is_covered(name)):
             raise IncompleteSignature(f"The header '{shown(name)}' is given {len(given)} times: send it once.")
-    return {name: b",".join(map(folded, given)) if len(given) > 1 else given[0] for name, given in values.items()}
+    return {name: b",".join(b" ".join(value.split()) for value in given) for name, given in values.items()}
 
 
 def _stamp(at: datetime) -> str:

@@ -10,7 +10,8 @@ from hashlib import sha256
 from typing import Final
 
 from service.core.signatures.errors import InvalidSignature, UnrecognizedClient
-from service.core.signatures.reading import Scope, Signature
+from service.core.signatures.parts import Scope
+from service.core.signatures.reading import Signature
 
 KEYS_KEPT: Final = 1024
 
