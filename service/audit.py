@@ -14,7 +14,8 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,7 @@ class AuditLog:
     def _append(self, tail: Tail, entry: Entry) -> Tail:
         line, head = line_after(tail.head, entry)
         # Never back to an earlier file, whatever the clock says.
-        file = max(tail.file, f"{entry.at:%Y-%m}.jsonl")
+        file = max(tail.file, f"{entry.at.astimezone(UTC):%Y-%m}.jsonl")
         start = tail.end if file == tail.file else _size(self._folder / file)
         after = Tail(head.sequence, head.sha256, file, start + len(line), line.decode())
         replace_private(self._folder / HEAD_FILE, json.dumps(asdict(after)).encode())
@@ -161,9 +162,11 @@ def _lines(folder: Path, ends: dict[str, int]) -> Iterator[tuple[str, bytes]]:
 
 def _read_tail(folder: Path) -> Tail:
     try:
-        return Tail(**json.loads((folder / HEAD_FILE).read_bytes()))
+        tail = Tail(**json.loads((folder / HEAD_FILE).read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):
         return Tail()
+    kinds = [type(value) for value in asdict(tail).values()]
+    return tail if kinds == [int, str, str, int, str] and fnmatchcase(tail.file, FILES) else Tail()
 
 
 def _tail_of_files(folder: Path) -> Tail:

@@ -138,9 +138,17 @@ def test_an_end_that_was_cut_off_shows_also_after_more_was_written(log, tmp_path
     assert "audit:LinesMissing" in [line["operation"] for line in recorded(tmp_path)]
 
 
-def test_a_head_that_is_gone_shows_and_the_chain_goes_on_and_says_so(log, tmp_path):
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(b"", b"[]", b"null", b'{"sequence":3}'),
+        b'{"sequence":"3","sha256":"","file":"2026-11.jsonl","end":0,"line":""}',
+        b'{"sequence":3,"sha256":"","file":"../../x","end":0,"line":""}',
+    ],
+)
+def test_a_head_that_is_none_shows_and_the_chain_goes_on_and_says_so(log, tmp_path, head):
     write(log, 3)
-    (tmp_path / FOLDER / HEAD_FILE).unlink()
+    (tmp_path / FOLDER / HEAD_FILE).write_bytes(head)
     assert "head.json is gone" in told(tmp_path)[1]
     log.record(entry(3))
     assert told(tmp_path) == (5, None)
