@@ -72,6 +72,8 @@ def run_all(
     with _only_one(settings.data), _listener(settings) as listener:
         audit, introduction = AuditLog(settings.data, _now), introduce()
         require_unguessable(settings, introduction.key.pair)
+        if introduction.is_new:
+            audit.record(_own_entry("sextant:FirstKey", AccessKeyId=introduction.key.pair.key_id))
         door = open_door(introduction) if open_door else None
         running = _running(settings, listener, door, sdk_config)
         control = _own("control", "--fd", str(listener.fileno()))
@@ -204,8 +206,9 @@ def _die_with_parent() -> Callable[[], None]:
     return ask_kernel
 
 
-def _own_entry(operation: str) -> Entry:
-    return Entry(_now(), operation, 200, user=f"uid:{os.getuid()}", resource={"ProcessId": str(os.getpid())})
+def _own_entry(operation: str, **named: str) -> Entry:
+    resource = {"ProcessId": str(os.getpid()), **named}
+    return Entry(_now(), operation, 200, user=f"uid:{os.getuid()}", resource=resource)
 
 
 def _now() -> datetime:

@@ -30,13 +30,14 @@ def changed(sextant, before, after):
 def test_what_a_service_did_from_start_to_stop_is_listed_and_whole(tmp_path):
     with sextant_up(tmp_path) as up:
         client("sagemaker", up.url, config=Config()).create_model(**requests.model("signs"))
-        assert up.json("audit", "verify")["lines"] == 2
+        assert up.json("audit", "verify")["lines"] == 3
     done = [(line["operation"], line["user"]) for line in up.json("audit", "list")]
-    assert [operation for operation, _ in done] == ["sextant:Up", "sagemaker:CreateModel", "sextant:Stop"]
+    operations = ["sextant:FirstKey", "sextant:Up", "sagemaker:CreateModel", "sextant:Stop"]
+    assert [operation for operation, _ in done] == operations
     assert done[0][1].startswith("uid:")
     verdict = up.json("audit", "verify")
-    assert (verdict["whole"], verdict["lines"], verdict["broken"]) == (True, 3, None)
-    assert verdict["head"].startswith("3:")
+    assert (verdict["whole"], verdict["lines"], verdict["broken"]) == (True, 4, None)
+    assert verdict["head"].startswith("4:")
 
 
 def test_lines_are_found_by_user_operation_and_time(sextant):
