@@ -16,11 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from monitor_jobs.contract.errors import Conflict
+from service.audit import AuditLog
+from service.core.audit import Entry
 from service.logs import EventLog, configure
 from service.running import Running, running_file, write_running
 from service.settings import Settings, variable_of
@@ -67,8 +70,10 @@ def run_all(
     _configure_logs(settings)
     stop = stop_on_signals()
     with _only_one(settings.data), _listener(settings) as listener:
-        introduction = introduce()
+        audit, introduction = AuditLog(settings.data, _now), introduce()
         require_unguessable(settings, introduction.key.pair)
+        if introduction.is_new:
+            audit.record(_own_entry("sextant:FirstKey", AccessKeyId=introduction.key.pair.key_id))
         door = open_door(introduction) if open_door else None
         running = _running(settings, listener, door, sdk_config)
         control = _own("control", "--fd", str(listener.fileno()))
@@ -82,6 +87,7 @@ def run_all(
         try:
             _wait_for_door(door, children, stop)
             announce(running, introduction)
+            audit.record(_own_entry("sextant:Up"))
             write_running(settings.data, running)  # last: who finds it finds what was announced
             _keep(children, stop)
         finally:
@@ -89,6 +95,7 @@ def run_all(
             for child in reversed(children):
                 child.stop()
             running_file(settings.data).unlink(missing_ok=True)
+            audit.record(_own_entry("sextant:Stop"))
 
 
 def run_control(settings: Settings, fd: int) -> None:
@@ -197,6 +204,15 @@ def _die_with_parent() -> Callable[[], None]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return ask_kernel
+
+
+def _own_entry(operation: str, **named: str) -> Entry:
+    resource = {"ProcessId": str(os.getpid()), **named}
+    return Entry(_now(), operation, 200, user=f"uid:{os.getuid()}", resource=resource)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _own(role: str, *arguments: str) -> list[str]:

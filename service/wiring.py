@@ -95,6 +95,8 @@ def introduced(settings: Settings) -> "Introduction":
 
 def control_app(settings: Settings) -> "ASGIApp":
     """The control process's application, over a database that has a user then."""
+    from service.audit import AuditLog
+    from service.control.access.auditing import Auditor
     from service.control.access.authentication import Authenticator
     from service.control.access.keys import KnownKeys
     from service.control.access.replay import UsedSignatures
@@ -106,7 +108,8 @@ def control_app(settings: Settings) -> "ASGIApp":
     known = KnownKeys(database, issuer.sealer, clock=_now)
     authenticator = Authenticator(known, UsedSignatures(_now()), clock=_now)
     keys = Keys(known, issuer, authenticator, endpoint_token(settings.data.absolute()))
-    return build_app(database, open_store(settings), settings, keys)
+    auditor = Auditor(AuditLog(settings.data, _now), _now)
+    return build_app(database, open_store(settings), settings, keys, auditor)
 
 
 def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:

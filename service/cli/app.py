@@ -10,6 +10,7 @@ import typer
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
 from service.cli import (
+    audit,
     baseline,
     capture,
     doctor,
@@ -50,6 +51,7 @@ app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
 capture.app.command("erase")(erasing.erase)
 app.add_typer(capture.app, name="capture")
+app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
 app.add_typer(retention.app, name="retention")

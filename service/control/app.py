@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor_jobs.object_store import ObjectStore
+from service.control.access.auditing import Audited, Auditor
 from service.control.access.authentication import Authenticator
 from service.control.access.enforcement import Access
 from service.control.access.issuing import Issuer
@@ -52,12 +53,12 @@ class Keys:
     endpoint_token: str
 
 
-def build_app(database: Database, store: ObjectStore, settings: Settings, keys: Keys) -> ASGIApp:
+def build_app(database: Database, store: ObjectStore, settings: Settings, keys: Keys, auditor: Auditor) -> ASGIApp:
     """The ASGI application of the control process."""
     here, authenticator = Installation(database, settings.region, settings.account), keys.authenticator
     gate = Gate(authenticator, here)
     invocations = Invocations(gate, settings, endpoint_token=keys.endpoint_token, generator=random.SystemRandom())
-    lifespan = _closing(invocations.close, keys.known.close)
+    lifespan = _closing(invocations.close, keys.known.close, auditor.close)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator), methods=["POST"])
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
@@ -77,7 +78,7 @@ def build_app(database: Database, store: ObjectStore, settings: Settings, keys: 
         invoked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
         await (invocations if invoked else app)(scope, receive, send)
 
-    guarded = LocalOnly(route, hosts=hosts_of(settings))
+    guarded = LocalOnly(Audited(route, auditor), hosts=hosts_of(settings))
     return StrictTransport(guarded) if is_encrypted(settings) else guarded
 
 

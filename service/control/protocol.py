@@ -14,12 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor_jobs.contract.errors import SextantError
+from service.control.access.auditing import Call, notes_of
 from service.control.access.authentication import Authenticator, head_of
+from service.control.access.enforcement import AccessDenied
 from service.control.access.rules import changes
 from service.control.api import Api, ApiError, Json, Refusal, refusal_of
 from service.control.json_protocol import JsonProtocol
 from service.control.query_protocol import QueryProtocol
-from service.core.access import Principal
 from service.core.signatures.errors import SignatureRefused
 from service.logs import EventLog
 
@@ -57,23 +58,28 @@ def dispatcher(apis: Sequence[Api], authenticator: Authenticator) -> Callable[[R
     async def dispatch(request: Request) -> Response:
         is_query = request.headers.get("content-type", "").startswith(FORM)
         protocol: WireProtocol = as_query if is_query else as_json
+        call = notes_of(request.scope)
         try:
             head = head_of(request.scope)
             claim = authenticator.claim(head)
+            call.claimed = claim.principal
             sent = await read_body(request)
-            caller = authenticator.prove(claim, sent)
+            call.proven = authenticator.prove(claim, sent)
             body = unpacked(sent, request.headers)
             api, operation = protocol.target(request.headers, body, claim.service)
+            call.operation = f"{api.service}:{operation}"
             authenticator.require_service(claim, api.signing_name)
-            if changes(f"{api.service}:{operation}"):
+            if changes(call.operation):
                 authenticator.use_once(claim)
         except SignatureRefused as error:
+            # Nobody is refused who is only told to sign anew.
+            call.error, call.refused = error.code, error.status < 500
             return protocol.refusal(Refusal(error.code, str(error), error.status, error.query_code), None)
         except ApiError as error:
             return protocol.refusal(refusal_of(error), None)
         except SextantError as error:
             return protocol.refusal(Refusal(ApiError.code, str(error)), None)
-        return await run_in_threadpool(_answered, protocol, api, operation, body, caller)
+        return await run_in_threadpool(_answered, protocol, api, operation, body, call)
 
     return dispatch
 
@@ -109,14 +115,19 @@ def signing_name(headers: Mapping[str, str]) -> str | None:
     return found[1] if found else None
 
 
-def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, caller: Principal) -> Response:
+def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, call: Call) -> Response:
+    call.admitted = True
     try:
-        return protocol.answer(api.call(operation, protocol.parse(body, api, operation), caller), api, operation)
+        call.request = protocol.parse(body, api, operation)
+        return protocol.answer(api.call(operation, call.request, call.caller), api, operation)
     except SextantError as error:
-        return protocol.refusal(api.refusal(error), api)
+        refusal = api.refusal(error)
+        call.error, call.refused = refusal.code, isinstance(error, AccessDenied)
+        return protocol.refusal(refusal, api)
     except Exception as error:  # noqa: BLE001 -- logged with its traceback
         log.error("operation_failed", service=api.service, operation=operation, cause=error)
-        return protocol.refusal(Refusal("InternalFailure", f"{operation} failed: see the control log", 500), api)
+        call.error = "InternalFailure"
+        return protocol.refusal(Refusal(call.error, f"{operation} failed: see the control log", 500), api)
 
 
 def _too_long() -> ApiError:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from starlette.types import Scope
 
+from service.control.access.auditing import notes_of
 from service.control.access.authentication import Authenticator, Claim, head_of
 from service.control.access.enforcement import Access, AccessDenied
 from service.control.access.resources import Installation
@@ -28,8 +29,11 @@ class Gate:
 
     def claim(self, scope: Scope) -> Claim:
         """What the head of a request claims. Raises Refused."""
+        call = notes_of(scope)
+        call.operation = OPERATION
         with _refusals():
             claim = self._authenticator.claim(head_of(scope))
+            call.claimed = claim.principal
             self._authenticator.require_service(claim, SIGNING_NAME)
             return claim
 
