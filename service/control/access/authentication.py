@@ -18,7 +18,7 @@ from service.control.access.replay import UsedSignatures
 from service.core.access import Principal
 from service.core.signatures.errors import UnrecognizedClient
 from service.core.signatures.reading import Signature, read_signature, require_service
-from service.core.signatures.verifying import Secret, SigningKeys, verify
+from service.core.signatures.verifying import SigningKeys, verify
 
 AUTHORIZATION: Final = b"authorization"
 API_KEY_HEADER: Final = b"x-api-key"
@@ -73,7 +73,7 @@ class Authenticator:
         if claim.signature is None:
             return claim.principal
         key = self._known.signing_key(claim.signature.scope.key_id)
-        secret = None if key.principal is None else Secret(key.secret.reveal())
+        secret = None if key.principal is None else key.secret
         verify(claim.signature, secret, sha256(body).hexdigest(), self._signing_keys)
         return _known(key.principal)
 
