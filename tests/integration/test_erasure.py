@@ -168,6 +168,14 @@ def test_a_file_that_was_changed_in_another_way_is_still_found(store: Counting) 
     assert [finding.kind for finding in proof_of(store).findings] == [FindingKind.CHANGED_OBJECT]
 
 
+def test_a_file_that_is_rewritten_and_not_amended_is_found(store: Counting) -> None:
+    found = next(iter(store.list(CAPTURES)))
+    lines = store.get(found.address).splitlines(keepends=True)
+    store.put(found.address, b"".join(line for line in lines if ADA.encode() not in line))
+    assert [finding.kind for finding in proof_of(store).findings] == [FindingKind.CHANGED_OBJECT]
+    assert proof_of(store).losses().findings
+
+
 def test_lines_that_come_back_are_found(store: Counting) -> None:
     before = everything(store)
     key = next(iter(erase(store).objects))

@@ -82,6 +82,9 @@ def run(folder: Path) -> Outcome:
 
 def measured(folder: Path, *, quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
     """How many words were sent, and how many of them were found."""
+    if quick:
+        reason = "a service, two endpoints and two verdicts take a minute"
+        return {}, dict.fromkeys(("pii_canaries", "pii_canaries_found"), reason)
     outcome = run(folder)
     sent, control = outcome.captured | outcome.others, outcome.control & outcome.captured
     note = f"{len(control)} of {len(outcome.captured)} in captures without rules, {len(outcome.logged)} logged"
