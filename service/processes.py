@@ -18,13 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from monitor_jobs.contract.errors import Conflict
-from service.local_only import require_loopback
 from service.logs import EventLog, configure
 from service.running import Running, running_file, write_running
-from service.settings import Settings
+from service.settings import Settings, variable_of
+from service.transport import require_safe, require_unguessable, tls_context, url_of
+
+if TYPE_CHECKING:
+    from service.control.access.introduction import Introduction
 
 STOP_PATIENCE_SECONDS = 60.0  # endpoints drain for 25 s and flush before the scheduler ends
 RESTART_PAUSE_SECONDS = 1.0
@@ -48,26 +51,37 @@ class Door(Protocol):
 
 
 def run_all(
-    settings: Settings, *, open_door: Callable[[], Door] | None, sdk_config: Path, announce: Callable[[Running], None]
+    settings: Settings,
+    *,
+    introduce: "Callable[[], Introduction]",
+    open_door: "Callable[[Introduction], Door] | None",
+    sdk_config: Path,
+    announce: "Callable[[Running, Introduction], None]",
 ) -> None:
     """Control, scheduler and an S3 door, if any, as children, restarted when they die, until SIGTERM or SIGINT.
 
-    Raises BadInput beyond loopback, Conflict where another `sextant up` uses the same data folder, or another program
-    the port.
+    Raises BadInput beyond loopback where that is not safe, Conflict where another `sextant up` uses the same data
+    folder, or another program the port.
     """
-    require_loopback(settings.host)
+    require_safe(settings)
     _configure_logs(settings)
     stop = stop_on_signals()
     with _only_one(settings.data), _listener(settings) as listener:
-        door = open_door() if open_door else None
+        introduction = introduce()
+        require_unguessable(settings, introduction.key.pair)
+        door = open_door(introduction) if open_door else None
         running = _running(settings, listener, door, sdk_config)
         control = _own("control", "--fd", str(listener.fileno()))
-        children = [_Child("control", control, fds=[listener.fileno()]), _Child("scheduler", _own("scheduler"))]
+        told = {**os.environ, variable_of("behind_proxy"): str(settings.behind_proxy)}  # by an option, it may be
+        children = [
+            _Child("control", control, fds=[listener.fileno()], environment=told),
+            _Child("scheduler", _own("scheduler")),
+        ]
         if door is not None:
             children.append(_Child("s3", door.command, environment=door.environment))
         try:
             _wait_for_door(door, children, stop)
-            announce(running)
+            announce(running, introduction)
             write_running(settings.data, running)  # last: who finds it finds what was announced
             _keep(children, stop)
         finally:
@@ -78,12 +92,16 @@ def run_all(
 
 
 def run_control(settings: Settings, fd: int) -> None:
-    """The control process, on a listening socket that it inherits."""
+    """The control process, on a listening socket that it inherits. Raises BadInput where that is not safe."""
     import uvicorn
 
     from service.wiring import control_app
 
     _configure_logs(settings)
+    listener = socket.socket(fileno=fd)
+    settings = settings.model_copy(update={"host": listener.getsockname()[0]})
+    require_safe(settings)
+    tls = tls_context(settings)
     config = uvicorn.Config(
         control_app(settings),
         log_config=None,
@@ -92,8 +110,9 @@ def run_control(settings: Settings, fd: int) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,  # longer than the pools of usual clients keep an idle connection
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def run_scheduler(settings: Settings) -> None:
@@ -202,7 +221,8 @@ def _wait_for_door(door: Door | None, children: list[_Child], stop: threading.Ev
 
 def _running(settings: Settings, listener: socket.socket, door: Door | None, sdk_config: Path) -> Running:
     return Running(
-        url=f"http://{settings.host}:{listener.getsockname()[1]}",
+        url=url_of(settings, listener.getsockname()[1]),
+        certificate=settings.tls_certificate.absolute() if settings.tls_certificate else None,
         pid=os.getpid(),
         region=settings.region,
         account=settings.account,
@@ -219,7 +239,8 @@ def _configure_logs(settings: Settings) -> None:
 
 def _listener(settings: Settings) -> socket.socket:
     try:
-        return socket.create_server((settings.host, settings.port))
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         raise Conflict(
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): end what does, or set SEXTANT_PORT"

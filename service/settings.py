@@ -13,7 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.retention import RetentionRule, parse_retention
 from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
+from service.core.keys import GIVEN_ID_PATTERN, KeyPair, given_key_pair
 from service.core.redaction import Redaction, parse_redaction
+from service.core.secret import HIDDEN, Secret
 
 PREFIX = "SEXTANT_"
 
@@ -23,6 +25,16 @@ BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
 
 def _listed(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def _key_id(value: object) -> object:
+    if isinstance(value, str) and not GIVEN_ID_PATTERN.fullmatch(value):
+        raise ValueError(f"{len(value)} characters that are no id: use 3 to 128 letters, digits and _")
+    return value
+
+
+def _secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
 
 
 def _folders(value: object) -> object:
@@ -50,13 +62,30 @@ def _retention(value: object) -> object:
 class Settings(BaseModel):
     """Settings by name; the environment variable is the name in capitals behind `SEXTANT_`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     data: Path = Field(Path("sextant-data"), description="folder of the store, database, spool, jobs and logs")
-    host: str = Field("127.0.0.1", description="address that the control API listens on; loopback only")
+    host: str = Field(
+        "127.0.0.1", description="address that the control API listens on; another than loopback needs more"
+    )
     port: int = Field(8080, ge=0, le=65535, description="port of the control API; 0 takes a free one")
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="Host values beyond this machine's own that clients use, separated by commas"
+    )
+    tls_certificate: Path | None = Field(None, description="file of the certificate chain, as PEM; unset speaks HTTP")
+    tls_key: Path | None = Field(None, description="file of the certificate's key, as PEM")
+    behind_proxy: bool = Field(default=False, description="true: a proxy in front speaks TLS with clients")
+    access_key_id: Annotated[str | None, BeforeValidator(_key_id)] = Field(
+        None, description="id of the first key; unset makes one"
+    )
+    secret_access_key: Annotated[Secret | None, BeforeValidator(_secret)] = Field(
+        None, description="secret of the first key; better in a file"
+    )
+    secret_access_key_file: Path | None = Field(None, description="file that holds the secret of the first key")
     store_endpoint_url: str | None = Field(None, description="S3 endpoint; unset keeps objects in the data folder")
-    database_url: str | None = Field(None, description="SQLAlchemy URL; unset keeps SQLite in the data folder")
+    database_url: str | None = Field(
+        None, repr=False, description="SQLAlchemy URL; unset keeps SQLite in the data folder"
+    )
     bucket: str = Field("sextant", description="bucket for packages, captures and reports that name no other")
     allowed_buckets: Annotated[frozenset[BucketName], BeforeValidator(_listed)] = Field(
         frozenset(), description="buckets that requests may name, separated by commas; unset allows any"
@@ -120,6 +149,21 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise BadInput(_complaints(error, given)) from error
 
 
+def given_pair(settings: Settings) -> KeyPair | None:
+    """The first key that the settings give; None where they give none. Raises BadInput for a part of one."""
+    secret = settings.secret_access_key
+    if settings.secret_access_key_file is not None:
+        if secret is not None:
+            raise BadInput("SEXTANT_SECRET_ACCESS_KEY and SEXTANT_SECRET_ACCESS_KEY_FILE are both set: unset one")
+        secret = _secret_of(settings.secret_access_key_file)
+    if (secret is None) != (settings.access_key_id is None):
+        raise BadInput(
+            "SEXTANT_ACCESS_KEY_ID needs SEXTANT_SECRET_ACCESS_KEY_FILE or SEXTANT_SECRET_ACCESS_KEY beside it, and "
+            "they need it: set both, or neither, and a key is made"
+        )
+    return None if secret is None or settings.access_key_id is None else given_key_pair(settings.access_key_id, secret)
+
+
 def variable_of(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
@@ -135,7 +179,20 @@ _NOT_SETTINGS = (
     "SEXTANT_CAPTURE_COMPLETENESS",
     "SEXTANT_SIDE_INDEX",
     "SEXTANT_URL",
+    "SEXTANT_API_KEY",
 )
+
+
+def _secret_of(path: Path) -> Secret:
+    try:
+        return Secret(path.read_text().rstrip("\n"))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"SEXTANT_SECRET_ACCESS_KEY_FILE={str(path)!r} cannot be read: {type(error).__name__}"
+        ) from error
+
+
+_NOT_SHOWN = ("access_key_id", "secret_access_key", "database_url")
 
 
 def _is_setting(name: str) -> bool:
@@ -150,4 +207,6 @@ def _complaints(error: ValidationError, given: Mapping[str, Any]) -> str:
 def _complaint(name: str, message: str, given: Mapping[str, Any]) -> str:
     if name not in Settings.model_fields:
         return f"{variable_of(name)} is no setting: settings are {', '.join(map(variable_of, Settings.model_fields))}"
-    return f"{variable_of(name)}={given.get(name)!r}: {message}"
+    # What does not fit as an id may be the secret, which somebody put in its place.
+    shown = HIDDEN if name in _NOT_SHOWN else repr(given.get(name))
+    return f"{variable_of(name)}={shown}: {message}"

@@ -1,7 +1,8 @@
-"""The parts of the README that are generated: `python -m tests.documentation [--write]`.
+"""What of the documentation is generated: `python -m tests.documentation [--write]`.
 
-What lives here: the environment block, and the table of operations that a team from SageMaker calls, each made from
-what the product itself says. What does not: holding the page to them (tests/contract/test_documentation.py).
+What lives here: the README's environment block, and its table of operations that a team from SageMaker calls, each made
+from what the product itself says. What does not: docs/access.md (access_page), holding pages to what is generated
+(tests/contract/test_documentation.py).
 """
 
 import argparse
@@ -10,14 +11,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
-from service.adapters.s3_door import Door
 from service.cli.environment import environment_of, exports
 from service.control.api import Api
 from service.control.cloudwatch.operations import cloudwatch_api
-from service.control.identity import identity_apis
+from service.control.identity.operations import identity_apis
 from service.control.logs.operations import logs_api
 from service.control.sagemaker.operations import sagemaker_api
+from service.core.access import Principal
+from service.core.keys import ApiKey, KeyPair
+from service.core.secret import Secret
+from service.first_key import FirstKey
 from service.running import Running
+from tests import access_page
 from tests.sagemaker_operations import GROUPS, Group
 
 README: Final = Path(__file__).parents[1] / "README.md"
@@ -31,15 +36,18 @@ EXAMPLE: Final = Running(
     sdk_config=Path("/srv/sextant-data/sagemaker-sdk.yaml"),
     s3_url="http://127.0.0.1:9000",
 )
-EXAMPLE_DOOR: Final = Door(access_key_id="SXT...", secret_access_key="...", port=9000)
+EXAMPLE_KEY: Final = FirstKey(
+    "admin", KeyPair("SXT...", Secret("...")), ApiKey("SXK...", Secret("sxt_...")), is_given=False
+)
 
 
 def main() -> None:
-    """Print the generated parts, or write them into the README."""
+    """Print the generated parts of the README, or write them, and docs/access.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write them into README.md")
+    parser.add_argument("--write", action="store_true", help="write them into README.md, and docs/access.md")
     if parser.parse_args().write:
         README.write_text(with_parts(README.read_text()))
+        access_page.PAGE.write_text(access_page.page())
     else:
         print("\n\n".join(part() for part in PARTS.values()))
 
@@ -56,7 +64,7 @@ def with_parts(page: str) -> str:
 def environment() -> str:
     """What `sextant env` prints, as a shell block."""
     lines = ["```sh", 'eval "$(sextant env)"   # which prints:']
-    return "\n".join([*lines, *exports(environment_of(EXAMPLE, EXAMPLE_DOOR)), "```"])
+    return "\n".join([*lines, *exports(environment_of(EXAMPLE, EXAMPLE_KEY)), "```"])
 
 
 def operations() -> str:
@@ -77,12 +85,12 @@ def served() -> frozenset[tuple[str, str]]:
         sagemaker_api(never),
         logs_api(never),
         cloudwatch_api(never),
-        *identity_apis(EXAMPLE.account),
+        *identity_apis(never),
     ]
     return frozenset((api.service, operation) for api in apis for operation in api.operations) | {RUNTIME}
 
 
-def never() -> NoReturn:
+def never(_caller: Principal) -> NoReturn:
     """The context of no request: tables are read here, and nothing is called."""
     raise AssertionError("an operation was called")
 

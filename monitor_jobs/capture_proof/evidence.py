@@ -5,6 +5,7 @@ were. What does not: what follows from the answers (verdict).
 """
 
 import tempfile
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from monitor_jobs.capture_proof.series import Series
 from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_prefix, variant_prefix
 from monitor_jobs.contract.erasure import Amendment, amendment_address, amendment_folder
-from monitor_jobs.contract.manifest import FIRST_SEQUENCE, Manifest, manifest_folder
+from monitor_jobs.contract.manifest import FIRST_SEQUENCE, Manifest, manifest_folder, manifests_folder
 from monitor_jobs.contract.retention import Retained, is_over, retained_address
 from monitor_jobs.contract.watermark import (
     GapMarker,
@@ -33,8 +34,10 @@ from monitor_jobs.contract.window import HOUR, Window, floor_hour, hours_of
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 
 # A clock that was set back puts segments, or an end, out of the order of their numbers by as much. Little is looked for
-# first, for each minute of it costs requests; more where a capture file is left that nobody seems to know.
+# first, for each minute of it costs requests; more where a capture file is left that nobody seems to know. Where it was
+# set by more than that, the store's own clock tells which manifests came right after the file.
 SLACK, MORE_SLACK = timedelta(minutes=10), timedelta(minutes=90)
+AT_THAT_TIME = timedelta(minutes=10)
 
 
 def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, variant: str, window: Window) -> Evidence:
@@ -56,7 +59,10 @@ def read_evidence(store: ObjectStore, *, destination: str, endpoint: str, varian
         return Evidence(endpoint, window, trails, objects, tuple(unreadable), before, side)
 
     found = evidence_within(SLACK)
-    found = evidence_within(MORE_SLACK) if any(found.unknown_objects) else found
+    if found.unknown_objects:
+        found = evidence_within(MORE_SLACK)
+    if found.unknown_objects:
+        found = replace(found, strays=tuple(_strays(store, side, found.unknown_objects)))
     # asked for where something is amiss only: a file from which lines were erased has fewer bytes than it had
     return _amended(found, store, (amendment_address(side, each.key) for each in found.resized_objects))
 
@@ -113,20 +119,38 @@ def _objects(store: ObjectStore, prefix: str, hours: Iterable[datetime]) -> Iter
     for hour in hours:
         for entry in store.list(S3Address.parse(f"{prefix}/{hour_folder(hour)}/")):
             if entry.address.key.endswith(CAPTURE_SUFFIX):
-                yield FoundObject(entry.address.key, entry.size_bytes)
+                yield FoundObject(entry.address.key, entry.size_bytes, entry.modified_at)
+
+
+def _strays(store: ObjectStore, side: str, unknown: list[FoundObject]) -> Iterator[Manifest]:
+    """Manifests of these files, by whoever has a watermark, found by when they came into the store."""
+    keys, times = {found.key for found in unknown}, sorted(found.stored_at for found in unknown)
+    producers = {producer_of(key) for key in _watermark_keys(store, side)}
+    for entry in store.list(S3Address.parse(manifests_folder(side))):
+        after = bisect_left(times, entry.modified_at - AT_THAT_TIME)
+        if after == len(times) or times[after] > entry.modified_at + AT_THAT_TIME:
+            continue
+        try:
+            manifest = Manifest.from_json(store.get(entry.address))
+        except (ObjectMissing, ValueError):
+            continue  # a file that it should tell of stays unknown
+        if manifest.object_key in keys and manifest.producer in producers:
+            yield manifest
+
+
+def _watermark_keys(store: ObjectStore, side: str) -> Iterator[str]:
+    """The open ones first: one that ends meanwhile is among the closed by then."""
+    for folder in (open_watermark_folder(side), closed_watermark_folder(side)):
+        yield from (entry.address.key for entry in store.list(S3Address.parse(folder)))
 
 
 def _watermarks(store: ObjectStore, side: str, reach: Window, unreadable: list[str]) -> list[Watermark]:
-    """One of each producer that may have captured within reach.
-
-    The open ones are listed first: one that ends meanwhile is among the closed by then.
-    """
-    marks: dict[str, Watermark] = {}
-    for folder in (open_watermark_folder(side), closed_watermark_folder(side)):
-        for entry in store.list(S3Address.parse(folder)):
-            mark = _watermark(store, side, entry.address, unreadable) if _lived_in(entry.address.key, reach) else None
-            if mark is not None:
-                marks[mark.producer] = max(mark, marks.get(mark.producer, mark), key=_progress)
+    """One of each producer that may have captured within reach."""
+    bucket, marks = S3Address.parse(side).bucket, dict[str, Watermark]()
+    for key in _watermark_keys(store, side):
+        mark = _watermark(store, side, S3Address(bucket, key), unreadable) if _lived_in(key, reach) else None
+        if mark is not None:
+            marks[mark.producer] = max(mark, marks.get(mark.producer, mark), key=_progress)
     return [mark for mark in marks.values() if not _ended_before(mark, reach)]
 
 

@@ -40,6 +40,7 @@ class FoundObject:
 
     key: str
     size_bytes: int
+    stored_at: datetime  # by the store's clock
     contents: Contents | None = None
     repeated_events: int = 0  # of the window, that were seen before
 
@@ -63,12 +64,13 @@ class Evidence:
     removed_before: datetime | None = None  # by retention: no capture of an hour before is missed
     side: str = ""  # the address of what is kept beside the captures
     amendments: Mapping[str, Amendment] = field(default_factory=dict)  # by capture file
+    strays: tuple[Manifest, ...] = ()  # of files of the window, far from where their numbers have them looked for
 
     @property
     def manifests(self) -> dict[str, Manifest]:
         """The manifests that tell of a capture file, by its key."""
         told = (manifest for trail in self.trails for manifest in trail.segments.told.values())
-        return {manifest.object_key: manifest for manifest in told if manifest.object_key is not None}
+        return {each.object_key: each for each in (*told, *self.strays) if each.object_key is not None}
 
     @property
     def unknown_objects(self) -> list[FoundObject]:

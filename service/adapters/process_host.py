@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,31 @@ COMMAND = "serve-endpoint"
 LAST_WORDS_BYTES = 262_144  # a state_dict that does not fit is told in one line of many thousand names
 
 
-class ProcessHost:
-    """The port core.ports.EndpointHost. `environment` is what every endpoint process inherits."""
+OWN_PREFIX = "SEXTANT_"
+OWN_SETTINGS = ("SEXTANT_DATA", "SEXTANT_LOG_LEVEL", "SEXTANT_REGION", "SEXTANT_STORE_ENDPOINT_URL")
+STORE_PREFIX = "AWS_"
+PASSWORDS = ("PGPASSWORD", "PGPASSFILE")  # of the database, which no endpoint opens
 
-    def __init__(self, environment: dict[str, str]) -> None:
+
+def inherited_by_endpoints(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of this service's environment that its endpoints may see, in whose processes models run their code.
+
+    Of its own settings those that an endpoint reads, which are no secrets; the S3 store's keys only where there is one.
+    """
+    kept_back = PASSWORDS if environment.get("SEXTANT_STORE_ENDPOINT_URL") else (*PASSWORDS, STORE_PREFIX)
+    others = (name for name in environment if not name.startswith((OWN_PREFIX, *kept_back)))
+    return {name: environment[name] for name in (*others, *OWN_SETTINGS) if name in environment}
+
+
+class ProcessHost:
+    """The port core.ports.EndpointHost.
+
+    `environment` is what every endpoint process inherits, `token_sha256` the hash of what its callers present.
+    """
+
+    def __init__(self, environment: dict[str, str], *, token_sha256: str) -> None:
         self._environment = environment
+        self._token_sha256 = token_sha256
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, spec: EndpointSpec, *, folder: Path) -> Handle:
@@ -39,7 +60,8 @@ class ProcessHost:
         with socket.create_server(("127.0.0.1", 0)) as listener, log_path.open("ab") as log:
             port = listener.getsockname()[1]
             spec_path = folder / f"spec-{port}.json"  # whoever had this port before is dead
-            spec_path.write_text(spec.model_dump_json(indent=2))
+            told = spec.model_copy(update={"token_sha256": self._token_sha256})
+            spec_path.write_text(told.model_dump_json(indent=2))
             child = self._spawn(listener, spec_path, log=log.fileno(), environment=spec.environment)
         self._children[child.pid] = child
         files = {"log": str(log_path), "spec": str(spec_path)}

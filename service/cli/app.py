@@ -18,12 +18,15 @@ from service.cli import (
     environment,
     erasing,
     executions,
+    keys,
     report,
     retention,
     schedule,
     up,
+    users,
 )
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
+from service.core.keys import without_api_keys
 
 EXIT_CODES: tuple[tuple[type[SextantError], int], ...] = (
     (NotFound, 3),
@@ -47,6 +50,8 @@ app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
 capture.app.command("erase")(erasing.erase)
 app.add_typer(capture.app, name="capture")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 app.add_typer(retention.app, name="retention")
 app.command("doctor")(doctor.doctor)
 
@@ -117,7 +122,7 @@ def exit_code(command: Callable[[], object]) -> int:
     try:
         command()
     except SextantError as error:
-        say(f"sextant: {error}")
+        say(without_api_keys(f"sextant: {error}"))
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(bool(end.code))

@@ -1,7 +1,7 @@
-"""`POST /`: which API and operation a request means, and the way through them in the protocol that it speaks.
+"""`POST /`: who sends a request, which API and operation it means, and the way through them in its protocol.
 
 What lives here: the dispatcher, and what all protocols share of a request. What does not: the protocols themselves
-(json_protocol, query_protocol), the operations (api.Api), signatures: a scope is read, never verified.
+(json_protocol, query_protocol), the operations (api.Api), how callers are told (access.authentication).
 """
 
 import re
@@ -14,9 +14,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor_jobs.contract.errors import SextantError
-from service.control.api import Api, ApiError, Json, Refusal
+from service.control.access.authentication import Authenticator, head_of
+from service.control.access.rules import changes
+from service.control.api import Api, ApiError, Json, Refusal, refusal_of
 from service.control.json_protocol import JsonProtocol
 from service.control.query_protocol import QueryProtocol
+from service.core.access import Principal
+from service.core.signatures.errors import SignatureRefused
 from service.logs import EventLog
 
 MAX_REQUEST_BYTES: Final = 1_048_576
@@ -46,7 +50,7 @@ class WireProtocol(Protocol):
         ...
 
 
-def dispatcher(apis: Sequence[Api]) -> Callable[[Request], Awaitable[Response]]:
+def dispatcher(apis: Sequence[Api], authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
     """The HTTP route of all APIs."""
     as_json, as_query = JsonProtocol(apis), QueryProtocol(apis)
 
@@ -54,27 +58,49 @@ def dispatcher(apis: Sequence[Api]) -> Callable[[Request], Awaitable[Response]]:
         is_query = request.headers.get("content-type", "").startswith(FORM)
         protocol: WireProtocol = as_query if is_query else as_json
         try:
-            body = await read_body(request)
-            api, operation = protocol.target(request.headers, body, signing_name(request.headers))
+            head = head_of(request.scope)
+            claim = authenticator.claim(head)
+            sent = await read_body(request)
+            caller = authenticator.prove(claim, sent)
+            body = unpacked(sent, request.headers)
+            api, operation = protocol.target(request.headers, body, claim.service)
+            authenticator.require_service(claim, api.signing_name)
+            if changes(f"{api.service}:{operation}"):
+                authenticator.use_once(claim)
+        except SignatureRefused as error:
+            return protocol.refusal(Refusal(error.code, str(error), error.status, error.query_code), None)
+        except ApiError as error:
+            return protocol.refusal(refusal_of(error), None)
         except SextantError as error:
-            return protocol.refusal(
-                Refusal(error.code if isinstance(error, ApiError) else ApiError.code, str(error)), None
-            )
-        return await run_in_threadpool(_answered, protocol, api, operation, body)
+            return protocol.refusal(Refusal(ApiError.code, str(error)), None)
+        return await run_in_threadpool(_answered, protocol, api, operation, body, caller)
 
     return dispatch
 
 
 async def read_body(request: Request) -> bytes:
-    """The request's body, unpacked where it is gzip; at most 1 MiB. Raises ApiError beyond that, or for no gzip."""
+    """The request's body as it was sent; at most 1 MiB. Raises ApiError beyond that."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_REQUEST_BYTES:
             raise _too_long()
-    if request.headers.get("content-encoding", "").lower() == "gzip":
-        return _unpacked(bytes(body))
     return bytes(body)
+
+
+def unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A body as its client wrote it, unpacked where it is gzip. Raises ApiError beyond 1 MiB, or for no gzip."""
+    if headers.get("content-encoding", "").lower() != "gzip":
+        return body
+    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        # One byte more than may be: who packs a gigabyte into a megabyte must not have it unpacked.
+        whole = unpacking.decompress(body, MAX_REQUEST_BYTES + 1)
+    except zlib.error as error:
+        raise ApiError(f"Request body is no gzip: {error}") from error
+    if len(whole) > MAX_REQUEST_BYTES:
+        raise _too_long()
+    return whole
 
 
 def signing_name(headers: Mapping[str, str]) -> str | None:
@@ -83,26 +109,14 @@ def signing_name(headers: Mapping[str, str]) -> str | None:
     return found[1] if found else None
 
 
-def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes) -> Response:
+def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, caller: Principal) -> Response:
     try:
-        return protocol.answer(api.call(operation, protocol.parse(body, api, operation)), api, operation)
+        return protocol.answer(api.call(operation, protocol.parse(body, api, operation), caller), api, operation)
     except SextantError as error:
-        return protocol.refusal(Refusal(api.code(error), str(error)), api)
+        return protocol.refusal(api.refusal(error), api)
     except Exception as error:  # noqa: BLE001 -- logged with its traceback
         log.error("operation_failed", service=api.service, operation=operation, cause=error)
         return protocol.refusal(Refusal("InternalFailure", f"{operation} failed: see the control log", 500), api)
-
-
-def _unpacked(body: bytes) -> bytes:
-    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        # One byte more than may be: who packs a gigabyte into a megabyte must not have it unpacked.
-        unpacked = unpacking.decompress(body, MAX_REQUEST_BYTES + 1)
-    except zlib.error as error:
-        raise ApiError(f"Request body is no gzip: {error}") from error
-    if len(unpacked) > MAX_REQUEST_BYTES:
-        raise _too_long()
-    return unpacked
 
 
 def _too_long() -> ApiError:

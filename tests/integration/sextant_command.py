@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.aws_clients import ENVIRONMENT
 from tests.wait import wait_until
 
 COMMAND_SECONDS = 60
@@ -28,7 +29,7 @@ class Sextant:
     @property
     def environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
-        return {**own, **FAST, "SEXTANT_DATA": str(self.folder), "OMP_NUM_THREADS": "1"}
+        return {**own, **FAST, **ENVIRONMENT, "SEXTANT_DATA": str(self.folder), "OMP_NUM_THREADS": "1"}
 
     def run(self, *arguments: str | Path, stdin: str = "", **variables: str) -> Done:
         """What the command did, whatever that was."""
@@ -52,10 +53,9 @@ def sextant_up(folder: Path, variables: Mapping[str, str] | None = None, *option
     """The command beside a running `sextant up` with these options, which has ended when the block is left."""
     data = folder / "data"
     environment = {**Sextant(data).environment, **(variables or {})}
-    with (folder / "up.log").open("wb") as log:
-        up = subprocess.Popen(
-            [sys.executable, "-m", "service", "up", *options], env=environment, stdout=log, stderr=log
-        )
+    command = [sys.executable, "-m", "service", "up", *options]
+    with (folder / "up.log").open("wb") as log, (folder / "up.out").open("wb") as out:
+        up = subprocess.Popen(command, env=environment, stdout=out, stderr=log)
     try:
         url = wait_until(lambda: _written_url(data, up, folder), timeout_seconds=30, what="the address of `sextant up`")
         yield Sextant(data, url)

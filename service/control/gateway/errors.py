@@ -6,6 +6,8 @@
 | ModelError | 424 | whatever the model answers beyond 2xx, answers over the limit, and no answer in time |
 | ModelNotReadyException | 429 | the process was started again and still loads its model |
 | InternalFailure | 500 | a failure of the gateway's own; its log tells |
+| MissingAuthenticationTokenException and its like | 403 | no key, an unknown one, or a signature that is not its own |
+| AccessDeniedException | 403 | the caller has no grant for the endpoint, be it there or not |
 | ServiceUnavailable | 503 | the process cannot be reached, broke off, or is busy: botocore tries again |
 
 InternalDependencyException (530) is never answered: nothing here depends on another service.
@@ -17,6 +19,7 @@ from typing import Final
 import orjson
 
 from monitor_jobs.contract.errors import SextantError
+from service.core.keys import without_api_keys
 
 MESSAGE_MAX_CHARACTERS: Final = 1024
 NO_STATUS: Final = 0  # AWS's OriginalStatusCode where the model gave no answer that has one
@@ -34,11 +37,20 @@ class InvocationError(SextantError):
 
     def members(self) -> dict[str, object]:
         """The answer's JSON; botocore reads either spelling of the message."""
-        return {"Message": str(self), "message": str(self)}
+        message = without_api_keys(str(self))
+        return {"Message": message, "message": message}
 
     def body(self) -> bytes:
         """The answer's body as botocore parses it; the code goes in a header."""
         return orjson.dumps(self.members())
+
+
+class Refused(InvocationError):
+    """Whoever asks is not known, or may not."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(message)
+        self.code, self.status = code, status
 
 
 class ValidationError(InvocationError):

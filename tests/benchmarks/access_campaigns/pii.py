@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from monitor_jobs.model_archive import pack
-from tests.benchmarks.access_campaigns.canaries import MODEL, RULES, Request, requests, words
+from tests.benchmarks.access_campaigns.pii_requests import MODEL, RULES, Request, requests, words
 from tests.benchmarks.figures import Figure
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.servers.endpoint import write_package
