@@ -158,7 +158,7 @@ def open_redactor(spec: "EndpointSpec", data: Path, registry: "CollectorRegistry
     if spec.data_capture is None or spec.redaction is None:
         return None
     from monitor_jobs.contract.keyed_hash import DigestUse, keyed_hash
-    from service.adapters.digest_key import digest_key
+    from service.digest_key import digest_key
     from service.endpoint.redaction import Redactor
     from service.endpoint.redaction.counts import withheld_counts
 
@@ -233,8 +233,8 @@ def _scheduler(
 
 
 def _chores(settings: Settings, database: "Database", store: "ObjectStore", executor: ThreadPoolExecutor) -> "Chores":
-    from service.adapters.digest_key import digest_key
     from service.adapters.file_lock import ERASING, locked
+    from service.digest_key import digest_key
     from service.scheduler.chores import Chore, Chores
     from service.scheduler.erasures import Erasures
     from service.scheduler.places import Places

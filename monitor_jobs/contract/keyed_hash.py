@@ -1,6 +1,6 @@
 """Digests that only the holder of this installation's key can make: equal values stay equal, none can be looked up.
 
-What lives here: the digest. What does not: the key's file (service.adapters.digest_key). Each use has a word of its
+What lives here: the digest. What does not: the key's file (service.digest_key). Each use has a word of its
 own before the value, so that a digest of one use tells nothing about one of another.
 """
 

@@ -148,15 +148,16 @@ class _Progress:
 
     def _look_through(self, producer: str, mark: Watermark | None, now: datetime) -> int:
         """How many lines were erased from what a producer stored since it was last settled up to where."""
+        noted = self._tombstone.waiting.get(producer, 0)
         last = mark.last_sequence if mark is not None else 0
-        lines = sum(map(self.erase_from, self._stored_after(producer, self._tombstone.waiting.get(producer, 0), last)))
+        lines = sum(map(self.erase_from, self._stored_after(producer, noted, last)))
         if mark is None or mark.closed:
             self._wait_until(now)  # whoever adopted it may keep an index of it in memory
         if mark is None or mark.closed or mark.sealed_until >= floor_hour(self._tombstone.requested_at) + HOUR:
             waiting = {name: number for name, number in self._tombstone.waiting.items() if name != producer}
             self._update(waiting=waiting, settled=(*self._tombstone.settled, producer))
-        elif producer not in self._tombstone.waiting:
-            self._update(waiting={**self._tombstone.waiting, producer: 0})
+        else:  # up to there nothing is in a spool any more, so nothing is delivered once more
+            self._update(waiting={**self._tombstone.waiting, producer: max(noted, last)})
         return lines
 
     def _stored_after(self, producer: str, number: int, last: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from monitor_jobs.erasure import Variant
     from monitor_jobs.object_store import ObjectStore
 
+PATIENCE_SECONDS = 60.0  # the scheduler goes on with other erasures in the meantime
 FINDINGS_EXIT_CODE = 6  # as `sextant capture verify`: something is left for a person to look at
 
 
@@ -30,15 +31,16 @@ def erase(
     A line that is still on its way is erased by the scheduler once it arrives. Exit code 6 where files of other
     programs still hold the id. Example: sextant capture erase --endpoint digits --inference-id customer-4711
     """
-    from service.adapters.digest_key import digest_key
     from service.adapters.file_lock import ERASING, locked
+    from service.digest_key import digest_key
 
     kind, value = _id_of(inference_id, event_id)
     data, client = load().data, connect()
+    variants = _variants_of(client, endpoint, store())
     places = [*_reports_of(client, endpoint), *(reports or [])]
-    with locked(data / ERASING), _progress() as watch:
-        rows, held = [], set[str]()
-        for variant in _variants_of(client, endpoint, store()):
+    rows, held = [], set[str]()
+    with locked(data / ERASING, patience_seconds=PATIENCE_SECONDS), _progress() as watch:
+        for variant in variants:
             row, more = _erase(variant, kind, value, digest_key(data), places, watch)
             rows.append(row)
             held |= more

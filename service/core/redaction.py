@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from monitor_jobs.contract.capture import ContentType
 from monitor_jobs.contract.errors import BadInput
@@ -68,6 +68,11 @@ class BodyRules(_Rules):
     csv: dict[Column, Action] = Field(default_factory=dict)
     images: Literal["strip"] | None = None
     keep: frozenset[ContentType] = frozenset()
+
+    @field_validator("keep")
+    @classmethod
+    def _in_lower_case(cls, content_types: frozenset[str]) -> frozenset[str]:
+        return frozenset(each.lower() for each in content_types)
 
     @cached_property
     def steps(self) -> tuple[tuple[tuple[Step, ...], Action], ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from monitor_jobs.contract.window import format_timestamp
 from monitor_jobs.model_archive import pack
-from service.adapters.file_lock import ERASING, locked
+from tests.aws_clients import SIGNED
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.integration.test_cli import ALWAYS_CAT, CARD
 from tests.servers.endpoint import write_package
@@ -32,7 +32,7 @@ def invoke(sextant: Sextant, inference_id: str, times: int) -> None:
     headers = {"x-amzn-sagemaker-inference-id": inference_id, "content-type": "application/json"}
     address = f"{sextant.url}/endpoints/cats/invocations"
     for _ in range(times):
-        httpx.post(address, content="[[1, 2]]", headers=headers, trust_env=False).raise_for_status()
+        httpx.post(address, content="[[1, 2]]", headers=headers, auth=SIGNED, trust_env=False).raise_for_status()
 
 
 def holding(sextant: Sextant, word: str) -> list[Path]:
@@ -102,11 +102,3 @@ def test_exactly_one_id_is_to_be_said(sextant: Sextant, options: tuple[str, ...]
 
 def test_an_endpoint_that_is_not_there_is_exit_code_3(sextant: Sextant) -> None:
     assert sextant.run("capture", "erase", "--endpoint", "dogs", "--inference-id", "a").returncode == 3
-
-
-def test_two_erasures_at_once_are_a_conflict(sextant: Sextant) -> None:
-    def refused() -> bool:
-        with locked(sextant.folder / ERASING):
-            return sextant.run("capture", "erase", "--endpoint", "cats", "--inference-id", "a").returncode == 4
-
-    assert refused()

@@ -12,12 +12,15 @@ from monitor_jobs.contract.erasure import IdKind, Tombstone, event_folder
 from monitor_jobs.contract.errors import StoreUnavailable
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import OffendingRecord, Report, UnreadableLines, Violation
+from monitor_jobs.contract.retention import parse_retention
 from monitor_jobs.contract.window import HOUR, Window
 from monitor_jobs.erasure import Variant, begin, holding, pending, resume
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
+from monitor_jobs.retention import sweep
 from monitor_jobs.side_index import read_index
 from tests.integration.capture_spool import CAPTURES, NOON, Clock, Switched, offer_all, spec_of, started, stored_ids
+from tests.servers.faulty_store import faulty_store
 from tests.wait import wait_until
 
 WINDOW = Window(NOON, NOON + HOUR)
@@ -168,6 +171,14 @@ def test_a_file_that_was_changed_in_another_way_is_still_found(store: Counting) 
     assert [finding.kind for finding in proof_of(store).findings] == [FindingKind.CHANGED_OBJECT]
 
 
+def test_a_file_that_is_rewritten_and_not_amended_is_found(store: Counting) -> None:
+    found = next(iter(store.list(CAPTURES)))
+    lines = store.get(found.address).splitlines(keepends=True)
+    store.put(found.address, b"".join(line for line in lines if ADA.encode() not in line))
+    assert [finding.kind for finding in proof_of(store).findings] == [FindingKind.CHANGED_OBJECT]
+    assert proof_of(store).losses().findings
+
+
 def test_lines_that_come_back_are_found(store: Counting) -> None:
     before = everything(store)
     key = next(iter(erase(store).objects))
@@ -303,3 +314,17 @@ def test_a_segment_that_is_delivered_once_more_is_erased_once_more(tmp_path: Pat
     assert resume(variant_of(store), told, key=KEY, now=clock.now).lines == 1
     assert stored_ids(store) == [BOB]
     capture.close()
+
+
+def test_an_s3_server_is_erased_from_and_swept_like_a_folder(store: Counting) -> None:
+    with faulty_store() as server:
+        remote = server.connected()
+        for key, body in everything(store).items():
+            remote.put(S3Address("bucket", key), body)
+        assert erase(remote).lines == 6
+        assert not [key for key, body in everything(remote).items() if ADA.encode() in body]
+        assert proof_of(remote).summary() == "Capture is complete. 6 records were erased."
+        for _ in sweep(remote, parse_retention("s3://bucket/capture=1d"), LATER + timedelta(days=9)):
+            pass
+        assert list(remote.list(CAPTURES)) == []
+        assert proof_of(remote).complete

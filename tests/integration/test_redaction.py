@@ -14,6 +14,8 @@ import pytest
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.redaction import Redaction
+from service.digest_key import digest_key, digest_key_file
+from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import config_of, spec_of, started
 from tests.servers.endpoint import RunningEndpoint, running_endpoint, started_endpoint, write_package
 from tests.unit.test_redaction_pictures import CANARY, JPEGS
@@ -44,7 +46,9 @@ def endpoint_with(folder: Path, rules: Mapping[str, object] | None) -> Iterator[
 
 def invoke(endpoint: RunningEndpoint, body: bytes, content_type: str, **headers: str) -> None:
     named = {f"x-amzn-sagemaker-{name.replace('_', '-')}": value for name, value in headers.items()}
-    answer = httpx.post(f"{endpoint.url}/invocations", content=body, headers={"content-type": content_type, **named})
+    answer = httpx.post(
+        f"{endpoint.url}/invocations", content=body, headers=AUTHORIZED | {"content-type": content_type, **named}
+    )
     assert answer.status_code == 200, answer.text
 
 
@@ -76,7 +80,7 @@ def test_a_body_that_cannot_be_redacted_is_withheld_and_its_record_kept(tmp_path
     with endpoint_with(tmp_path, RULES) as endpoint:
         invoke(endpoint, b"ssn: 111-22-3333", "application/json")
         invoke(endpoint, b"ssn: 111-22-3333", "text/plain")
-        counts = httpx.get(f"{endpoint.url}/metrics").text
+        counts = httpx.get(f"{endpoint.url}/metrics", headers=AUTHORIZED).text
         records = stopped(endpoint)
     inputs = [record["captureData"]["endpointInput"]["data"] for record in records]
     assert inputs == ['{"withheld":"not_json"}', '{"withheld":"no_rule"}']
@@ -111,11 +115,10 @@ def test_an_endpoint_that_asks_for_redaction_never_captures_without(tmp_path: Pa
 
 
 def test_a_key_that_others_may_read_keeps_the_endpoint_from_starting(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "digest.key").write_bytes(b"x" * 32)
-    (tmp_path / "data" / "digest.key").chmod(0o644)
+    digest_key(tmp_path / "data")
+    digest_key_file(tmp_path / "data").chmod(0o644)
     package = write_package(tmp_path / "package", {"code/inference.py": ECHO})
     capture = config_of().model_dump(mode="json", by_alias=True)
     with started_endpoint(package, tmp_path, data_capture=capture, redaction=RULES) as endpoint:
         wait_until(lambda: endpoint.process.poll() is not None, timeout_seconds=60, what="the endpoint's end")
-        assert "can be read by others" in (tmp_path / "stderr").read_text()
+        assert "digest.key is not this user's alone" in (tmp_path / "stderr").read_text()

@@ -1,6 +1,5 @@
 """The key of digests, and what a digest made with it promises."""
 
-import os
 import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +9,16 @@ import pytest
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.keyed_hash import DigestUse, keyed_hash
-from service.adapters.digest_key import FILE_NAME, digest_key
+from service.digest_key import digest_key, digest_key_file
+from service.private_files import create_private, private_folder
 
 
 def test_a_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
-    key = digest_key(tmp_path / "data")
+    key = digest_key(tmp_path)
     assert len(key) == 32
-    assert digest_key(tmp_path / "data") == key
-    assert [path.name for path in (tmp_path / "data").iterdir()] == [FILE_NAME]
-    assert stat.S_IMODE((tmp_path / "data" / FILE_NAME).stat().st_mode) == 0o600
+    assert digest_key(tmp_path) == key
+    assert [path.name for path in digest_key_file(tmp_path).parent.iterdir()] == ["digest.key"]
+    assert stat.S_IMODE(digest_key_file(tmp_path).stat().st_mode) == 0o600
 
 
 def test_those_who_make_it_at_once_have_the_same(tmp_path: Path) -> None:
@@ -28,15 +28,14 @@ def test_those_who_make_it_at_once_have_the_same(tmp_path: Path) -> None:
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     digest_key(tmp_path)
-    (tmp_path / FILE_NAME).chmod(0o640)
+    digest_key_file(tmp_path).chmod(0o640)
     with pytest.raises(BadInput, match="chmod 600"):
         digest_key(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 31, b"x" * 33])
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(tmp_path / FILE_NAME, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.write(content)
+    create_private(private_folder(digest_key_file(tmp_path).parent) / "digest.key", content)
     with pytest.raises(BadInput, match="no key of 32 bytes"):
         digest_key(tmp_path)
 

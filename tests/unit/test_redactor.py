@@ -2,16 +2,27 @@
 
 import json
 import logging
+import uuid
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from monitor_jobs.capture_io import CapturedBody
+from monitor_jobs.capture_io import CapturedBody, capture_line, read_predictions
 from monitor_jobs.capture_io.answers import UnreadableAnswer, read_answer
 from monitor_jobs.capture_io.lines import Output
-from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, CaptureContentTypeHeader, UnreadableReason
+from monitor_jobs.contract.capture import (
+    WITHHELD_CONTENT_TYPE,
+    CaptureContentTypeHeader,
+    UnreadableReason,
+    capture_file_path,
+)
+from monitor_jobs.contract.model_package import ModelCard
+from monitor_jobs.side_index import index_capture
 from service.core.redaction import Redaction
 from service.endpoint.redaction import Redactor, WithheldReason
+from service.endpoint.redaction.withheld import marker_of
+from tests.unit.capture_io_files import NOON
 from tests.unit.test_redaction_pictures import CANARY, PNGS
 
 LISTED = CaptureContentTypeHeader(json_content_types=["application/vnd.mine"], csv_content_types=["text/x-csv"])
@@ -31,7 +42,7 @@ class Redacting:
 
 def all_kinds() -> Redacting:
     return Redacting(
-        request={"json": {"$.a": "hash"}, "csv": {"0": "hash"}, "images": "strip", "keep": ["application/x-npy"]}
+        request={"json": {"$.a": "hash"}, "csv": {"0": "hash"}, "images": "strip", "keep": ["application/X-npy"]}
     )
 
 
@@ -45,6 +56,7 @@ def all_kinds() -> Redacting:
         ("text/csv", b"x,y", b"#x,y"),
         ("text/x-csv", b"x,y", b"#x,y"),
         ("application/x-npy", b"\x93NUMPY", b"\x93NUMPY"),
+        ("application/X-NPY", b"\x93NUMPY", b"\x93NUMPY"),
     ],
 )
 def test_the_content_type_tells_which_rules_fit(content_type: str, body: bytes, left: bytes) -> None:
@@ -103,6 +115,28 @@ def test_a_monitor_counts_a_withheld_answer_as_such() -> None:
     with pytest.raises(UnreadableAnswer) as unreadable:
         read_answer(Output(marker.body.decode(), marker.encoding, marker.content_type))
     assert unreadable.value.reason is UnreadableReason.WITHHELD
+
+
+def test_a_file_with_a_withheld_answer_is_read_and_indexed_with_the_reason(tmp_path: Path) -> None:
+    readable = CapturedBody(b"[[0.25, 0.75]]", "application/json", "JSON")
+    lines = [
+        capture_line(
+            event_id=str(uuid.UUID(int=number)),
+            inference_time=NOON,
+            request=None,
+            response=response,
+            inference_id=None,
+            custom_attributes=None,
+        )
+        for number, response in enumerate([readable, marker_of(WithheldReason.NOT_JSON), readable])
+    ]
+    key = f"signs/AllTraffic/{capture_file_path(NOON, uuid.UUID(int=9))}"
+    (tmp_path / "capture.jsonl").write_bytes(b"".join(lines))
+    (columns,) = read_predictions(tmp_path / "capture.jsonl", object_key=key, window=None, card=ModelCard())
+    assert (columns.lines.tolist(), columns.records, columns.unreadable) == ([1, 3], 2, {UnreadableReason.WITHHELD: 1})
+    index = index_capture(tmp_path / "capture.jsonl", key)
+    assert index is not None
+    assert index.capture.unreadable == {UnreadableReason.WITHHELD: 1}
 
 
 @pytest.mark.parametrize(("action", "left"), [("keep", "ada"), ("hash", "#ada"), ("drop", None)])
