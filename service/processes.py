@@ -81,18 +81,11 @@ def run_control(settings: Settings, fd: int) -> None:
     """The control process, on a listening socket that it inherits."""
     import uvicorn
 
+    from service.http_server import DEFAULT_LIMITS, server_options
     from service.wiring import control_app
 
     _configure_logs(settings)
-    config = uvicorn.Config(
-        control_app(settings),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=5,
-        timeout_keep_alive=75,  # longer than the pools of usual clients keep an idle connection
-    )
+    config = uvicorn.Config(control_app(settings), timeout_graceful_shutdown=5, **server_options(DEFAULT_LIMITS))
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
 
 

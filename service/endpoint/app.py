@@ -5,9 +5,7 @@ messages (invocation), the model's thread (worker), capture itself (behind ports
 FastAPI, whose machinery costs more than all of this file; the other pages use it.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -39,7 +37,6 @@ from service.local_only import LocalOnly
 from service.logs import EventLog
 
 INVOKE_PATHS: Final = frozenset({"/invoke", "/invocations"})
-BODY_DEADLINE_SECONDS: Final = 60.0
 CLIENT_CLOSED_REQUEST: Final = 499  # nobody receives it; it is what the metrics say
 STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
     (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -52,10 +49,6 @@ STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
 )
 
 log = EventLog("sextant.endpoint")
-
-
-class BodyTooSlow(SextantError):
-    """The request's body did not arrive in time."""
 
 
 def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics, spec: EndpointSpec) -> ASGIApp:
@@ -100,9 +93,6 @@ class Invocations:
             await self._invoke(scope, receive, send)
         except CallerGone:
             return CLIENT_CLOSED_REQUEST
-        except BodyTooSlow as error:
-            await send_error(send, HTTPStatus.REQUEST_TIMEOUT, str(error))
-            return HTTPStatus.REQUEST_TIMEOUT
         except SextantError as error:
             return await _refuse(send, error)
         return HTTPStatus.OK
@@ -111,7 +101,7 @@ class Invocations:
         headers = read_headers(scope)
         self._capture.require_room()
         with self._worker.place() as place:
-            body = await _in_time(read_body(scope, receive, limit=self._limit))
+            body = await read_body(scope, receive, limit=self._limit)
             request = ModelRequest(body, headers.content_type, headers.accept)
             pass_on = partial(self._pass_on, headers, body)
             answer = await self._worker.answer(place, request, hung_up=client_gone(receive), before_answer=pass_on)
@@ -153,14 +143,6 @@ def _pages(worker: ModelWorker, metrics: ServingMetrics) -> ASGIApp:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return pages
-
-
-async def _in_time(body: Awaitable[bytes]) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_DEADLINE_SECONDS):
-            return await body
-    except TimeoutError as error:
-        raise BodyTooSlow(f"the body did not arrive within {BODY_DEADLINE_SECONDS:g} s") from error
 
 
 async def _refuse(send: Send, error: SextantError) -> int:

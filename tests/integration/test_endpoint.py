@@ -263,7 +263,7 @@ def test_three_hundred_megabytes_are_refused_without_being_held(endpoint: Runnin
     assert growth <= 32 << 20
 
 
-def test_the_same_connection_goes_on_after_a_body_that_was_too_large(endpoint: RunningEndpoint) -> None:
+def test_the_same_client_goes_on_after_a_body_that_was_too_large(endpoint: RunningEndpoint) -> None:
     with httpx.Client(base_url=endpoint.url) as client:
         assert client.post("/invoke", content=b"x" * (BODY_LIMIT * 3)).status_code == 413
         assert client.post("/invoke", content="[1]").text == "[1]"

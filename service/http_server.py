@@ -1,0 +1,308 @@
+"""The HTTP server of every process that answers: uvicorn, held to limits of time, of size and of number.
+
+What lives here: how long a caller may take and how much of it is kept, connection by connection, which no ASGI
+middleware sees. What does not: addresses (local_only), how many bytes of bodies a process holds (request_bodies), how
+often somebody may ask (core.rate_limit).
+
+A request that is refused before it was read to its end is answered, and the connection ends in two steps: our side says
+that nothing more comes, and what still arrives is thrown away for a while. Closed at once, the kernel would reset the
+connection, and most callers would never read their answer.
+"""
+
+import asyncio
+import json
+import math
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any, ClassVar, Final, cast
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+KEEP_ALIVE_SECONDS: Final = 75  # longer than the pools of usual clients keep an idle connection
+REFUSALS_AT_ONCE: Final = 64  # connections beyond the limit that are told so; those beyond are dropped
+RETRY_AFTER: Final = (b"retry-after", b"1")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """How long callers may take, how many they may be, and how much they may send that is no body.
+
+    A body has `body_seconds` in all, and beyond `grace_seconds` it comes at `bytes_per_second` at least. An answer of
+    which nothing is taken is given up after as long as a body.
+    """
+
+    head_seconds: float = 10.0
+    body_seconds: float = 30.0
+    grace_seconds: float = 10.0
+    bytes_per_second: float = 1024.0
+    head_bytes: int = 65_536
+    headers: int = 100
+    connections: int = 1000
+    pipelined: int = 16
+
+    def body_ends(self, *, began: float, received_bytes: int) -> float:
+        """The moment at which a body is given up of which so much has come."""
+        return began + min(self.body_seconds, self.grace_seconds + received_bytes / self.bytes_per_second)
+
+
+DEFAULT_LIMITS: Final = HttpLimits()
+
+
+def server_options(limits: HttpLimits) -> dict[str, Any]:
+    """What uvicorn.Config takes for a server within these limits."""
+    return {
+        "http": type("Protocol", (LimitedProtocol,), {"limits": limits}),
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+    }
+
+
+class Refusal:
+    """The answer to a request that the application does not see."""
+
+    def __init__(self, status: HTTPStatus, sentence: str, *headers: tuple[bytes, bytes]) -> None:
+        body = json.dumps({"error": sentence}).encode()
+        lines = [*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        self.start = STATUS_LINE[status] + b"".join(b"%s: %s\r\n" % line for line in lines)
+        self.rest = b"connection: close\r\n\r\n" + body
+
+
+class RefusedError(Exception):
+    """Raised to the parser, which stops there."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
+class Phase(Enum):
+    """What a connection is about."""
+
+    HEAD = auto()  # a request's first line and headers are awaited
+    BODY = auto()  # its body is
+    ANSWER = auto()  # it is whole, and being answered
+    IDLE = auto()  # it was answered, and no other has begun
+    LAST = auto()  # what was asked is being answered, what still comes is thrown away
+    LEAVING = auto()  # nothing is answered any more, what still comes is thrown away
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One connection. Checked in tests/integration/test_http_server.py.
+
+    It has one timer, which looks at what the connection is about when it fires: requests move no timers.
+    """
+
+    limits: ClassVar[HttpLimits] = DEFAULT_LIMITS
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the first request, or refuse it where there are too many connections."""
+        self._socket = cast("asyncio.Transport", transport)
+        super().connection_made(self._socket)
+        self.transport = cast("asyncio.Transport", _Ending(self))
+        self._unsent, self._taken_at = 0, self.loop.time()
+        self._keeps_alive = True
+        self._begin(Phase.HEAD)
+        self._timer = self.loop.call_later(self.limits.head_seconds, self._look)
+        beyond = len(self.connections) - self.limits.connections
+        if beyond > REFUSALS_AT_ONCE:
+            self._socket.abort()
+        elif beyond > 0:
+            self._refuse(_TOO_MANY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._phase in (Phase.LAST, Phase.LEAVING):
+            self._received += len(data)
+            return
+        if self._phase is Phase.IDLE:
+            self._begin(Phase.HEAD)
+        self._received += len(data)
+        self._kept += len(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+            if self._phase in (Phase.HEAD, Phase.BODY):
+                self._require_little(self._kept)
+        except httptools.HttpParserUpgrade:
+            self._keeps_alive = self.cycle.keep_alive = False  # it is answered as if it had not asked
+        except httptools.HttpParserError as error:
+            self._refuse(error.__context__.refusal if isinstance(error.__context__, RefusedError) else _NO_HTTP)
+        except RefusedError as error:
+            self._refuse(error.refusal)
+
+    def on_message_begin(self) -> None:
+        """Start a request."""
+        super().on_message_begin()
+        if self._phase is not Phase.HEAD:
+            self._begin(Phase.HEAD)
+
+    def on_headers_complete(self) -> None:
+        """Have the request answered, unless its head is too long, or too many wait for their answers already."""
+        if self._received > self.limits.head_bytes or len(self.headers) > self.limits.headers:
+            # What came may hold a part of the body: only now is it worth counting.
+            self._require_little(len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers))
+        if len(self.pipeline) >= self.limits.pipelined:
+            raise RefusedError(_TOO_MANY)
+        super().on_headers_complete()
+        self._begin(Phase.BODY)
+        self.headers = []  # of those that come behind a body, which are no part of what was asked
+        # An answer that is begun before the request is whole says that it is the connection's last.
+        self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part until the application asks for it."""
+        self._kept = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Let the request be answered, and others come after it."""
+        super().on_message_complete()
+        self._phase = Phase.ANSWER
+        if not self.cycle.response_started:
+            self.cycle.keep_alive = self._keeps_alive
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        super().on_response_complete()
+        if self.cycle.response_complete and not self._socket.is_closing():
+            if self._phase is Phase.ANSWER:
+                self._phase = Phase.IDLE
+            elif self._phase is Phase.LAST:
+                self._leave()
+
+    def resume_writing(self) -> None:
+        """Note that the caller takes its answer."""
+        self._taken_at = self.loop.time()
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """End once the answer that was begun is sent, at once where there is none."""
+        self._keeps_alive = False
+        if self.cycle is None or self.cycle.response_complete:
+            self._socket.close()
+        else:
+            self.cycle.keep_alive = False
+
+    @property
+    def socket(self) -> asyncio.Transport:
+        """The connection itself; `transport` is what uvicorn ends it by."""
+        return self._socket
+
+    @property
+    def is_ending(self) -> bool:
+        """True where no request is answered any more."""
+        return self._phase is Phase.LEAVING or self._socket.is_closing()
+
+    def end(self) -> None:
+        """End the connection, in two steps where a request has not come to its end."""
+        if self._phase in (Phase.HEAD, Phase.BODY, Phase.LAST) and not self._socket.is_closing():
+            self._leave()
+        elif self._phase is not Phase.LEAVING:
+            self._socket.close()
+
+    def _begin(self, phase: Phase) -> None:
+        self._phase, self._since, self._received, self._kept = phase, self.loop.time(), 0, 0
+
+    def _require_little(self, kept: int) -> None:
+        """Return where the parser keeps little: of a head, of a chunk's extension, of headers behind a body."""
+        if kept > self.limits.head_bytes or len(self.headers or ()) > self.limits.headers:
+            limits = f"{self.limits.head_bytes} bytes and {self.limits.headers} headers"
+            sentence = f"a request may have {limits} beside its body: send fewer"
+            raise RefusedError(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer in the application's place; where it is answering already, let it, and take nothing more."""
+        if self._is_answering():
+            self._last()
+            return
+        date = b"".join(b"%s: %s\r\n" % line for line in self.server_state.default_headers)
+        self._socket.write(refusal.start + date + refusal.rest)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._leave()
+
+    def _is_answering(self) -> bool:
+        cycle = self.cycle
+        if self.pipeline or cycle is None or cycle.response_complete:
+            return bool(self.pipeline)
+        return cycle.response_started or self._phase is not Phase.BODY
+
+    def _last(self) -> None:
+        if self.cycle.more_body:
+            self._socket.abort()  # of the one that is not whole nothing will become
+        else:
+            self._begin(Phase.LAST)
+
+    def _leave(self) -> None:
+        self._begin(Phase.LEAVING)
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        if self._socket.can_write_eof():
+            self._socket.write_eof()
+
+    def _look(self) -> None:
+        now = self.loop.time()
+        request_ends, answer_ends = self._request_ends(now), self._answer_ends(now)
+        left = min(request_ends, answer_ends) - now
+        # Armed before anything is ended: what ends at once takes the timer along.
+        self._timer = self.loop.call_later(min(left if left > 0 else math.inf, self.limits.head_seconds), self._look)
+        if answer_ends <= now or (request_ends <= now and not self._can_be_told()):
+            self._socket.abort()
+        elif request_ends <= now:
+            self._refuse(_TOO_SLOW)
+
+    def _can_be_told(self) -> bool:
+        # Who sent nothing asked for nothing, and some clients would take an answer for that of their next request.
+        return self._phase is not Phase.LEAVING and self._received > 0
+
+    def _request_ends(self, now: float) -> float:
+        if self._phase in (Phase.ANSWER, Phase.IDLE, Phase.LAST):
+            return math.inf
+        if self.flow.read_paused:
+            self._since = now  # it is not the caller who is slow
+        if self._phase is Phase.HEAD:
+            return self._since + self.limits.head_seconds
+        return self.limits.body_ends(began=self._since, received_bytes=self._received)
+
+    def _answer_ends(self, now: float) -> float:
+        unsent = self._socket.get_write_buffer_size()
+        if unsent < self._unsent or unsent == 0:
+            self._taken_at = now
+        self._unsent = unsent
+        return self._taken_at + self.limits.body_seconds if unsent else math.inf
+
+
+class _Ending:
+    """The transport that uvicorn is given: the socket's own, but for how a connection ends."""
+
+    def __init__(self, protocol: LimitedProtocol) -> None:
+        socket = protocol.socket
+        self.write, self.get_extra_info = socket.write, socket.get_extra_info
+        self._protocol = protocol
+
+    def is_closing(self) -> bool:
+        """True where no request is answered any more."""
+        return self._protocol.is_ending
+
+    def close(self) -> None:
+        """End the connection."""
+        self._protocol.end()
+
+
+_TOO_MANY: Final = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait here: try again in a moment", RETRY_AFTER
+)
+_TOO_SLOW: Final = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time: send it faster")
+_NO_HTTP: Final = Refusal(HTTPStatus.BAD_REQUEST, "these bytes are no HTTP request")
