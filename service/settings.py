@@ -54,6 +54,15 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         MAX_BODY_BYTES, ge=1, le=2**30, description="bytes that a request, or an answer, of an endpoint may have"
     )
+    requests_per_second_per_address: float = Field(
+        5000, ge=0, description="requests a second that an address may send; 0 sets no limit"
+    )
+    requests_per_second_per_key: float = Field(
+        5000, ge=0, description="requests a second that a key may send; 0 sets no limit"
+    )
+    failed_keys_per_minute: float = Field(
+        5, ge=0, description="requests without a valid key that an address may send, after 20; 0 sets no limit"
+    )
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
     parallel_jobs: int = Field(2, ge=1, le=64, description="processing jobs that run at the same time")
     memory_bytes_per_job: int = Field(4 * 2**30, ge=16 * 2**20, description="memory that one processing job may use")

@@ -21,6 +21,7 @@ from service.control.logs.operations import LogsContext, logs_api
 from service.control.logs.streams import LogFiles
 from service.control.monitoring_metrics import MonitoringCollector
 from service.control.protocol import dispatcher
+from service.control.rate_limiting import AddressesLimited, RateLimits
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import sagemaker_api
 from service.control.unserved import CBOR_PATH, no_cbor, not_found
@@ -58,7 +59,7 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
         invoked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
         await (invocations if invoked else app)(scope, receive, send)
 
-    return LocalOnly(route)
+    return LocalOnly(AddressesLimited(route, RateLimits(settings)))
 
 
 Route = Callable[[Request], Awaitable[Response]]

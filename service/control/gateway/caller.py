@@ -12,10 +12,9 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from service.control.gateway.connections import Answer
-from service.control.gateway.errors import CallerGone, InvocationError, ValidationError
+from service.control.gateway.errors import ERROR_HEADER, CallerGone, InvocationError, ValidationError
 from service.control.gateway.recent_answers import KeptAnswer
 
-ERROR_HEADER: Final = b"x-amzn-errortype"
 REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
 
 Headers = list[tuple[bytes, bytes]]

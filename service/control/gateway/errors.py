@@ -3,6 +3,7 @@
 | code | status | when |
 |---|---|---|
 | ValidationError | 400 | an endpoint or target that is not there, not InService, a member or body that does not fit |
+| ThrottlingException | 400 | a caller who asks too often; botocore tries again |
 | ModelError | 424 | whatever the model answers beyond 2xx, answers over the limit, and no answer in time |
 | ModelNotReadyException | 429 | the process was started again and still loads its model |
 | InternalFailure | 500 | a failure of the gateway's own; its log tells |
@@ -19,6 +20,7 @@ import orjson
 from monitor_jobs.contract.errors import SextantError
 
 MESSAGE_MAX_CHARACTERS: Final = 1024
+ERROR_HEADER: Final = b"x-amzn-errortype"
 NO_STATUS: Final = 0  # AWS's OriginalStatusCode where the model gave no answer that has one
 
 
@@ -45,6 +47,12 @@ class ValidationError(InvocationError):
     """The request does not fit."""
 
     status, code = 400, "ValidationError"
+
+
+class ThrottlingException(InvocationError):
+    """A caller asks too often."""
+
+    status, code = 400, "ThrottlingException"
 
 
 class UnknownOperationException(InvocationError):
