@@ -18,9 +18,10 @@ Table = Mapping[str, Callable[[Json, ContextT], Json]]
 
 
 class ApiError(SextantError):
-    """An answer of status 400 whose code is the one that AWS gives."""
+    """An answer whose code is the one that AWS gives."""
 
     code = "ValidationException"
+    status = 400
 
 
 class UnknownOperationException(ApiError):

@@ -28,6 +28,7 @@ from service.control.unserved import CBOR_PATH, no_cbor, not_found
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
+from service.request_bodies import RequestBodies
 from service.settings import Settings
 
 
@@ -38,7 +39,8 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
         where = settings.region, settings.account, settings.allowed_buckets
         return Context(database, store, datetime.now(UTC), *where)
 
-    invocations = Invocations(database, settings, generator=random.SystemRandom())
+    bodies = RequestBodies(longest=settings.max_body_bytes)
+    invocations = Invocations(database, settings, bodies, generator=random.SystemRandom())
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(invocations))
     apis = [
         sagemaker_api(new_context),
@@ -46,7 +48,7 @@ def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASG
         cloudwatch_api(lambda: CloudWatchContext(database, datetime.now(UTC))),
         *identity_apis(settings.account),
     ]
-    app.add_route("/", dispatcher(apis), methods=["POST"])
+    app.add_route("/", dispatcher(apis, bodies), methods=["POST"])
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
     for status in (404, 405):
         app.add_exception_handler(status, not_found)

@@ -5,7 +5,6 @@ What lives here: the dispatcher, and what all protocols share of a request. What
 """
 
 import re
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -15,9 +14,11 @@ from starlette.responses import Response
 
 from monitor_jobs.contract.errors import SextantError
 from service.control.api import Api, ApiError, Json, Refusal
+from service.control.content_encoding import unpacked
 from service.control.json_protocol import JsonProtocol
 from service.control.query_protocol import QueryProtocol
 from service.logs import EventLog
+from service.request_bodies import BodyRoom, BodyTooLong, RequestBodies, TooManyBodies
 
 MAX_REQUEST_BYTES: Final = 1_048_576
 FORM: Final = "application/x-www-form-urlencoded"
@@ -46,7 +47,7 @@ class WireProtocol(Protocol):
         ...
 
 
-def dispatcher(apis: Sequence[Api]) -> Callable[[Request], Awaitable[Response]]:
+def dispatcher(apis: Sequence[Api], bodies: RequestBodies) -> Callable[[Request], Awaitable[Response]]:
     """The HTTP route of all APIs."""
     as_json, as_query = JsonProtocol(apis), QueryProtocol(apis)
 
@@ -54,27 +55,29 @@ def dispatcher(apis: Sequence[Api]) -> Callable[[Request], Awaitable[Response]]:
         is_query = request.headers.get("content-type", "").startswith(FORM)
         protocol: WireProtocol = as_query if is_query else as_json
         try:
-            body = await read_body(request)
-            api, operation = protocol.target(request.headers, body, signing_name(request.headers))
+            with bodies.room() as room:
+                return await answered(request, protocol, await read_body(request, room))
+        except TooManyBodies as error:
+            return protocol.refusal(Refusal("ServiceUnavailable", str(error), 503), None)
+        except ApiError as error:
+            return protocol.refusal(Refusal(error.code, str(error), error.status), None)
         except SextantError as error:
-            return protocol.refusal(
-                Refusal(error.code if isinstance(error, ApiError) else ApiError.code, str(error)), None
-            )
+            return protocol.refusal(Refusal(ApiError.code, str(error)), None)
+
+    async def answered(request: Request, protocol: WireProtocol, body: bytes) -> Response:
+        api, operation = protocol.target(request.headers, body, signing_name(request.headers))
         return await run_in_threadpool(_answered, protocol, api, operation, body)
 
     return dispatch
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, room: BodyRoom) -> bytes:
     """The request's body, unpacked where it is gzip; at most 1 MiB. Raises ApiError beyond that, or for no gzip."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST_BYTES:
-            raise _too_long()
-    if request.headers.get("content-encoding", "").lower() == "gzip":
-        return _unpacked(bytes(body))
-    return bytes(body)
+    try:
+        body = await room.read(request.scope, request.receive, limit=MAX_REQUEST_BYTES)
+    except BodyTooLong as error:
+        raise _too_long() from error
+    return unpacked(body, request.headers.get("content-encoding", ""), limit=MAX_REQUEST_BYTES)
 
 
 def signing_name(headers: Mapping[str, str]) -> str | None:
@@ -91,18 +94,6 @@ def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes) -> 
     except Exception as error:  # noqa: BLE001 -- logged with its traceback
         log.error("operation_failed", service=api.service, operation=operation, cause=error)
         return protocol.refusal(Refusal("InternalFailure", f"{operation} failed: see the control log", 500), api)
-
-
-def _unpacked(body: bytes) -> bytes:
-    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    try:
-        # One byte more than may be: who packs a gigabyte into a megabyte must not have it unpacked.
-        unpacked = unpacking.decompress(body, MAX_REQUEST_BYTES + 1)
-    except zlib.error as error:
-        raise ApiError(f"Request body is no gzip: {error}") from error
-    if len(unpacked) > MAX_REQUEST_BYTES:
-        raise _too_long()
-    return unpacked
 
 
 def _too_long() -> ApiError:

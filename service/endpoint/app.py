@@ -19,11 +19,8 @@ from monitor_jobs.contract.errors import BadInput, ModelUnsuitable, SextantError
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.codecs import Answer, NotAcceptable, UnsupportedContentType
 from service.endpoint.invocation import (
-    BodyTooLarge,
-    CallerGone,
     InvocationHeaders,
     client_gone,
-    read_body,
     read_headers,
     send_answer,
     send_error,
@@ -35,16 +32,18 @@ from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelBusy, ModelWorker
 from service.local_only import LocalOnly
 from service.logs import EventLog
+from service.request_bodies import BodyTooLong, CallerGone, RequestBodies, TooManyBodies
 
 INVOKE_PATHS: Final = frozenset({"/invoke", "/invocations"})
 CLIENT_CLOSED_REQUEST: Final = 499  # nobody receives it; it is what the metrics say
 STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
-    (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (BodyTooLong, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (UnsupportedContentType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (NotAcceptable, HTTPStatus.NOT_ACCEPTABLE),
     (BadInput, HTTPStatus.BAD_REQUEST),
     (ModelBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (CaptureRefused, HTTPStatus.SERVICE_UNAVAILABLE),
+    (TooManyBodies, HTTPStatus.SERVICE_UNAVAILABLE),
     (ModelUnsuitable, HTTPStatus.FAILED_DEPENDENCY),
 )
 
@@ -77,6 +76,7 @@ class Invocations:
         self._capture = capture
         self._metrics = metrics
         self._limit = spec.max_body_bytes
+        self._bodies = RequestBodies(longest=self._limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, then count it."""
@@ -100,8 +100,8 @@ class Invocations:
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
         self._capture.require_room()
-        with self._worker.place() as place:
-            body = await read_body(scope, receive, limit=self._limit)
+        with self._worker.place() as place, self._bodies.room() as room:
+            body = await room.read(scope, receive, limit=self._limit)
             request = ModelRequest(body, headers.content_type, headers.accept)
             pass_on = partial(self._pass_on, headers, body)
             answer = await self._worker.answer(place, request, hung_up=client_gone(receive), before_answer=pass_on)
@@ -149,7 +149,7 @@ async def _refuse(send: Send, error: SextantError) -> int:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     if isinstance(error, ModelUnsuitable):
         log.error("model_failed", cause=error.__cause__ or error, error=str(error))
-    elif isinstance(error, ModelBusy | CaptureRefused):
+    elif isinstance(error, ModelBusy | CaptureRefused | TooManyBodies):
         log.warning("invocation_refused", error=str(error))
     await send_error(send, status, str(error), type=type(error.__cause__ or error).__name__)
     return status

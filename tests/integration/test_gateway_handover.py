@@ -17,6 +17,7 @@ from service.control.gateway.errors import ServiceUnavailable
 from service.control.gateway.invocations import Invocations
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
+from service.request_bodies import RequestBodies
 from service.settings import Settings
 from tests.sagemaker_requests import NOON
 from tests.servers.processes import free_ports
@@ -85,7 +86,7 @@ def invoked(rows, tmp_path, *peers):
 
     async def run():
         database = SimpleNamespace(endpoints=rows)
-        served = Invocations(database, Settings(data=tmp_path), generator=random.Random(1))
+        served = Invocations(database, Settings(data=tmp_path), RequestBodies(longest=1), generator=random.Random(1))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://here") as client:
             for number, each in enumerate(peers, start=1):
                 await client.post("/endpoints/signs/invocations", content=b"[1]")

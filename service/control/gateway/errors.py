@@ -7,8 +7,9 @@
 | ModelError | 424 | whatever the model answers beyond 2xx, answers over the limit, and no answer in time |
 | ModelNotReadyException | 429 | the process was started again and still loads its model |
 | InternalFailure | 500 | a failure of the gateway's own; its log tells |
-| ServiceUnavailable | 503 | the process cannot be reached, broke off, or is busy: botocore tries again |
+| ServiceUnavailable | 503 | the process cannot be reached, broke off, or one of both is busy: botocore tries again |
 
+A packed body is a ValidationError of status 415.
 InternalDependencyException (530) is never answered: nothing here depends on another service.
 """
 
@@ -22,10 +23,6 @@ from monitor_jobs.contract.errors import SextantError
 MESSAGE_MAX_CHARACTERS: Final = 1024
 ERROR_HEADER: Final = b"x-amzn-errortype"
 NO_STATUS: Final = 0  # AWS's OriginalStatusCode where the model gave no answer that has one
-
-
-class CallerGone(SextantError):
-    """The caller hung up: nobody is left to be answered."""
 
 
 class InvocationError(SextantError):
@@ -47,6 +44,12 @@ class ValidationError(InvocationError):
     """The request does not fit."""
 
     status, code = 400, "ValidationError"
+
+
+class UnsupportedEncoding(ValidationError):
+    """The body is packed."""
+
+    status = 415
 
 
 class ThrottlingException(InvocationError):

@@ -19,7 +19,6 @@ from service.control.gateway.connections import Answer, BrokenOffError, Connecti
 from service.control.gateway.errors import (
     MESSAGE_MAX_CHARACTERS,
     NO_STATUS,
-    CallerGone,
     InvocationError,
     ModelError,
     Origin,
@@ -33,6 +32,7 @@ from service.control.gateway.routes import Routes, drawn
 from service.core.ports import Database
 from service.core.variants import Variant
 from service.logs import EventLog
+from service.request_bodies import CallerGone, RequestBodies
 from service.settings import Settings
 
 PREFIX: Final = "/endpoints/"
@@ -58,12 +58,15 @@ class _Request:
 class Invocations:
     """The ASGI endpoint below /endpoints/."""
 
-    def __init__(self, database: Database, settings: Settings, *, generator: random.Random) -> None:
+    def __init__(
+        self, database: Database, settings: Settings, bodies: RequestBodies, *, generator: random.Random
+    ) -> None:
         self._routes = Routes(database, account=settings.account)
         self._connections = Connections()
         self._recent = RecentAnswers()
         self._generator = generator
         self._limit = settings.max_body_bytes
+        self._bodies = bodies
         self._log_group = f"arn:aws:logs:{settings.region}:{settings.account}:log-group:/aws/sagemaker/Endpoints"
 
     def close(self) -> None:
@@ -85,12 +88,16 @@ class Invocations:
 
     async def _invoke(self, endpoint: str, caller: Caller) -> None:
         members = read_members(endpoint, caller.headers)
-        request = _Request(endpoint, members, await caller.body(limit=self._limit), caller)
-        call = call_of(endpoint, caller.headers, len(request.body))
+        with self._bodies.room() as room:
+            body = await caller.body(room, limit=self._limit)
+            await self._answer_once(_Request(endpoint, members, body, caller))
+
+    async def _answer_once(self, request: _Request) -> None:
+        call = call_of(request.endpoint, request.caller.headers, len(request.body))
         if call is None:
             await self._answer(request)
         elif kept := self._recent.find(call):
-            await caller.give(kept)
+            await request.caller.give(kept)
         else:
             self._recent.keep(call, await self._answer(request))
 
