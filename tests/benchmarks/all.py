@@ -22,6 +22,7 @@ BENCHMARKS = (
     "capture_tax",
     "capture_faults",
     "dialect",
+    "access",
     "cli",
     "demo",
 )

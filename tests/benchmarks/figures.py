@@ -5,7 +5,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,6 +73,12 @@ def interleaved(
             seconds[run].append(clock() - started)
     ratios = tuple(their / our for our, their in zip(seconds[ours], seconds[theirs], strict=True))
     return Pairs(ratios, sum(seconds[ours]), sum(seconds[theirs]))
+
+
+def median_at_most(values: Sequence[float]) -> float:
+    """The upper end of the 95 % bootstrap interval of the median: the end that is worse where less is better."""
+    draws = np.random.default_rng(SEED).choice(values, (RESAMPLES, len(values)))
+    return float(np.quantile(np.median(draws, axis=1), 0.975))
 
 
 def machine() -> dict[str, object]:
