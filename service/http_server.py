@@ -12,7 +12,6 @@ connection, and most callers would never read their answer.
 import asyncio
 import json
 import math
-from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, cast
@@ -20,34 +19,11 @@ from typing import Any, ClassVar, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
+
 KEEP_ALIVE_SECONDS: Final = 75  # longer than the pools of usual clients keep an idle connection
 REFUSALS_AT_ONCE: Final = 64  # connections beyond the limit that are told so; those beyond are dropped
 RETRY_AFTER: Final = (b"retry-after", b"1")
-
-
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
-    """How long callers may take, how many they may be, and how much they may send that is no body.
-
-    A body has `body_seconds` in all, and beyond `grace_seconds` it comes at `bytes_per_second` at least. An answer of
-    which nothing is taken is given up after as long as a body.
-    """
-
-    head_seconds: float = 10.0
-    body_seconds: float = 30.0
-    grace_seconds: float = 10.0
-    bytes_per_second: float = 1024.0
-    head_bytes: int = 65_536
-    headers: int = 100
-    connections: int = 1000
-    pipelined: int = 16
-
-    def body_ends(self, *, began: float, received_bytes: int) -> float:
-        """The moment at which a body is given up of which so much has come."""
-        return began + min(self.body_seconds, self.grace_seconds + received_bytes / self.bytes_per_second)
-
-
-DEFAULT_LIMITS: Final = HttpLimits()
 
 
 def server_options(limits: HttpLimits) -> dict[str, Any]:
@@ -179,7 +155,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if self._phase is Phase.ANSWER:
                 self._phase = Phase.IDLE
             elif self._phase is Phase.LAST:
-                self._leave()
+                self._leave(by=0.0)
 
     def resume_writing(self) -> None:
         """Note that the caller takes its answer."""
@@ -207,7 +183,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def end(self) -> None:
         """End the connection, in two steps where a request has not come to its end."""
         if self._phase in (Phase.HEAD, Phase.BODY, Phase.LAST) and not self._socket.is_closing():
-            self._leave()
+            self._leave(by=self._since + self.limits.body_seconds)
         elif self._phase is not Phase.LEAVING:
             self._socket.close()
 
@@ -231,7 +207,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        self._leave()
+        self._leave(by=0.0)
 
     def _is_answering(self) -> bool:
         cycle = self.cycle
@@ -245,8 +221,9 @@ class LimitedProtocol(HttpToolsProtocol):
         else:
             self._begin(Phase.LAST)
 
-    def _leave(self) -> None:
+    def _leave(self, *, by: float) -> None:
         self._begin(Phase.LEAVING)
+        self._leaves_by = max(by, self._since + self.limits.leave_seconds)
         self._unset_keepalive_if_required()
         self.flow.resume_reading()
         if self._socket.can_write_eof():
@@ -265,7 +242,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _can_be_told(self) -> bool:
         # Who sent nothing asked for nothing, and some clients would take an answer for that of their next request.
-        return self._phase is not Phase.LEAVING and self._received > 0
+        return self._phase is Phase.BODY or (self._phase is Phase.HEAD and self._received > 0)
 
     def _request_ends(self, now: float) -> float:
         if self._phase in (Phase.ANSWER, Phase.IDLE, Phase.LAST):
@@ -274,7 +251,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._since = now  # it is not the caller who is slow
         if self._phase is Phase.HEAD:
             return self._since + self.limits.head_seconds
-        return self.limits.body_ends(began=self._since, received_bytes=self._received)
+        ends = self.limits.body_ends(began=self._since, received_bytes=self._received)
+        return min(ends, self._leaves_by) if self._phase is Phase.LEAVING else ends
 
     def _answer_ends(self, now: float) -> float:
         unsent = self._socket.get_write_buffer_size()

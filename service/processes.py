@@ -81,7 +81,8 @@ def run_control(settings: Settings, fd: int) -> None:
     """The control process, on a listening socket that it inherits."""
     import uvicorn
 
-    from service.http_server import DEFAULT_LIMITS, server_options
+    from service.core.http_limits import DEFAULT_LIMITS
+    from service.http_server import server_options
     from service.wiring import control_app
 
     _configure_logs(settings)

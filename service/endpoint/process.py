@@ -27,12 +27,13 @@ from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.model_archive import unpack
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
+from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import build_app
 from service.endpoint.model_functions import ServedModel, load_model
 from service.endpoint.ports import CaptureSink
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker
-from service.http_server import DEFAULT_LIMITS, HttpLimits, server_options
+from service.http_server import server_options
 from service.local_only import require_loopback
 from service.logs import EventLog
 

@@ -6,12 +6,18 @@ from contextlib import ExitStack, closing
 import httpx
 import pytest
 
-from service.http_server import HttpLimits
+from service.core.http_limits import HttpLimits
 from tests.servers.limited_server import limited_server, rest_of
 from tests.wait import wait_until
 
 LIMITS = HttpLimits(
-    head_seconds=0.4, body_seconds=1.0, grace_seconds=0.4, bytes_per_second=1000, connections=20, pipelined=4
+    head_seconds=0.4,
+    body_seconds=1.0,
+    grace_seconds=0.4,
+    bytes_per_second=1000,
+    leave_seconds=0.2,
+    connections=20,
+    pipelined=4,
 )
 POST = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
 GET = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -56,6 +62,16 @@ def test_a_slow_request_is_told_so_in_time(server, first, drop, within_seconds):
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in answer
     assert within_seconds - 0.1 <= seconds <= within_seconds + 1
+
+
+def test_a_slow_caller_who_does_not_hang_up_is_hung_up_on(server):
+    with closing(server.dialled()) as connection:
+        connection.sendall(POST + b"content-length: 10000000\r\n\r\n")
+        started = time.monotonic()
+        assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+        with pytest.raises(ConnectionError):
+            send_chunks(connection, for_seconds=10)
+        assert time.monotonic() - started <= LIMITS.grace_seconds + LIMITS.leave_seconds + 1
 
 
 def test_a_connection_on_which_nothing_is_sent_ends_without_a_word(server):

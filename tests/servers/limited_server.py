@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import uvicorn
 
-from service.http_server import HttpLimits, server_options
+from service.core.http_limits import HttpLimits
+from service.http_server import server_options
 from tests.wait import wait_until
 
 
