@@ -83,8 +83,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport = cast("asyncio.Transport", _Ending(self))
         self._unsent, self._taken_at = 0, self.loop.time()
         self._keeps_alive = True
+        self._timer: asyncio.TimerHandle | None = None
         self._begin(Phase.HEAD)
-        self._timer = self.loop.call_later(self.limits.head_seconds, self._look)
+        self._look_after(self.limits.head_seconds)
         beyond = len(self.connections) - self.limits.connections
         if beyond > REFUSALS_AT_ONCE:
             self._socket.abort()
@@ -93,7 +94,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Look no more."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -224,6 +226,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _leave(self, *, by: float) -> None:
         self._begin(Phase.LEAVING)
         self._leaves_by = max(by, self._since + self.limits.leave_seconds)
+        self._look_after(self.limits.leave_seconds)
         self._unset_keepalive_if_required()
         self.flow.resume_reading()
         if self._socket.can_write_eof():
@@ -233,12 +236,17 @@ class LimitedProtocol(HttpToolsProtocol):
         now = self.loop.time()
         request_ends, answer_ends = self._request_ends(now), self._answer_ends(now)
         left = min(request_ends, answer_ends) - now
-        # Armed before anything is ended: what ends at once takes the timer along.
-        self._timer = self.loop.call_later(min(left if left > 0 else math.inf, self.limits.head_seconds), self._look)
+        # Before anything is ended: what ends at once takes the timer along.
+        self._look_after(min(left if left > 0 else math.inf, self.limits.head_seconds))
         if answer_ends <= now or (request_ends <= now and not self._can_be_told()):
             self._socket.abort()
         elif request_ends <= now:
             self._refuse(_TOO_SLOW)
+
+    def _look_after(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(seconds, self._look)
 
     def _can_be_told(self) -> bool:
         # Who sent nothing asked for nothing, and some clients would take an answer for that of their next request.

@@ -11,9 +11,9 @@ from typing import Final
 class HttpLimits:
     """How long callers may take, how many they may be, and how much they may send that is no body.
 
-    A body has `body_seconds` in all, and beyond `grace_seconds` it comes at `bytes_per_second` at least; what is left of
-    this time is for throwing it away, once it was refused. An answer of which nothing is taken is given up after as long
-    as a body. Who was told why it is hung up on has `leave_seconds` to read it.
+    A body has `body_seconds` in all, and beyond `grace_seconds` it comes at `bytes_per_second` at least; what is left
+    of this time is for throwing it away, once it was refused. An answer of which nothing is taken is given up after as
+    long as a body. Who was told why it is hung up on has `leave_seconds` to read it.
     """
 
     head_seconds: float = 10.0

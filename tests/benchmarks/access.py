@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from tests.benchmarks.access_campaigns import signatures
+from tests.benchmarks.access_campaigns import limits, signatures
 from tests.benchmarks.figures import Figure, publish
 
 Measured = tuple[dict[str, Figure], dict[str, str]]  # figures, and why others could not be taken
@@ -26,6 +26,7 @@ class Campaign(Protocol):
 
 CAMPAIGNS: dict[str, Campaign] = {
     "signatures": signatures.measured,
+    "limits": limits.measured,
 }
 
 
