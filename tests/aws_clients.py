@@ -13,7 +13,7 @@ ONCE = Config(retries={"total_max_attempts": 1})
 
 def client(service: str, url: str, **options: Any) -> Any:
     """A client that asks once."""
-    return boto3.client(service, endpoint_url=url, config=ONCE, **{**KEYS, **options})
+    return boto3.client(service, endpoint_url=url, **{"config": ONCE, **KEYS, **options})
 
 
 def error_of(call: Any, **request: Any) -> tuple[str, str, int]:

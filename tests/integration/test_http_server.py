@@ -1,13 +1,16 @@
 """Callers who are slow, send too much or do not listen lose their connection, after they were told why."""
 
+import asyncio
 import time
 from contextlib import ExitStack, closing
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from service.core.http_limits import HttpLimits
 from tests.servers.limited_server import limited_server, rest_of
+from tests.servers.slow_callers import HALF_A_BODY, HALF_A_HEAD, Drip, longest, slow_callers
 from tests.wait import wait_until
 
 LIMITS = HttpLimits(
@@ -212,6 +215,27 @@ def test_thousands_of_requests_in_a_row_are_not_taken_up(server):
 def test_an_upgrade_that_is_not_served_is_answered_as_a_request(server):
     answer = server.answer(GET[:-2] + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_two_hundred_slow_callers_are_all_hung_up_on_while_others_are_answered():
+    limits = replace(LIMITS, connections=300)
+    with limited_server(limits) as crowded:
+        slow, answer = asyncio.run(beside_slow_callers(crowded.port, callers=200))
+        assert answer == b"HTTP/1.1 200 OK"
+        assert slow <= LIMITS.head_seconds + LIMITS.leave_seconds + 5
+        assert crowded.connections == 0
+
+
+async def beside_slow_callers(port, *, callers):
+    """Seconds until the last slow caller was hung up on, and the status line that another caller got meanwhile."""
+    drips = [Drip(HALF_A_HEAD.first, every_seconds=0.1), Drip(HALF_A_BODY.first, every_seconds=0.1)]
+    slow = await slow_callers(port, drips * (callers // 2))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GET)
+    answer = (await reader.readline()).strip()
+    writer.close()
+    assert not any(caller.lasted.done() for caller in slow)
+    return await longest(slow), answer
 
 
 def test_beyond_the_most_connections_callers_are_told_to_come_back(server):
