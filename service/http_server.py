@@ -68,6 +68,10 @@ class Phase(Enum):
     LEAVING = auto()  # nothing is answered any more, what still comes is thrown away
 
 
+# Looked up by the name of the enumeration, they would cost more than anything else that is done here for a request.
+HEAD, BODY, ANSWER, IDLE, LAST, LEAVING = Phase
+
+
 class LimitedProtocol(HttpToolsProtocol):
     """One connection. Checked in tests/integration/test_http_server.py.
 
@@ -80,11 +84,13 @@ class LimitedProtocol(HttpToolsProtocol):
         """Wait for the first request, or refuse it where there are too many connections."""
         self._socket = cast("asyncio.Transport", transport)
         super().connection_made(self._socket)
-        self.transport = cast("asyncio.Transport", _Ending(self))
+        self._ending = _Ending(self)
+        self.transport = cast("asyncio.Transport", self._ending)
         self._unsent, self._taken_at = 0, self.loop.time()
-        self._keeps_alive = True
+        self._keeps_alive, self.headers = True, []
+        self._kept = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._begin(Phase.HEAD)
+        self._begin(HEAD)
         self._look_after(self.limits.head_seconds)
         beyond = len(self.connections) - self.limits.connections
         if beyond > REFUSALS_AT_ONCE:
@@ -100,30 +106,27 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
-        if self._phase in (Phase.LAST, Phase.LEAVING):
+        if self._phase is IDLE or self._phase is ANSWER:
+            self._begin(HEAD)
+        elif self._phase is LAST or self._phase is LEAVING:
             self._received += len(data)
             return
-        if self._phase is Phase.IDLE:
-            self._begin(Phase.HEAD)
         self._received += len(data)
-        self._kept += len(data)
         self._unset_keepalive_if_required()
         try:
-            self.parser.feed_data(data)
-            if self._phase in (Phase.HEAD, Phase.BODY):
-                self._require_little(self._kept)
+            if self._phase is HEAD:
+                self.parser.feed_data(data)
+                kept = self._received
+            else:
+                kept = self._parsed_body(data)
+            if self._phase is not ANSWER and (kept > self.limits.head_bytes or len(self.headers) > self.limits.headers):
+                self._require_little(kept)
         except httptools.HttpParserUpgrade:
             self._keeps_alive = self.cycle.keep_alive = False  # it is answered as if it had not asked
         except httptools.HttpParserError as error:
             self._refuse(error.__context__.refusal if isinstance(error.__context__, RefusedError) else _NO_HTTP)
         except RefusedError as error:
             self._refuse(error.refusal)
-
-    def on_message_begin(self) -> None:
-        """Start a request."""
-        super().on_message_begin()
-        if self._phase is not Phase.HEAD:
-            self._begin(Phase.HEAD)
 
     def on_headers_complete(self) -> None:
         """Have the request answered, unless its head is too long, or too many wait for their answers already."""
@@ -133,20 +136,15 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self.limits.pipelined:
             raise RefusedError(_TOO_MANY)
         super().on_headers_complete()
-        self._begin(Phase.BODY)
+        self._begin(BODY)
         self.headers = []  # of those that come behind a body, which are no part of what was asked
         # An answer that is begun before the request is whole says that it is the connection's last.
         self._keeps_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
 
-    def on_body(self, body: bytes) -> None:
-        """Keep a part until the application asks for it."""
-        self._kept = 0
-        super().on_body(body)
-
     def on_message_complete(self) -> None:
         """Let the request be answered, and others come after it."""
         super().on_message_complete()
-        self._phase = Phase.ANSWER
+        self._phase = ANSWER
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keeps_alive
 
@@ -154,9 +152,9 @@ class LimitedProtocol(HttpToolsProtocol):
         """Wait for the next request."""
         super().on_response_complete()
         if self.cycle.response_complete and not self._socket.is_closing():
-            if self._phase is Phase.ANSWER:
-                self._phase = Phase.IDLE
-            elif self._phase is Phase.LAST:
+            if self._phase is ANSWER:
+                self._phase = IDLE
+            elif self._phase is LAST:
                 self._leave(by=0.0)
 
     def resume_writing(self) -> None:
@@ -173,28 +171,32 @@ class LimitedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     @property
-    def socket(self) -> asyncio.Transport:
+    def connection(self) -> asyncio.Transport:
         """The connection itself; `transport` is what uvicorn ends it by."""
         return self._socket
 
-    @property
-    def is_ending(self) -> bool:
-        """True where no request is answered any more."""
-        return self._phase is Phase.LEAVING or self._socket.is_closing()
-
     def end(self) -> None:
         """End the connection, in two steps where a request has not come to its end."""
-        if self._phase in (Phase.HEAD, Phase.BODY, Phase.LAST) and not self._socket.is_closing():
+        if self._phase in (HEAD, BODY, LAST) and not self._socket.is_closing():
             self._leave(by=self._since + self.limits.body_seconds)
-        elif self._phase is not Phase.LEAVING:
+        elif self._phase is not LEAVING:
             self._socket.close()
+
+    def _parsed_body(self, data: bytes) -> int:
+        """How many bytes have come, these parsed, since the last that were part of the body."""
+        cycle, before = self.cycle, len(self.cycle.body)
+        self.parser.feed_data(data)
+        if self._phase is not BODY or self.cycle is not cycle:
+            return 0
+        self._kept = 0 if len(cycle.body) > before else self._kept + len(data)
+        return self._kept
 
     def _begin(self, phase: Phase) -> None:
         self._phase, self._since, self._received, self._kept = phase, self.loop.time(), 0, 0
 
     def _require_little(self, kept: int) -> None:
         """Return where the parser keeps little: of a head, of a chunk's extension, of headers behind a body."""
-        if kept > self.limits.head_bytes or len(self.headers or ()) > self.limits.headers:
+        if kept > self.limits.head_bytes or len(self.headers) > self.limits.headers:
             limits = f"{self.limits.head_bytes} bytes and {self.limits.headers} headers"
             sentence = f"a request may have {limits} beside its body: send fewer"
             raise RefusedError(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence))
@@ -215,16 +217,17 @@ class LimitedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         if self.pipeline or cycle is None or cycle.response_complete:
             return bool(self.pipeline)
-        return cycle.response_started or self._phase is not Phase.BODY
+        return cycle.response_started or self._phase is not BODY
 
     def _last(self) -> None:
         if self.cycle.more_body:
             self._socket.abort()  # of the one that is not whole nothing will become
         else:
-            self._begin(Phase.LAST)
+            self._begin(LAST)
 
     def _leave(self, *, by: float) -> None:
-        self._begin(Phase.LEAVING)
+        self._begin(LEAVING)
+        self._ending.leave()
         self._leaves_by = max(by, self._since + self.limits.leave_seconds)
         self._look_after(self.limits.leave_seconds)
         self._unset_keepalive_if_required()
@@ -250,17 +253,17 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _can_be_told(self) -> bool:
         # Who sent nothing asked for nothing, and some clients would take an answer for that of their next request.
-        return self._phase is Phase.BODY or (self._phase is Phase.HEAD and self._received > 0)
+        return self._phase is BODY or (self._phase is HEAD and self._received > 0)
 
     def _request_ends(self, now: float) -> float:
-        if self._phase in (Phase.ANSWER, Phase.IDLE, Phase.LAST):
+        if self._phase is ANSWER or self._phase is IDLE or self._phase is LAST:
             return math.inf
         if self.flow.read_paused:
             self._since = now  # it is not the caller who is slow
-        if self._phase is Phase.HEAD:
+        if self._phase is HEAD:
             return self._since + self.limits.head_seconds
         ends = self.limits.body_ends(began=self._since, received_bytes=self._received)
-        return min(ends, self._leaves_by) if self._phase is Phase.LEAVING else ends
+        return min(ends, self._leaves_by) if self._phase is LEAVING else ends
 
     def _answer_ends(self, now: float) -> float:
         unsent = self._socket.get_write_buffer_size()
@@ -274,17 +277,20 @@ class _Ending:
     """The transport that uvicorn is given: the socket's own, but for how a connection ends."""
 
     def __init__(self, protocol: LimitedProtocol) -> None:
-        socket = protocol.socket
-        self.write, self.get_extra_info = socket.write, socket.get_extra_info
-        self._protocol = protocol
-
-    def is_closing(self) -> bool:
-        """True where no request is answered any more."""
-        return self._protocol.is_ending
+        self.write, self.is_closing = protocol.connection.write, protocol.connection.is_closing
+        self.end = protocol.end
 
     def close(self) -> None:
         """End the connection."""
-        self._protocol.end()
+        self.end()
+
+    def leave(self) -> None:
+        """Look as if it were closed: no request is answered any more."""
+        self.is_closing = _yes
+
+
+def _yes() -> bool:
+    return True
 
 
 _TOO_MANY: Final = Refusal(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
+from service.core.http_limits import HttpLimits
 
 PREFIX = "SEXTANT_"
 
@@ -54,6 +55,8 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         MAX_BODY_BYTES, ge=1, le=2**30, description="bytes that a request, or an answer, of an endpoint may have"
     )
+    body_seconds: float = Field(30, ge=1, le=3600, description="longest time that the body of a request may take")
+    connections: int = Field(1000, ge=10, le=100_000, description="connections that a process takes at the same time")
     requests_per_second_per_address: float = Field(
         5000, ge=0, description="requests a second that an address may send; 0 sets no limit"
     )
@@ -83,6 +86,11 @@ class Settings(BaseModel):
     )
     torch_threads: int = Field(0, ge=0, le=1024, description="torch threads of an endpoint; 0 leaves it to torch")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
+
+    @property
+    def http_limits(self) -> HttpLimits:
+        """What the processes that answer hold their callers to."""
+        return HttpLimits(body_seconds=self.body_seconds, connections=self.connections)
 
     @property
     def database(self) -> str:

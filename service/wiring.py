@@ -96,7 +96,8 @@ def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settin
         registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
         return started
 
-    return serve(spec, listener=listener, store=store, capture_factory=capture)
+    limits = settings.http_limits
+    return serve(spec, listener=listener, store=store, capture_factory=capture, limits=limits)
 
 
 def job_runner(settings: Settings, environment: dict[str, str]) -> "JobRunner":
