@@ -10,20 +10,17 @@ connection, and most callers would never read their answer.
 """
 
 import asyncio
-import json
 import math
 from enum import Enum, auto
-from http import HTTPStatus
 from typing import Any, ClassVar, Final, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
+from service.core.http_limits import DEFAULT_LIMITS, NO_HTTP, TOO_MANY, TOO_SLOW, HttpLimits, Refusal, too_much
 
 KEEP_ALIVE_SECONDS: Final = 75  # longer than the pools of usual clients keep an idle connection
 REFUSALS_AT_ONCE: Final = 64  # connections beyond the limit that are told so; those beyond are dropped
-RETRY_AFTER: Final = (b"retry-after", b"1")
 
 
 def server_options(limits: HttpLimits) -> dict[str, Any]:
@@ -37,16 +34,6 @@ def server_options(limits: HttpLimits) -> dict[str, Any]:
         "proxy_headers": False,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     }
-
-
-class Refusal:
-    """The answer to a request that the application does not see."""
-
-    def __init__(self, status: HTTPStatus, sentence: str, *headers: tuple[bytes, bytes]) -> None:
-        body = json.dumps({"error": sentence}).encode()
-        lines = [*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        self.start = STATUS_LINE[status] + b"".join(b"%s: %s\r\n" % line for line in lines)
-        self.rest = b"connection: close\r\n\r\n" + body
 
 
 class RefusedError(Exception):
@@ -95,8 +82,8 @@ class LimitedProtocol(HttpToolsProtocol):
         beyond = len(self.connections) - self.limits.connections
         if beyond > REFUSALS_AT_ONCE:
             self._socket.abort()
-        elif beyond > 0:
-            self._refuse(_TOO_MANY)
+        elif beyond > 0 and not self._takes_place_of_idle():
+            self._refuse(TOO_MANY)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Look no more."""
@@ -124,7 +111,7 @@ class LimitedProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._keeps_alive = self.cycle.keep_alive = False  # it is answered as if it had not asked
         except httptools.HttpParserError as error:
-            self._refuse(error.__context__.refusal if isinstance(error.__context__, RefusedError) else _NO_HTTP)
+            self._refuse(error.__context__.refusal if isinstance(error.__context__, RefusedError) else NO_HTTP)
         except RefusedError as error:
             self._refuse(error.refusal)
 
@@ -134,7 +121,7 @@ class LimitedProtocol(HttpToolsProtocol):
             # What came may hold a part of the body: only now is it worth counting.
             self._require_little(len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers))
         if len(self.pipeline) >= self.limits.pipelined:
-            raise RefusedError(_TOO_MANY)
+            raise RefusedError(TOO_MANY)
         super().on_headers_complete()
         self._begin(BODY)
         self.headers = []  # of those that come behind a body, which are no part of what was asked
@@ -182,6 +169,15 @@ class LimitedProtocol(HttpToolsProtocol):
         elif self._phase is not LEAVING:
             self._socket.close()
 
+    def _takes_place_of_idle(self) -> bool:
+        """True where another was ended: of those that wait for a request, the one whose last began first."""
+        others = (other for other in self.connections if isinstance(other, LimitedProtocol) and other._phase is IDLE)
+        longest = min(others, key=lambda other: other._since, default=None)
+        if longest is not None:
+            longest._socket.close()
+            self.connections.discard(longest)  # now: its end is told later
+        return longest is not None
+
     def _parsed_body(self, data: bytes) -> int:
         """How many bytes have come, these parsed, since the last that were part of the body."""
         cycle, before = self.cycle, len(self.cycle.body)
@@ -197,9 +193,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _require_little(self, kept: int) -> None:
         """Return where the parser keeps little: of a head, of a chunk's extension, of headers behind a body."""
         if kept > self.limits.head_bytes or len(self.headers) > self.limits.headers:
-            limits = f"{self.limits.head_bytes} bytes and {self.limits.headers} headers"
-            sentence = f"a request may have {limits} beside its body: send fewer"
-            raise RefusedError(Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence))
+            raise RefusedError(too_much(self.limits))
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer in the application's place; where it is answering already, let it, and take nothing more."""
@@ -244,7 +238,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if answer_ends <= now or (request_ends <= now and not self._can_be_told()):
             self._socket.abort()
         elif request_ends <= now:
-            self._refuse(_TOO_SLOW)
+            self._refuse(TOO_SLOW)
 
     def _look_after(self, seconds: float) -> None:
         if self._timer is not None:
@@ -291,10 +285,3 @@ class _Ending:
 
 def _yes() -> bool:
     return True
-
-
-_TOO_MANY: Final = Refusal(
-    HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait here: try again in a moment", RETRY_AFTER
-)
-_TOO_SLOW: Final = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time: send it faster")
-_NO_HTTP: Final = Refusal(HTTPStatus.BAD_REQUEST, "these bytes are no HTTP request")

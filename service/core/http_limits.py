@@ -1,9 +1,11 @@
-"""What an HTTP server of ours holds its callers to, as numbers.
+"""What an HTTP server of ours holds its callers to: the numbers, and the words for those who go beyond.
 
-What lives here: the numbers, and when a body is given up. What does not: connections (http_server).
+What does not live here: connections (http_server), limits of single routes.
 """
 
+import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 
@@ -32,3 +34,29 @@ class HttpLimits:
 
 
 DEFAULT_LIMITS: Final = HttpLimits()
+
+
+class Refusal:
+    """The answer to a request that the application does not see."""
+
+    def __init__(self, status: HTTPStatus, sentence: str, *headers: tuple[bytes, bytes]) -> None:
+        body = json.dumps({"error": sentence}).encode()
+        lines = [*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        self.start = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) + b"".join(
+            b"%s: %s\r\n" % line for line in lines
+        )
+        self.rest = b"connection: close\r\n\r\n" + body
+
+
+def too_much(limits: HttpLimits) -> Refusal:
+    """The answer to a request with too much beside its body."""
+    most = f"{limits.head_bytes} bytes and {limits.headers} headers"
+    sentence = f"a request may have {most} beside its body: send fewer"
+    return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, sentence)
+
+
+TOO_MANY: Final = Refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE, "too many requests wait here: try again in a moment", (b"retry-after", b"1")
+)
+TOO_SLOW: Final = Refusal(HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time: send it faster")
+NO_HTTP: Final = Refusal(HTTPStatus.BAD_REQUEST, "these bytes are no HTTP request")

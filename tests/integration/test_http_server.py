@@ -238,21 +238,40 @@ async def beside_slow_callers(port, *, callers):
     return await longest(slow), answer
 
 
-def test_beyond_the_most_connections_callers_are_told_to_come_back(server):
+@pytest.fixture
+def patient():
+    """A server whose callers may take their time, so that only their number counts."""
+    with limited_server(HttpLimits(connections=LIMITS.connections)) as running:
+        yield running
+
+
+def test_beyond_the_most_connections_callers_are_told_to_come_back(patient):
     with ExitStack() as held:
-        kept = [held.enter_context(closing(server.dialled())) for _ in range(LIMITS.connections)]
+        for _ in range(LIMITS.connections):
+            held.enter_context(closing(patient.dialled())).sendall(GET[:20])
+        refused = httpx.get(f"http://127.0.0.1:{patient.port}/")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    wait_until(lambda: patient.connections == 0, timeout_seconds=5, what="the end of all connections")
+    assert httpx.get(f"http://127.0.0.1:{patient.port}/").status_code == 200
+
+
+def test_a_connection_that_rests_makes_room_for_another(patient):
+    with ExitStack() as held:
+        kept = [held.enter_context(closing(patient.dialled())) for _ in range(LIMITS.connections)]
         for connection in kept:
             connection.sendall(GET)
             connection.recv(65536)
-        refused = httpx.get(f"http://127.0.0.1:{server.port}/")
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    wait_until(lambda: server.connections == 0, timeout_seconds=5, what="the end of all connections")
-    assert httpx.get(f"http://127.0.0.1:{server.port}/").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{patient.port}/").status_code == 200
+        assert kept[0].recv(1) == b""
+        kept[1].sendall(GET)
+        assert kept[1].recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_hundreds_of_connections_beyond_the_most_are_not_held(server):
+def test_hundreds_of_connections_beyond_the_most_are_not_held(patient):
     with ExitStack() as held:
         for _ in range(300):
-            held.enter_context(closing(server.dialled()))
-        wait_until(lambda: 0 < server.connections <= LIMITS.connections + 64, timeout_seconds=5, what="few connections")
-    wait_until(lambda: server.connections == 0, timeout_seconds=5, what="the end of all connections")
+            held.enter_context(closing(patient.dialled()))
+        wait_until(
+            lambda: 0 < patient.connections <= LIMITS.connections + 64, timeout_seconds=5, what="few connections"
+        )
+    wait_until(lambda: patient.connections == 0, timeout_seconds=5, what="the end of all connections")
