@@ -44,7 +44,8 @@ def _changed(database: Database, schedule: ScheduleRecord, now: datetime, change
         if after is before:
             return before
         if after.status is not before.status:
-            row = AlertChangeRecord(uuid.uuid4().hex, schedule.name, after.name, now, after.status)
+            judged = schedule.endpoint_name
+            row = AlertChangeRecord(uuid.uuid4().hex, schedule.name, after.name, now, after.status, judged)
             database.alert_changes.add(row)
         return _keep(database, after)
 

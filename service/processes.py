@@ -19,13 +19,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from monitor_jobs.contract.errors import Conflict
 from service.local_only import require_loopback
 from service.logs import EventLog, configure
 from service.running import Running, running_file, write_running
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.control.access.introduction import Introduction
 
 STOP_PATIENCE_SECONDS = 60.0  # endpoints drain for 25 s and flush before the scheduler ends
 RESTART_PAUSE_SECONDS = 1.0
@@ -50,7 +53,12 @@ class Door(Protocol):
 
 
 def run_all(
-    settings: Settings, *, open_door: Callable[[], Door] | None, sdk_config: Path, announce: Callable[[Running], None]
+    settings: Settings,
+    *,
+    introduce: "Callable[[], Introduction]",
+    open_door: "Callable[[Introduction], Door] | None",
+    sdk_config: Path,
+    announce: "Callable[[Running, Introduction], None]",
 ) -> None:
     """Control, scheduler and an S3 door, if any, as children, restarted when they die, until SIGTERM or SIGINT.
 
@@ -61,7 +69,8 @@ def run_all(
     _configure_logs(settings)
     stop = stop_on_signals()
     with _only_one(settings.data), _listener(settings) as listener:
-        door = open_door() if open_door else None
+        introduction = introduce()
+        door = open_door(introduction) if open_door else None
         running = _running(settings, listener, door, sdk_config)
         control = _own("control", "--fd", str(listener.fileno()))
         children = [_Child("control", control, fds=[listener.fileno()]), _Child("scheduler", _own("scheduler"))]
@@ -69,7 +78,7 @@ def run_all(
             children.append(_Child("s3", door.command, environment=door.environment))
         try:
             _wait_for_door(door, children, stop)
-            announce(running)
+            announce(running, introduction)
             write_running(settings.data, running)  # last: who finds it finds what was announced
             _keep(children, stop)
         finally:

@@ -21,6 +21,8 @@ class BodyTooLong(BadInput):
 class TooManyBodies(SextantError):
     """The bodies of other requests leave no room for this one."""
 
+    retry_after = "1"
+
 
 class CallerGone(SextantError):
     """The caller hung up; nobody is left to be answered."""

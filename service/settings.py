@@ -13,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
 from service.core.http_limits import HttpLimits
+from service.core.keys import KeyPair, given_key_pair
+from service.core.secret import Secret
 
 PREFIX = "SEXTANT_"
 
@@ -24,6 +26,10 @@ def _listed(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
+def _secret(value: object) -> object:
+    return Secret(value) if isinstance(value, str) else value
+
+
 def _folders(value: object) -> object:
     return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
 
@@ -31,13 +37,28 @@ def _folders(value: object) -> object:
 class Settings(BaseModel):
     """Settings by name; the environment variable is the name in capitals behind `SEXTANT_`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
 
     data: Path = Field(Path("sextant-data"), description="folder of the store, database, spool, jobs and logs")
-    host: str = Field("127.0.0.1", description="address that the control API listens on; loopback only")
+    host: str = Field(
+        "127.0.0.1", description="address that the control API listens on; another than loopback needs more"
+    )
     port: int = Field(8080, ge=0, le=65535, description="port of the control API; 0 takes a free one")
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        (), description="Host values beyond this machine's own that clients use, separated by commas"
+    )
+    tls_certificate: Path | None = Field(None, description="file of the certificate chain, as PEM; unset speaks HTTP")
+    tls_key: Path | None = Field(None, description="file of the certificate's key, as PEM")
+    behind_proxy: bool = Field(default=False, description="true: a proxy in front speaks TLS with clients")
+    access_key_id: str | None = Field(None, description="id of the first key; unset makes one")
+    secret_access_key: Annotated[Secret | None, BeforeValidator(_secret)] = Field(
+        None, description="secret of the first key; better in a file"
+    )
+    secret_access_key_file: Path | None = Field(None, description="file that holds the secret of the first key")
     store_endpoint_url: str | None = Field(None, description="S3 endpoint; unset keeps objects in the data folder")
-    database_url: str | None = Field(None, description="SQLAlchemy URL; unset keeps SQLite in the data folder")
+    database_url: str | None = Field(
+        None, repr=False, description="SQLAlchemy URL; unset keeps SQLite in the data folder"
+    )
     bucket: str = Field("sextant", description="bucket for packages, captures and reports that name no other")
     allowed_buckets: Annotated[frozenset[BucketName], BeforeValidator(_listed)] = Field(
         frozenset(), description="buckets that requests may name, separated by commas; unset allows any"
@@ -111,6 +132,21 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         raise BadInput(_complaints(error, given)) from error
 
 
+def given_pair(settings: Settings) -> KeyPair | None:
+    """The first key that the settings give; None where they give none. Raises BadInput for a part of one."""
+    secret = settings.secret_access_key
+    if settings.secret_access_key_file is not None:
+        if secret is not None:
+            raise BadInput("SEXTANT_SECRET_ACCESS_KEY and SEXTANT_SECRET_ACCESS_KEY_FILE are both set: unset one")
+        secret = _secret_of(settings.secret_access_key_file)
+    if (secret is None) != (settings.access_key_id is None):
+        raise BadInput(
+            "SEXTANT_ACCESS_KEY_ID needs SEXTANT_SECRET_ACCESS_KEY_FILE or SEXTANT_SECRET_ACCESS_KEY beside it, and "
+            "they need it: set both, or neither, and a key is made"
+        )
+    return None if secret is None or settings.access_key_id is None else given_key_pair(settings.access_key_id, secret)
+
+
 def variable_of(name: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + name.upper()
@@ -126,7 +162,17 @@ _NOT_SETTINGS = (
     "SEXTANT_CAPTURE_COMPLETENESS",
     "SEXTANT_SIDE_INDEX",
     "SEXTANT_URL",
+    "SEXTANT_API_KEY",
 )
+
+
+def _secret_of(path: Path) -> Secret:
+    try:
+        return Secret(path.read_text().rstrip("\n"))
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"SEXTANT_SECRET_ACCESS_KEY_FILE={str(path)!r} cannot be read: {type(error).__name__}"
+        ) from error
 
 
 def _is_setting(name: str) -> bool:

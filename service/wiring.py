@@ -14,13 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.settings import Settings
+from monitor_jobs.contract.errors import Conflict
+from service.endpoint_token import endpoint_token, token_sha256
+from service.first_key import first_key_file, secrets_folder
+from service.settings import Settings, given_pair
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from monitor_jobs.object_store import ObjectStore
+    from service.adapters.database import SqlDatabase
     from service.adapters.s3_door import S3Door
+    from service.control.access.introduction import Introduction
+    from service.control.access.issuing import Issuer
     from service.core.ports import Database, JobLimits, JobRunner
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler
@@ -39,16 +45,24 @@ def open_store(settings: Settings) -> "ObjectStore":
     return connect(settings.store_endpoint_url, settings.region)
 
 
-def open_s3_door(settings: Settings) -> "S3Door":
-    """S3 over the folder store, in which the bucket of the settings and the SDK's own default exist then."""
+def open_s3_door(settings: Settings, introduction: "Introduction") -> "S3Door":
+    """S3 over the folder store, in which the bucket of the settings and the SDK's own default exist then.
+
+    It takes the first key, since clients have one pair for all services. Raises Conflict where that was revoked.
+    """
     from service.adapters.s3_door import prepare_s3_door, require_folder_store
 
     require_folder_store(settings.store_endpoint_url)
+    if not introduction.is_active:
+        raise Conflict(
+            f"the first key {introduction.key.pair.key_id} was revoked, and must not open S3: leave out --s3, or "
+            f"delete {first_key_file(settings.data)}, and the next start makes another"
+        )
     sdk_default = f"sagemaker-{settings.region}-{settings.account}"
-    return prepare_s3_door(settings.data, buckets=(settings.bucket, sdk_default))
+    return prepare_s3_door(settings.data, pair=introduction.key.pair, buckets=(settings.bucket, sdk_default))
 
 
-def open_database(settings: Settings) -> "Database":
+def open_database(settings: Settings) -> "SqlDatabase":
     """The database, at its newest schema."""
     from service.adapters.database import connect
 
@@ -56,11 +70,40 @@ def open_database(settings: Settings) -> "Database":
     return connect(settings.database)
 
 
-def control_app(settings: Settings) -> "ASGIApp":
-    """The control process's application."""
-    from service.control.app import build_app
+def open_issuer(settings: Settings, database: "Database") -> "Issuer":
+    """What makes keys, with the sealing key of the data folder."""
+    from random import SystemRandom
 
-    return build_app(open_database(settings), open_store(settings), settings)
+    from service.adapters.sealed_secrets import open_sealed_secrets
+    from service.control.access.issuing import Issuer
+
+    return Issuer(database, open_sealed_secrets(secrets_folder(settings.data.absolute())), SystemRandom())
+
+
+def introduced(settings: Settings) -> "Introduction":
+    """The first user's key, which is there then."""
+    database = open_database(settings)
+    try:
+        return _introduced(settings, open_issuer(settings, database))
+    finally:
+        database.engine.dispose()
+
+
+def control_app(settings: Settings) -> "ASGIApp":
+    """The control process's application, over a database that has a user then."""
+    from service.control.access.authentication import Authenticator
+    from service.control.access.keys import KnownKeys
+    from service.control.access.rate_limits import RateLimits
+    from service.control.access.replay import UsedSignatures
+    from service.control.app import Keys, build_app
+
+    database = open_database(settings)
+    issuer = open_issuer(settings, database)
+    _introduced(settings, issuer)
+    known = KnownKeys(database, issuer.sealer, clock=_now)
+    authenticator = Authenticator(known, UsedSignatures(_now()), RateLimits(settings), clock=_now)
+    keys = Keys(known, issuer, authenticator, endpoint_token(settings.data.absolute()))
+    return build_app(database, open_store(settings), settings, keys)
 
 
 def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
@@ -167,7 +210,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
 
     return Endpoints(
         database=database,
-        host=ProcessHost(dict(os.environ)),
+        host=ProcessHost(dict(os.environ), token_sha256=token_sha256(endpoint_token(settings.data.absolute()))),
         folder=settings.data.absolute() / "endpoints",
         limits=CaptureLimits(
             flush_interval_seconds=settings.flush_interval_seconds,
@@ -180,6 +223,12 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
         executor=stopping,
         clock=_now,
     )
+
+
+def _introduced(settings: Settings, issuer: "Issuer") -> "Introduction":
+    from service.control.access.introduction import introduce
+
+    return introduce(settings.data.absolute(), issuer, given=given_pair(settings), now=_now())
 
 
 def _now() -> datetime:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, NoReturn
 
-from service.adapters.s3_door import Door
 from service.cli.environment import environment_of, exports
 from service.control.api import Api
 from service.control.cloudwatch.operations import cloudwatch_api
-from service.control.identity import identity_apis
+from service.control.identity.operations import identity_apis
 from service.control.logs.operations import logs_api
 from service.control.sagemaker.operations import sagemaker_api
+from service.core.access import Principal
+from service.core.keys import ApiKey, KeyPair
+from service.core.secret import Secret
+from service.first_key import FirstKey
 from service.running import Running
 from tests.sagemaker_operations import GROUPS, Group
 
@@ -31,7 +34,9 @@ EXAMPLE: Final = Running(
     sdk_config=Path("/srv/sextant-data/sagemaker-sdk.yaml"),
     s3_url="http://127.0.0.1:9000",
 )
-EXAMPLE_DOOR: Final = Door(access_key_id="SXT...", secret_access_key="...", port=9000)
+EXAMPLE_KEY: Final = FirstKey(
+    "admin", KeyPair("SXT...", Secret("...")), ApiKey("SXK...", Secret("sxt_...")), is_given=False
+)
 
 
 def main() -> None:
@@ -56,7 +61,7 @@ def with_parts(page: str) -> str:
 def environment() -> str:
     """What `sextant env` prints, as a shell block."""
     lines = ["```sh", 'eval "$(sextant env)"   # which prints:']
-    return "\n".join([*lines, *exports(environment_of(EXAMPLE, EXAMPLE_DOOR)), "```"])
+    return "\n".join([*lines, *exports(environment_of(EXAMPLE, EXAMPLE_KEY)), "```"])
 
 
 def operations() -> str:
@@ -77,12 +82,12 @@ def served() -> frozenset[tuple[str, str]]:
         sagemaker_api(never),
         logs_api(never),
         cloudwatch_api(never),
-        *identity_apis(EXAMPLE.account),
+        *identity_apis(never),
     ]
     return frozenset((api.service, operation) for api in apis for operation in api.operations) | {RUNTIME}
 
 
-def never() -> NoReturn:
+def never(_caller: Principal) -> NoReturn:
     """The context of no request: tables are read here, and nothing is called."""
     raise AssertionError("an operation was called")
 

@@ -6,8 +6,11 @@ from pathlib import Path
 from monitor_jobs.object_store.folder import FolderStore
 from service.adapters.database import SqlDatabase, connect
 from service.adapters.database.schema import metadata
+from service.control.access.enforcement import Access
+from service.control.access.resources import Installation as AccessedInstallation
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import call
+from service.core.access import Grant, Principal, Role
 from service.core.records import ExecutionOrigin, ExecutionRecord, ProcessingJobRecord, Query
 from service.core.states import ExecutionStatus, ProcessingJobStatus
 from service.settings import Settings
@@ -23,6 +26,8 @@ CAPTURE = {
     "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
 }
 EVERYTHING = Query()
+KEPT = ("users", "access_keys", "api_keys")
+ADMIN = Principal("admin", "SXTTESTS", (Grant(Role.ADMIN),))
 RESOURCES = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}}
 
 
@@ -37,14 +42,19 @@ class Installation:
 
     def call(self, operation: str, **request: object) -> dict:
         """The operation's answer."""
-        where = self.settings.region, self.settings.account, self.settings.allowed_buckets
-        return call(operation, request, Context(self.database, self.store, self.now, *where))
+        return call(operation, request, self.context(ADMIN))
+
+    def context(self, caller: Principal) -> Context:
+        """What an operation is handed for a caller."""
+        here = AccessedInstallation(self.database, self.settings.region, self.settings.account)
+        return Context(Access(caller, here), self.store, self.now, self.settings.allowed_buckets)
 
     def forget_everything(self) -> None:
-        """Empty every table."""
+        """Empty every table but those of users and keys."""
         with self.database.engine.begin() as connection:
             for table in metadata.sorted_tables:
-                connection.execute(table.delete())
+                if table.name not in KEPT:
+                    connection.execute(table.delete())
 
     def later(self, **duration: float) -> "Installation":
         """The same installation after so much time."""

@@ -17,6 +17,20 @@ PREBUILT_MONITORS: Final[dict[str, str | None]] = {
     "sagemaker-clarify-processing": None,
 }
 
+# What the built-in monitors read of an environment beside container.Variable; each monitor's own list is tested against
+# this one.
+MONITOR_VARIABLES: Final = frozenset(
+    {
+        "THRESHOLD",
+        "LOW_CONFIDENCE_BELOW",
+        "LOW_CONFIDENCE_LIMIT",
+        "MINIMUM_SHIFT",
+        "SHIFT_FALSE_ALARM_RATE",
+        "MINIMUM_PREDICTIONS",
+        "UNREADABLE_LIMIT",
+    }
+)
+
 READS_SIDE_INDEX = frozenset({"monitor_jobs.class_skew"})  # these need predictions only, not the whole captures
 
 _ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")

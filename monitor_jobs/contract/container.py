@@ -25,7 +25,8 @@ MAX_METRIC_NAME_CHARACTERS = 255
 MAX_DIMENSION_CHARACTERS = 1024
 MAX_DIMENSIONS = 30
 # How AWS's pages and samples call the endpoint and the schedule of a metric line.
-PLACE_DIMENSIONS = ("Endpoint", "EndpointName", "MonitoringSchedule", "ScheduleName")
+ENDPOINT_DIMENSIONS = ("Endpoint", "EndpointName")
+PLACE_DIMENSIONS = (*ENDPOINT_DIMENSIONS, "MonitoringSchedule", "ScheduleName")
 NO_VIOLATIONS_MESSAGE = "Completed: Job completed successfully with no violations."
 
 

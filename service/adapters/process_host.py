@@ -26,10 +26,14 @@ LAST_WORDS_BYTES = 262_144  # a state_dict that does not fit is told in one line
 
 
 class ProcessHost:
-    """The port core.ports.EndpointHost. `environment` is what every endpoint process inherits."""
+    """The port core.ports.EndpointHost.
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    `environment` is what every endpoint process inherits, `token_sha256` the hash of what its callers present.
+    """
+
+    def __init__(self, environment: dict[str, str], *, token_sha256: str) -> None:
         self._environment = environment
+        self._token_sha256 = token_sha256
         self._children: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, spec: EndpointSpec, *, folder: Path) -> Handle:
@@ -39,7 +43,8 @@ class ProcessHost:
         with socket.create_server(("127.0.0.1", 0)) as listener, log_path.open("ab") as log:
             port = listener.getsockname()[1]
             spec_path = folder / f"spec-{port}.json"  # whoever had this port before is dead
-            spec_path.write_text(spec.model_dump_json(indent=2))
+            told = spec.model_copy(update={"token_sha256": self._token_sha256})
+            spec_path.write_text(told.model_dump_json(indent=2))
             child = self._spawn(listener, spec_path, log=log.fileno(), environment=spec.environment)
         self._children[child.pid] = child
         files = {"log": str(log_path), "spec": str(spec_path)}

@@ -1,11 +1,10 @@
 """An S3 door on the folder store: `rclone serve s3` over the same plain files.
 
-What lives here: where rclone is, how it is started, and the keys that it takes. What does not: keeping it alive
-(processes), the folder store itself (monitor_jobs.object_store).
+What lives here: where rclone is, how it is started, and the port that it had last. What does not: the key that it takes
+(first_key), keeping it alive (processes), the folder store itself (monitor_jobs.object_store).
 """
 
 import os
-import secrets
 import shutil
 import socket
 import sys
@@ -13,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from monitor_jobs.contract.errors import BadInput, NotFound
+from service.core.keys import KeyPair
 
 HOST: Final = "127.0.0.1"
-OWN_SETTINGS: Final = "RCLONE_"
+OTHERS_SETTINGS: Final = ("RCLONE_", "SEXTANT_")
 FLAGS: Final = (
     # No cache: what either side writes, the other must see at once. A cache time of zero makes rclone look again and
     # again while it writes, for seconds; a millisecond does not.
@@ -27,68 +25,50 @@ FLAGS: Final = (
 )
 
 
-class Door(BaseModel):
-    """The keys of a door, and the port that it had last."""
-
-    model_config = ConfigDict(frozen=True)
-
-    access_key_id: str = Field(default_factory=lambda: "SXT" + secrets.token_hex(8).upper())
-    secret_access_key: str = Field(default_factory=lambda: secrets.token_urlsafe(30))
-    port: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class S3Door:
     """One `rclone serve s3`, ready to be started."""
 
     program: Path
     folder: Path
-    door: Door
+    port: int
+    pair: KeyPair
 
     @property
     def url(self) -> str:
         """Where it will answer."""
-        return f"http://{HOST}:{self.door.port}"
+        return f"http://{HOST}:{self.port}"
 
     @property
     def command(self) -> list[str]:
         """Its command line, which anybody on this machine can read: no keys."""
-        return [str(self.program), "serve", "s3", str(self.folder), "--addr", f"{HOST}:{self.door.port}", *FLAGS]
+        return [str(self.program), "serve", "s3", str(self.folder), "--addr", f"{HOST}:{self.port}", *FLAGS]
 
     @property
     def environment(self) -> dict[str, str]:
-        """Its environment: its keys, and nobody's settings for another rclone."""
-        others = {name: value for name, value in os.environ.items() if not name.startswith(OWN_SETTINGS)}
-        return {**others, "RCLONE_AUTH_KEY": f'"{self.door.access_key_id},{self.door.secret_access_key}"'}
+        """Its environment: its key, nobody's settings for another rclone, and none of this service's."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS_SETTINGS)}
+        return {**others, "RCLONE_AUTH_KEY": f'"{self.pair.key_id},{self.pair.secret.reveal()}"'}
 
     def answers(self) -> bool:
         """True once it takes connections."""
         with socket.socket() as probe:
-            return probe.connect_ex((HOST, self.door.port)) == 0
+            return probe.connect_ex((HOST, self.port)) == 0
 
 
-def prepare_s3_door(data: Path, *, buckets: tuple[str, ...]) -> S3Door:
-    """A door on the folder store below a data folder, in which these buckets exist then.
+def prepare_s3_door(data: Path, *, pair: KeyPair, buckets: tuple[str, ...]) -> S3Door:
+    """A door on the folder store below a data folder that takes this key, in which these buckets exist then.
 
-    Keys are made once, and a port that is free still is taken again: what people pasted keeps working. Raises NotFound
-    where rclone is not installed.
+    A port that is free still is taken again: what people pasted keeps working. Raises NotFound where rclone is not
+    installed.
     """
     program = find_rclone()
     store = data / "store"
     for bucket in buckets:
         (store / bucket).mkdir(parents=True, exist_ok=True)
-    known = read_door(data) or Door()
-    door = known.model_copy(update={"port": _free_port(known.port)})
-    _write_secretly(_door_file(data), door.model_dump_json())
-    return S3Door(program, store.absolute(), door)
-
-
-def read_door(data: Path) -> Door | None:
-    """The keys that the door on a data folder takes; None where none was ever opened."""
-    try:
-        return Door.model_validate_json(_door_file(data).read_bytes())
-    except (FileNotFoundError, ValidationError):
-        return None
+    port = _free_port(_last_port(data))
+    _port_file(data).write_text(f"{port}\n")
+    return S3Door(program, store.absolute(), port, pair)
 
 
 def find_rclone() -> Path:
@@ -109,8 +89,15 @@ def require_folder_store(store_endpoint_url: str | None) -> None:
         )
 
 
-def _door_file(data: Path) -> Path:
-    return data / "s3-door.json"
+def _port_file(data: Path) -> Path:
+    return data / "s3-door.port"
+
+
+def _last_port(data: Path) -> int:
+    try:
+        return int(_port_file(data).read_text()) & 0xFFFF
+    except (OSError, ValueError):
+        return 0
 
 
 def _free_port(wanted: int) -> int:
@@ -122,11 +109,3 @@ def _free_port(wanted: int) -> int:
         except OSError:
             probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
-
-
-def _write_secretly(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    unfinished.replace(path)

@@ -17,9 +17,11 @@ from service.cli import (
     endpoint_update,
     environment,
     executions,
+    keys,
     report,
     schedule,
     up,
+    users,
 )
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
 
@@ -44,6 +46,8 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
 app.add_typer(capture.app, name="capture")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,4 +1,7 @@
-"""The command line's side of the operation table: AWS's JSON 1.1 over HTTP, and waiting with progress shown."""
+"""The command line's side of the operation tables: AWS's protocols over HTTP with an API key, and waiting.
+
+Commands send an API key, and sign nothing: what signs takes longer to load than a command may.
+"""
 
 import json
 import os
@@ -7,10 +10,16 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
+from service.core.secret import Secret
+from service.first_key import read_first_key
+from service.local_only import is_loopback
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
+
     from monitor_jobs.object_store import ObjectStore
     from service.settings import Settings
 
@@ -18,6 +27,8 @@ Found = TypeVar("Found")
 POLL_SECONDS = 0.2
 REQUEST_SECONDS = 70.0
 URL_VARIABLE = "SEXTANT_URL"
+KEY_VARIABLE = "SEXTANT_API_KEY"
+REFUSED = (401, 403)
 
 
 class Unreachable(SextantError):
@@ -25,10 +36,11 @@ class Unreachable(SextantError):
 
 
 class Client:
-    """Calls operations at one address."""
+    """Calls operations at one address, with an API key where there is one."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: Secret | None = None) -> None:
         self.url = url
+        self._api_key = api_key
 
     def call(self, operation: str, **request: object) -> dict[str, Any]:
         """The operation's answer.
@@ -40,7 +52,27 @@ class Client:
         content = self._object(answer.content)
         if answer.is_success:
             return content
-        raise _error(str(content.get("__type", "")), str(content.get("message", answer.text)))
+        raise _error(answer.status_code, str(content.get("__type", "")), str(content.get("message", answer.text)))
+
+    def query(self, action: str, **members: str) -> dict[str, Any]:
+        """The answer of an operation of IAM, which speaks the query protocol; raises as `call` does."""
+        answer = self._send("POST", "/", data={"Action": action, **members})
+        root = self._element(answer.content)
+        if answer.is_success:
+            return dict(_plain(root[0])) if root[0].tag.endswith("Result") and len(root[0]) else {}
+        code, message = (root.findtext(f".//{name}", "") for name in ("Code", "Message"))
+        raise _error(answer.status_code, code, message)
+
+    def query_pages(self, action: str, rows: str, **members: str) -> list[dict[str, Any]]:
+        """All rows of a list operation of IAM, page after page."""
+        found: list[dict[str, Any]] = []
+        marker: dict[str, str] = {}
+        while True:
+            answer = self.query(action, **members, **marker)
+            found += answer[rows] or []
+            if "Marker" not in answer:
+                return found
+            marker = {"Marker": answer["Marker"]}
 
     def pages(self, operation: str, rows: str, **request: object) -> list[dict[str, Any]]:
         """All rows of a list operation, page after page."""
@@ -72,6 +104,8 @@ class Client:
         message = str(self._object(answer.content).get("message", answer.text))
         if message.endswith("not found."):
             raise NotFound(message)
+        if answer.status_code in REFUSED:
+            raise _error(answer.status_code, "", message)
         raise BadInput(message) if answer.is_client_error else SextantError(message)
 
     def _object(self, content: bytes) -> dict[str, Any]:
@@ -80,9 +114,22 @@ class Client:
         except (ValueError, TypeError) as error:
             raise Unreachable(f"{self.url} is no Sextant: it answers {content[:40]!r}; set {URL_VARIABLE}") from error
 
+    def _element(self, content: bytes) -> "ET.Element":
+        from xml.etree import ElementTree as ET
+
+        try:
+            root = ET.fromstring(content)  # noqa: S314 -- of the service that the user named; expat bounds entities
+        except ET.ParseError as error:
+            raise Unreachable(f"{self.url} is no Sextant: it answers {content[:40]!r}; set {URL_VARIABLE}") from error
+        for element in root.iter():  # names without their namespace, which is the API's version
+            element.tag = element.tag.rpartition("}")[2]
+        return root
+
     def _send(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401 -- httpx loads only when needed
         import httpx
 
+        if self._api_key is not None:
+            options["headers"] = {**options.get("headers", {}), "Authorization": f"Bearer {self._api_key.reveal()}"}
         try:
             # The service listens on loopback, where a proxy of the environment has no business.
             return httpx.request(method, self.url + path, timeout=REQUEST_SECONDS, trust_env=False, **options)
@@ -93,13 +140,18 @@ class Client:
 
 
 def connect() -> Client:
-    """The client of SEXTANT_URL, else of the `sextant up` that uses the data folder, else of the configured address."""
-    url = os.environ.get(URL_VARIABLE)
-    if url:
-        return Client(url.rstrip("/"))
+    """The client of SEXTANT_URL, else of the `sextant up` that uses the data folder, else of the configured address.
+
+    Its key is SEXTANT_API_KEY, else the first key of the data folder, which no other machine is ever sent.
+    """
     settings = load()
     written = _written_url(settings.data)
-    return Client(written or f"http://{settings.host}:{settings.port}")
+    url = (os.environ.get(URL_VARIABLE) or written or f"http://{settings.host}:{settings.port}").rstrip("/")
+    given = os.environ.get(KEY_VARIABLE)
+    if given:
+        return Client(url, Secret(given))
+    first_key = read_first_key(settings.data) if url == written or _is_of_this_machine(url) else None
+    return Client(url, first_key.api_key.secret if first_key else None)
 
 
 def load() -> "Settings":
@@ -143,7 +195,27 @@ def _written_url(data: Path) -> str | None:
     return None if running is None else running.url
 
 
-def _error(code: str, message: str) -> SextantError:
+def _is_of_this_machine(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def _plain(element: "ET.Element") -> Any:  # noqa: ANN401 -- texts, lists and dictionaries of XML
+    if not len(element):
+        return element.text or ""
+    if all(child.tag == "member" for child in element):
+        return [_plain(child) for child in element]
+    return {child.tag: _plain(child) for child in element}
+
+
+def _error(status: int, code: str, message: str) -> SextantError:
+    if status in REFUSED:
+        return BadInput(f"{message} (this key came from {KEY_VARIABLE}, else from the data folder of SEXTANT_DATA)")
+    if code in ("NoSuchEntity", "NotSupportedService"):
+        return NotFound(message)
+    if code in ("EntityAlreadyExists", "DeleteConflict", "LimitExceeded"):
+        return Conflict(message)
+    if code in ("ValidationError", "MalformedPolicyDocument", "InvalidInput"):
+        return BadInput(message)
     if code == "ResourceNotFound" or message.startswith("Could not find"):
         return NotFound(message)
     if code == "ResourceInUse" or message.startswith("Cannot create already existing"):

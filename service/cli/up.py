@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.environment import environment_of, exports, write_sdk_config
-from service.cli.output import say
+from service.cli.environment import environment_of, exports, remarks, secrets_among, without_secrets, write_sdk_config
+from service.cli.output import print_line, say
 
 if TYPE_CHECKING:
+    from service.control.access.introduction import Introduction
     from service.running import Running
     from service.settings import Settings
 
@@ -17,25 +18,36 @@ SDK_CONFIG = "sagemaker-sdk.yaml"
 def up(
     s3: Annotated[bool, typer.Option("--s3", help="Open an S3 door on the folder store (needs rclone).")] = False,
 ) -> None:
-    """Run control, scheduler and endpoints on this machine until Ctrl-C; prints what clients need to know."""
+    """Run control, scheduler and endpoints on this machine until Ctrl-C; prints what clients need to know.
+
+    The first start prints the first key, once, on standard output.
+    """
     from service.cli.client import load
     from service.processes import run_all
-    from service.wiring import open_s3_door
+    from service.wiring import introduced, open_s3_door
 
     settings = load()
     run_all(
         settings,
-        open_door=(lambda: open_s3_door(settings)) if s3 else None,
+        introduce=lambda: introduced(settings),
+        open_door=(lambda introduction: open_s3_door(settings, introduction)) if s3 else None,
         sdk_config=settings.data / SDK_CONFIG,
-        announce=lambda running: _announce(running, settings),
+        announce=lambda running, introduction: _announce(running, introduction, settings),
     )
 
 
-def _announce(running: "Running", settings: "Settings") -> None:
-    from service.adapters.s3_door import read_door
+def _announce(running: "Running", introduction: "Introduction", settings: "Settings") -> None:
+    from service.first_key import first_key_file
 
     write_sdk_config(running.sdk_config, bucket=running.bucket)
+    variables = environment_of(running, introduction.key)
     say(f"Sextant is up at {running.url} (Ctrl-C stops it)")
-    say('For boto3 and the SageMaker SDK, in another terminal (or: eval "$(sextant env)"):')
-    for line in exports(environment_of(running, read_door(settings.data))):
+    say('For boto3 and the SageMaker SDK, in another terminal: eval "$(sextant env)", which also has the secrets of')
+    for line in exports(without_secrets(variables)):
         say(f"  {line}")
+    for remark in remarks(running, introduction.key):
+        say(remark)
+    if introduction.is_new:
+        say(f"The key of user {introduction.key.user}, printed this once, and kept in {first_key_file(settings.data)}:")
+        for line in exports(secrets_among(variables)):
+            print_line(line)

@@ -6,22 +6,42 @@ operations themselves (sagemaker, logs, cloudwatch, identity).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from monitor_jobs.contract.errors import SextantError
 from service.control.admission import require_shallow
 from service.control.shapes import ApiModel, published_model, validate
+from service.core.access import Principal
 
 Json = dict[str, object]
-ContextT = TypeVar("ContextT")
+
+
+class Guard(Protocol):
+    """Decides whether a caller may do an operation: access.enforcement."""
+
+    def require(self, operation: str, request: Mapping[str, Any], /) -> None:
+        """Return where the caller may. Raises an ApiError that denies it."""
+        ...
+
+
+class Guarded(Protocol):
+    """What an operation is handed besides its request; the guard stands before it."""
+
+    @property
+    def access(self) -> Guard: ...  # noqa: D102
+
+
+ContextT = TypeVar("ContextT", bound=Guarded)
 Table = Mapping[str, Callable[[Json, ContextT], Json]]
 
 
 class ApiError(SextantError):
-    """An answer whose code is the one that AWS gives."""
+    """An answer whose code is the one that AWS gives; the query protocol has some by another name and status."""
 
     code = "ValidationException"
     status = 400
+    query_code: str | None = None
+    query_status = 400
 
 
 class UnknownOperationException(ApiError):
@@ -32,11 +52,13 @@ class UnknownOperationException(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer that is no success: AWS's code, a sentence, an HTTP status."""
+    """An answer that is no success: AWS's code, a sentence, an HTTP status; the query protocol's own where it has."""
 
     code: str
     message: str
     status: int = 400
+    query_code: str | None = None
+    query_status: int | None = None
 
     @property
     def fault(self) -> str:
@@ -56,7 +78,7 @@ class Api:
     target_prefix: str | None
     signing_name: str
     operations: frozenset[str]
-    call: Callable[[str, Json], Json]
+    call: Callable[[str, Json, Principal], Json]
     codes: Mapping[type[SextantError], str]
 
     @property
@@ -64,11 +86,18 @@ class Api:
         """The API as AWS publishes it."""
         return published_model(self.service)
 
-    def code(self, error: SextantError) -> str:
-        """The code that an error is answered with."""
+    def refusal(self, error: SextantError) -> Refusal:
+        """What an error is answered with."""
         if isinstance(error, ApiError):
-            return error.code
-        return next((code for kind, code in self.codes.items() if isinstance(error, kind)), ApiError.code)
+            return refusal_of(error)
+        return Refusal(
+            next((code for kind, code in self.codes.items() if isinstance(error, kind)), ApiError.code), str(error)
+        )
+
+
+def refusal_of(error: ApiError) -> Refusal:
+    """What an error that has its own code is answered with, by any API."""
+    return Refusal(error.code, str(error), error.status, query_code=error.query_code, query_status=error.query_status)
 
 
 def query_code(code: str, api: Api | None) -> str:
@@ -81,16 +110,17 @@ def query_code(code: str, api: Api | None) -> str:
 
 def call(operation: str, request: Json, context: ContextT, *, table: Table[ContextT], model: ApiModel) -> Json:
     """The answer of one operation. Raises what `fitting` does, and what the operation itself raises."""
-    handler, fitted = fitting(operation, request, table=table, model=model)
+    handler, fitted = fitting(operation, request, context, table=table, model=model)
     return handler(fitted, context)
 
 
 def fitting(
-    operation: str, request: Json, *, table: Table[ContextT], model: ApiModel
+    operation: str, request: Json, context: ContextT, *, table: Table[ContextT], model: ApiModel
 ) -> tuple[Callable[[Json, ContextT], Json], Json]:
-    """The operation's function, and the request without nulls, which fits its published shape.
+    """The operation's function, and the request without nulls, which fits its published shape and which the caller may.
 
-    Raises UnknownOperationException for an operation that is not in the table, BadInput where the request does not fit.
+    Raises UnknownOperationException for an operation that is not in the table, BadInput where the request does not fit,
+    and what denies it.
     """
     handler = table.get(operation)
     if handler is None:
@@ -99,7 +129,9 @@ def fitting(
     shape = model.input_shape(operation)
     if shape is not None:
         validate(request, shape, model.shapes)
-    return handler, without_nulls(request)
+    fitted = without_nulls(request)
+    context.access.require(f"{model.service}:{operation}", fitted)
+    return handler, fitted
 
 
 def without_nulls(request: Json) -> Json:

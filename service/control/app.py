@@ -1,8 +1,9 @@
 """The control process's HTTP: SageMaker's control plane and runtime, /metrics, and Prometheus's list of targets."""
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -13,18 +14,28 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor_jobs.object_store import ObjectStore
+from service.control.access.authentication import Authenticator
+from service.control.access.enforcement import Access
+from service.control.access.issuing import Issuer
+from service.control.access.keys import KnownKeys
+from service.control.access.resources import Installation
+from service.control.access.routes import Guard, Route
+from service.control.api import Api
 from service.control.cloudwatch.operations import CloudWatchContext, cloudwatch_api
+from service.control.gateway.gate import Gate
 from service.control.gateway.invocations import PREFIX, Invocations
-from service.control.identity import identity_apis
+from service.control.identity.context import IdentityContext
+from service.control.identity.operations import identity_apis
 from service.control.job_logs import job_log
 from service.control.logs.operations import LogsContext, logs_api
 from service.control.logs.streams import LogFiles
 from service.control.monitoring_metrics import MonitoringCollector
 from service.control.protocol import dispatcher
-from service.control.rate_limiting import AddressesLimited, RateLimits
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import sagemaker_api
+from service.control.throttling import AddressesLimited
 from service.control.unserved import CBOR_PATH, no_cbor, not_found
+from service.core.access import Principal
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
@@ -32,52 +43,68 @@ from service.request_bodies import RequestBodies
 from service.settings import Settings
 
 
-def build_app(database: Database, store: ObjectStore, settings: Settings) -> ASGIApp:
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What tells callers apart and makes keys for them; `endpoint_token` is what endpoint processes ask of theirs."""
+
+    known: KnownKeys
+    issuer: Issuer
+    authenticator: Authenticator
+    endpoint_token: str
+
+
+def build_app(database: Database, store: ObjectStore, settings: Settings, keys: Keys) -> ASGIApp:
     """The ASGI application of the control process."""
-
-    def new_context() -> Context:
-        where = settings.region, settings.account, settings.allowed_buckets
-        return Context(database, store, datetime.now(UTC), *where)
-
-    bodies = RequestBodies(longest=settings.max_body_bytes)
-    invocations = Invocations(database, settings, bodies, generator=random.SystemRandom())
-    app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_closing(invocations))
-    apis = [
-        sagemaker_api(new_context),
-        logs_api(_logs_context(database, settings)),
-        cloudwatch_api(lambda: CloudWatchContext(database, datetime.now(UTC))),
-        *identity_apis(settings.account),
-    ]
-    app.add_route("/", dispatcher(apis, bodies), methods=["POST"])
+    here, authenticator = Installation(database, settings.region, settings.account), keys.authenticator
+    gate, bodies = Gate(authenticator, here), RequestBodies(longest=settings.max_body_bytes)
+    generator = random.SystemRandom()
+    invocations = Invocations(gate, settings, bodies, endpoint_token=keys.endpoint_token, generator=generator)
+    lifespan = _closing(invocations.close, keys.known.close)
+    app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator, bodies), methods=["POST"])
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
     for status in (404, 405):
         app.add_exception_handler(status, not_found)
     app.add_route("/ping", _ping, methods=["GET"])
-    app.add_route("/metrics", _metrics(database), methods=["GET"])
-    app.add_route("/prometheus/targets", _targets(database), methods=["GET"])
-    app.add_route("/processing-jobs/{name}/log", job_log(settings.data / "jobs"), methods=["GET"])
+    guard = Guard(authenticator, here)
+    pages = {
+        "/metrics": _metrics(database),
+        "/prometheus/targets": _targets(database),
+        "/processing-jobs/{name}/log": job_log(settings.data / "jobs"),
+    }
+    for path, page in pages.items():
+        app.add_route(path, guard.before(f"GET {path}", page), methods=["GET"])
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         invoked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
         await (invocations if invoked else app)(scope, receive, send)
 
-    return LocalOnly(AddressesLimited(route, RateLimits(settings)))
+    return LocalOnly(AddressesLimited(route, authenticator.limits))
 
 
-Route = Callable[[Request], Awaitable[Response]]
+def _apis(here: Installation, store: ObjectStore, settings: Settings, keys: Keys) -> list[Api]:
+    def sagemaker(caller: Principal) -> Context:
+        return Context(Access(caller, here), store, datetime.now(UTC), settings.allowed_buckets)
+
+    def logs(caller: Principal) -> LogsContext:
+        access = Access(caller, here)
+        return LogsContext(access, LogFiles(access, settings.data), datetime.now(UTC))
+
+    def cloudwatch(caller: Principal) -> CloudWatchContext:
+        return CloudWatchContext(Access(caller, here), datetime.now(UTC))
+
+    def identity(caller: Principal) -> IdentityContext:
+        return IdentityContext(Access(caller, here), keys.issuer, datetime.now(UTC), keys.known.forget)
+
+    return [sagemaker_api(sagemaker), logs_api(logs), cloudwatch_api(cloudwatch), *identity_apis(identity)]
 
 
-def _logs_context(database: Database, settings: Settings) -> Callable[[], LogsContext]:
-    files = LogFiles(database, settings.data)
-    arn_prefix = f"arn:aws:logs:{settings.region}:{settings.account}"
-    return lambda: LogsContext(files, datetime.now(UTC), arn_prefix)
-
-
-def _closing(invocations: Invocations) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _closing(*closed: Callable[[], None]) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        invocations.close()
+        for close in closed:
+            close()
 
     return lifespan
 

@@ -1,7 +1,7 @@
-"""`POST /`: which API and operation a request means, and the way through them in the protocol that it speaks.
+"""`POST /`: who sends a request, which API and operation it means, and the way through them in its protocol.
 
 What lives here: the dispatcher, and what all protocols share of a request. What does not: the protocols themselves
-(json_protocol, query_protocol), the operations (api.Api), signatures: a scope is read, never verified.
+(json_protocol, query_protocol), the operations (api.Api), how callers are told (access.authentication).
 """
 
 import re
@@ -13,15 +13,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor_jobs.contract.errors import SextantError
-from service.control.api import Api, ApiError, Json, Refusal
+from service.control.access.authentication import Authenticator, Throttled, head_of
+from service.control.access.rules import changes
+from service.control.api import Api, ApiError, Json, Refusal, refusal_of
 from service.control.content_encoding import unpacked
 from service.control.json_protocol import JsonProtocol
-from service.control.query_protocol import QueryProtocol
+from service.control.query_protocol import FORM, QueryProtocol
+from service.core.access import Principal
+from service.core.signatures.errors import SignatureRefused
 from service.logs import EventLog
 from service.request_bodies import BodyRoom, BodyTooLong, RequestBodies, TooManyBodies
 
 MAX_REQUEST_BYTES: Final = 1_048_576
-FORM: Final = "application/x-www-form-urlencoded"
 SCOPE: Final = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 
 log = EventLog(__name__)
@@ -47,7 +50,9 @@ class WireProtocol(Protocol):
         ...
 
 
-def dispatcher(apis: Sequence[Api], bodies: RequestBodies) -> Callable[[Request], Awaitable[Response]]:
+def dispatcher(
+    apis: Sequence[Api], authenticator: Authenticator, bodies: RequestBodies
+) -> Callable[[Request], Awaitable[Response]]:
     """The HTTP route of all APIs."""
     as_json, as_query = JsonProtocol(apis), QueryProtocol(apis)
 
@@ -56,28 +61,30 @@ def dispatcher(apis: Sequence[Api], bodies: RequestBodies) -> Callable[[Request]
         protocol: WireProtocol = as_query if is_query else as_json
         try:
             with bodies.room() as room:
-                return await answered(request, protocol, await read_body(request, room))
-        except TooManyBodies as error:
-            return protocol.refusal(Refusal("ServiceUnavailable", str(error), 503), None)
-        except ApiError as error:
-            return protocol.refusal(Refusal(error.code, str(error), error.status), None)
+                return await answered(request, protocol, room)
         except SextantError as error:
-            return protocol.refusal(Refusal(ApiError.code, str(error)), None)
+            return _refused(protocol, error)
 
-    async def answered(request: Request, protocol: WireProtocol, body: bytes) -> Response:
-        api, operation = protocol.target(request.headers, body, signing_name(request.headers))
-        return await run_in_threadpool(_answered, protocol, api, operation, body)
+    async def answered(request: Request, protocol: WireProtocol, room: BodyRoom) -> Response:
+        claim = authenticator.claim(head_of(request.scope))
+        sent = await read_body(request, room)
+        caller = authenticator.prove(claim, sent)
+        body = unpacked(sent, request.headers.get("content-encoding", ""), limit=MAX_REQUEST_BYTES)
+        api, operation = protocol.target(request.headers, body, claim.service)
+        authenticator.require_service(claim, api.signing_name)
+        if changes(f"{api.service}:{operation}"):
+            authenticator.use_once(claim)
+        return await run_in_threadpool(_answered, protocol, api, operation, body, caller)
 
     return dispatch
 
 
 async def read_body(request: Request, room: BodyRoom) -> bytes:
-    """The request's body, unpacked where it is gzip; at most 1 MiB. Raises ApiError beyond that, or for no gzip."""
+    """The request's body as it was sent; at most 1 MiB. Raises ApiError beyond that."""
     try:
-        body = await room.read(request.scope, request.receive, limit=MAX_REQUEST_BYTES)
+        return await room.read(request.scope, request.receive, limit=MAX_REQUEST_BYTES)
     except BodyTooLong as error:
         raise _too_long() from error
-    return unpacked(body, request.headers.get("content-encoding", ""), limit=MAX_REQUEST_BYTES)
 
 
 def signing_name(headers: Mapping[str, str]) -> str | None:
@@ -86,14 +93,28 @@ def signing_name(headers: Mapping[str, str]) -> str | None:
     return found[1] if found else None
 
 
-def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes) -> Response:
+def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, caller: Principal) -> Response:
     try:
-        return protocol.answer(api.call(operation, protocol.parse(body, api, operation)), api, operation)
+        return protocol.answer(api.call(operation, protocol.parse(body, api, operation), caller), api, operation)
     except SextantError as error:
-        return protocol.refusal(Refusal(api.code(error), str(error)), api)
+        return protocol.refusal(api.refusal(error), api)
     except Exception as error:  # noqa: BLE001 -- logged with its traceback
         log.error("operation_failed", service=api.service, operation=operation, cause=error)
         return protocol.refusal(Refusal("InternalFailure", f"{operation} failed: see the control log", 500), api)
+
+
+def _refused(protocol: WireProtocol, error: SextantError) -> Response:
+    """The answer to a request that no operation saw."""
+    if isinstance(error, SignatureRefused):
+        refusal = Refusal(error.code, str(error), error.status, error.query_code)
+    elif isinstance(error, TooManyBodies):
+        refusal = Refusal("ServiceUnavailable", str(error), 503)
+    else:
+        refusal = refusal_of(error) if isinstance(error, ApiError) else Refusal(ApiError.code, str(error))
+    answer = protocol.refusal(refusal, None)
+    if isinstance(error, Throttled | TooManyBodies):
+        answer.headers["retry-after"] = error.retry_after
+    return answer
 
 
 def _too_long() -> ApiError:

@@ -18,6 +18,7 @@ from monitor_jobs.contract.errors import BadInput
 from service.control.api import Api, Json, Refusal, UnknownOperationException, query_code
 from service.control.shapes import Shape
 
+FORM: Final = "application/x-www-form-urlencoded"
 MOST_FIELDS: Final = 100_000
 DEEPEST: Final = 16
 LIST_PLACE: Final = re.compile("[0-9]{1,9}")
@@ -63,11 +64,11 @@ class QueryProtocol:
         error = ET.SubElement(root, "Error")
         for name, text in (
             ("Type", refusal.fault),
-            ("Code", query_code(refusal.code, api)),
+            ("Code", refusal.query_code or query_code(refusal.code, api)),
             ("Message", refusal.message),
         ):
             ET.SubElement(error, name).text = _xml_text(text)
-        return _response(root, refusal.status, request_id_in=root)
+        return _response(root, refusal.query_status or refusal.status, request_id_in=root)
 
 
 def _tree(body: bytes) -> Tree:

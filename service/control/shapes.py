@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from botocore.loaders import Loader
 
@@ -20,8 +20,9 @@ MAX_COMPLAINTS = 10
 
 @dataclass(frozen=True, slots=True)
 class ApiModel:
-    """The published model of one service: its operations and the shapes that they reach."""
+    """The published model of one service, by botocore's name for it: its operations and the shapes that they reach."""
 
+    service: str
     operations: Mapping[str, Shape]
     shapes: Mapping[str, Shape]
     metadata: Mapping[str, Any]
@@ -32,11 +33,25 @@ class ApiModel:
         return None if published is None else str(published["shape"])
 
 
+# Keys of both kinds end at a time here: what IAM's shapes lack is said in their way. Clients of AWS's pass it over.
+EXPIRATION: Final = {"ExpirationDate": {"shape": "dateType"}}
+OWN_MEMBERS: Final[Mapping[str, Mapping[str, Shape]]] = {
+    "iam": {
+        "UpdateAccessKeyRequest": EXPIRATION,
+        "AccessKeyMetadata": EXPIRATION,
+        "UpdateServiceSpecificCredentialRequest": EXPIRATION,
+    },
+}
+
+
 @cache
 def published_model(service: str) -> ApiModel:
-    """The API of a service, by botocore's name for it, as botocore publishes it."""
+    """The API of a service, by botocore's name for it, as botocore publishes it, and the members that are ours."""
     model = Loader().load_service_model(service, "service-2")
-    return ApiModel(model["operations"], model["shapes"], model["metadata"])
+    shapes: dict[str, Shape] = model["shapes"]
+    for name, members in OWN_MEMBERS.get(service, {}).items():
+        shapes[name] = {**shapes[name], "members": {**shapes[name]["members"], **members}}
+    return ApiModel(service, model["operations"], shapes, model["metadata"])
 
 
 def validate(request: object, shape_name: str, shapes: Mapping[str, Shape]) -> None:

@@ -27,7 +27,11 @@ class Durability(StrEnum):
 
 
 class EndpointSpec(BaseModel):
-    """One variant of one endpoint, as its process reads it from `spec.json`."""
+    """One variant of one endpoint, as its process reads it from `spec.json`.
+
+    `token_sha256` is the SHA-256, in hexadecimal, of what callers of the process must present; where it is "", nobody
+    is answered. Who starts the process fills it in.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
     endpoint: str
@@ -43,6 +47,7 @@ class EndpointSpec(BaseModel):
     durability: Durability = Durability.PROCESS
     max_body_bytes: int = MAX_BODY_BYTES
     model_timeout_seconds: float = 60.0
+    token_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

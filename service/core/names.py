@@ -13,6 +13,8 @@ from monitor_jobs.contract.errors import BadInput
 NAME_PATTERN: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
 MODEL_NAME_PATTERN: Final = r"[a-zA-Z0-9]([\-a-zA-Z0-9]*[a-zA-Z0-9])?"
 ROLE_ARN_PATTERN: Final = r"arn:aws[a-z\-]*:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
+JOBS_LOG_GROUP: Final = "/aws/sagemaker/ProcessingJobs"
+ENDPOINT_LOG_GROUPS: Final = "/aws/sagemaker/Endpoints/"  # each with its endpoint's name behind it
 MAX_NAME_CHARACTERS: Final = 63
 MIN_ROLE_ARN_CHARACTERS: Final = 20
 MAX_ROLE_ARN_CHARACTERS: Final = 2048

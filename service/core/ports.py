@@ -23,6 +23,8 @@ from service.core.records import (
     ScheduleRecord,
     TagsRecord,
 )
+from service.core.secret import Secret
+from service.core.users import AccessKeyRecord, ApiKeyRecord, UserRecord
 
 Record = TypeVar("Record")
 
@@ -87,8 +89,27 @@ class Database(Protocol):
     @property
     def datapoints(self) -> Table[DatapointRecord]: ...
 
+    @property
+    def users(self) -> Table[UserRecord]: ...
+    @property
+    def access_keys(self) -> Table[AccessKeyRecord]: ...
+    @property
+    def api_keys(self) -> Table[ApiKeyRecord]: ...
+
     def transaction(self) -> AbstractContextManager[None]:
         """Everything written inside happens together or not at all."""
+        ...
+
+
+class Sealer(Protocol):
+    """Keeps secrets that must be known again, such as those that requests are signed with."""
+
+    def seal(self, secret: Secret, *, key_id: str) -> str:
+        """The secret in a form that may be stored, bound to the id of its key."""
+        ...
+
+    def unseal(self, sealed: str, *, key_id: str) -> Secret:
+        """The secret. Raises Unsealable for what was sealed with another sealing key, or for another id."""
         ...
 
 

@@ -1,8 +1,8 @@
 """What the database keeps: one frozen record a row, in SageMaker's terms.
 
-What lives here: the rows of every resource and of metrics, and how they are asked for. What does not: SQL
-(adapters.database), the states' transitions (core.states), AWS's answer shapes (control). `request` is what the client
-sent, unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
+What lives here: the rows of every resource and of metrics, and how they are asked for. What does not: users
+(core.users), SQL (adapters.database), the states' transitions (core.states), AWS's answer shapes (control). `request`
+is what the client sent, unchanged. `version` counts the saves of a row: who saves a stale one gets Conflict.
 """
 
 from collections.abc import Collection, Mapping
@@ -158,6 +158,8 @@ class ProcessingJobRecord:
     """A ProcessingJob; `handle` finds its process again.
 
     `metric_data` is the last line of each metric that it published, `metrics` the same as one number for each gauge.
+    `access_name` is what a grant must fit: the endpoint that its schedule judges, its own name where it has none, and
+    "" where that is not known, which only grants of every name reach.
     """
 
     name: str
@@ -174,6 +176,7 @@ class ProcessingJobRecord:
     handle: Json | None = None
     metrics: Json = field(default_factory=dict)
     metric_data: list[Json] = field(default_factory=list)
+    access_name: str = ""
     version: int = 0
 
 
@@ -220,13 +223,17 @@ class AlertRecord:
 
 @dataclass(frozen=True, slots=True)
 class AlertChangeRecord:
-    """One change of an alert's status; kept when its schedule is deleted, as executions are."""
+    """One change of an alert's status; kept when its schedule is deleted, as executions are.
+
+    `endpoint_name` is the endpoint that the schedule judged, "" where that is not known any more.
+    """
 
     id: str
     schedule_name: str
     alert_name: str
     created_at: datetime
     status: AlertStatus
+    endpoint_name: str = ""
     version: int = 0
 
 
@@ -250,9 +257,9 @@ class SortOrder(StrEnum):
 class Query:
     """Which rows are wanted, in which order, how many.
 
-    `equal`, `any_of`, `at_least` (>=), `below` (<) and `contains` (in any case of ASCII letters) compare columns by
-    name; `after` is the (sort value, key) of the last row already seen, so that a page is found without counting. Text
-    sorts by code point.
+    `equal`, `any_of`, `at_least` (>=), `below` (<), `contains` (in any case of ASCII letters) and `fits` (at least one
+    of the patterns, in the sense of core.access) compare columns by name; `after` is the (sort value, key) of the last
+    row already seen, so that a page is found without counting. Text sorts by code point.
     """
 
     equal: Mapping[str, object] = field(default_factory=dict)
@@ -260,6 +267,7 @@ class Query:
     at_least: Mapping[str, object] = field(default_factory=dict)
     below: Mapping[str, object] = field(default_factory=dict)
     contains: Mapping[str, str] = field(default_factory=dict)
+    fits: Mapping[str, Collection[str]] = field(default_factory=dict)
     order_by: str = "created_at"
     order: SortOrder = SortOrder.ASCENDING
     limit: int | None = None

@@ -27,6 +27,8 @@ from rich.console import Console
 from rich.progress import track
 
 from monitor_jobs.contract.errors import SextantError
+from service.core.secret import Secret
+from service.first_key import read_first_key
 
 FOLDER = Path(".demo")
 MARK = ".sextant-demo"  # only a folder that a demo made is ever cleared
@@ -64,10 +66,11 @@ def tell(afterwards: Callable[[str], None] | None = None) -> dict[str, Any]:
     started = time.monotonic()
     folder = _fresh_folder(FOLDER)
     with _service(folder) as (url, environment):
-        steps = _Steps(url, environment)
+        api_key = _api_key(folder)
+        steps = _Steps(url, environment, api_key)
         steps.deploy(folder)
         clean, attacked = steps.judge_clean(), steps.judge_attacked()
-        outcome = _outcome(clean, attacked, _alert_lines(url), folder, time.monotonic() - started)
+        outcome = _outcome(clean, attacked, _alert_lines(url, api_key), folder, time.monotonic() - started)
         _print_outcome(outcome)
         if afterwards is not None:
             afterwards(url)
@@ -77,9 +80,10 @@ def tell(afterwards: Callable[[str], None] | None = None) -> dict[str, Any]:
 class _Steps:
     """The commands of the story, run against one service."""
 
-    def __init__(self, url: str, environment: dict[str, str]) -> None:
+    def __init__(self, url: str, environment: dict[str, str], api_key: Secret) -> None:
         self._url = url
         self._environment = environment
+        self._api_key = api_key
 
     def deploy(self, folder: Path) -> None:
         """A model package, an endpoint that captures everything, a schedule."""
@@ -104,7 +108,7 @@ class _Steps:
 
     def _judge(self, images: npt.NDArray[np.float32], label: str) -> Verdict:
         start = _next_second()
-        _send(self._url, images, label)
+        _send(self._url, images, label, self._api_key)
         end = _next_second()
         run = ("schedule", "run", SCHEDULE, "--from", start.isoformat(), "--to", end.isoformat())
         execution = self._sextant(*run)
@@ -169,8 +173,15 @@ def _wait_for_url(up: "subprocess.Popen[bytes]", folder: Path) -> str:
     raise SextantError(f"the service did not come up within {START_SECONDS:.0f} s: see {folder / 'service.log'}")
 
 
-def _send(url: str, images: npt.NDArray[np.float32], label: str) -> None:
-    headers = {"Content-Type": "application/x-npy", "Accept": "application/json"}
+def _api_key(folder: Path) -> Secret:
+    first = read_first_key(folder)
+    if first is None:
+        raise SextantError(f"the service left no key in {folder}: see its service.log")
+    return first.api_key.secret
+
+
+def _send(url: str, images: npt.NDArray[np.float32], label: str, api_key: Secret) -> None:
+    headers = {"Content-Type": "application/x-npy", "Accept": "application/json", "X-Api-Key": api_key.reveal()}
     with httpx.Client(timeout=60, trust_env=False) as client:
         for number, image in enumerate(track(images, f"sending {len(images)} images", console=console)):
             marked = {**headers, "X-Amzn-SageMaker-Inference-Id": f"{label}-{number:03d}"}
@@ -216,8 +227,9 @@ def _next_second() -> datetime:
     return datetime.fromtimestamp(int(now) + 1, UTC)
 
 
-def _alert_lines(url: str) -> list[str]:
-    lines = httpx.get(f"{url}/metrics", timeout=10, trust_env=False).text.splitlines()
+def _alert_lines(url: str, api_key: Secret) -> list[str]:
+    headers = {"X-Api-Key": api_key.reveal()}
+    lines = httpx.get(f"{url}/metrics", headers=headers, timeout=10, trust_env=False).text.splitlines()
     return [line for line in lines if line.startswith(ALERT_METRICS)]
 
 
@@ -287,7 +299,7 @@ def stay_up(url: str) -> None:
     _heading("Staying up until Ctrl-C")
     for label, path in (("operations", "/"), ("invoke", f"/endpoints/{ENDPOINT}/invocations"), ("metrics", "/metrics")):
         console.print(f"  {label}: {url}{path}")
-    console.print(f"  try: SEXTANT_URL={url} sextant executions list")
+    console.print(f"  try: SEXTANT_DATA={FOLDER} sextant executions list")
     try:
         signal.pause()
     except KeyboardInterrupt:

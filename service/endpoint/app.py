@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable, SextantError
 from service.core.deployment import EndpointSpec, Exchange
+from service.endpoint.callers_only import CallersOnly
 from service.endpoint.codecs import Answer, NotAcceptable, UnsupportedContentType
 from service.endpoint.invocation import (
     InvocationHeaders,
@@ -51,7 +52,7 @@ log = EventLog("sextant.endpoint")
 
 
 def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics, spec: EndpointSpec) -> ASGIApp:
-    """The ASGI application of one endpoint process, open to this machine only.
+    """The ASGI application of one endpoint process, open to this machine's holders of the token only.
 
     POST /invoke and /invocations answer with the model's answer, 4xx with a sentence for what the caller can mend
     (413 over size), 424 for the model's own failure, 503 with Retry-After while the model cannot take more, or its
@@ -65,7 +66,7 @@ def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics
         invoked = scope["type"] == "http" and scope["path"] in INVOKE_PATHS
         await (invocations if invoked else pages)(scope, receive, send)
 
-    return LocalOnly(route)
+    return LocalOnly(CallersOnly(route, token_sha256=spec.token_sha256))
 
 
 class Invocations:

@@ -130,7 +130,10 @@ class Executions:
         request = processing_job_request(definition, held.record, job_name=name, capture_uri=capture_uri)
         now = self._clock()
         schedule = held.record.schedule_name
-        job = ProcessingJobRecord(name, ProcessingJobStatus.IN_PROGRESS, now, now, request, schedule)
+        judged = held.record.endpoint_name
+        job = ProcessingJobRecord(
+            name, ProcessingJobStatus.IN_PROGRESS, now, now, request, schedule, access_name=judged
+        )
         self._database.processing_jobs.add(job)
         return job
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import uvloop
 
 from tests.benchmarks.figures import SEED
+from tests.endpoint_token import TOKEN
 
 CALLERS = 4
 RESAMPLES = 1000
@@ -115,7 +116,9 @@ def is_whole(answer: bytes) -> bool:
 
 
 def request_of(body: bytes, path: str = "/invoke", **headers: str) -> bytes:
-    named = {"host": "127.0.0.1", "content-type": "application/x-npy", "content-length": str(len(body)), **headers}
+    """A request with these headers, and with the token of the tests where there is no other authorization."""
+    own = {"host": "127.0.0.1", "content-type": "application/x-npy", "content-length": str(len(body))}
+    named = {**own, "authorization": f"Bearer {TOKEN}", **headers}
     head = "\r\n".join([f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())])
     return head.encode() + END_OF_HEAD + body
 

@@ -16,6 +16,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
+from tests.aws_clients import KEYS
 from tests.benchmarks.figures import Figure, publish
 from tests.dialect.calls import shortcomings
 from tests.dialect.campaign import Campaign, Findings
@@ -50,9 +51,8 @@ def measure(requests: int, seed: int) -> dict[str, Figure]:
 def working_operations(url: str, here: Installation) -> Figure:
     """The share of the needed operations of SageMaker whose scenario holds; what does not is said on stderr."""
     needed = {name for service, name in NEEDED if service == "sagemaker"}
-    keys = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
     broken: set[str] = set()
-    with closing(boto3.client("sagemaker", endpoint_url=url, config=ONCE, **keys)) as aws:
+    with closing(boto3.client("sagemaker", endpoint_url=url, config=ONCE, **KEYS)) as aws:
         for scenario in SCENARIOS:
             for fault in shortcomings(scenario, aws, here):
                 print(fault, file=sys.stderr)

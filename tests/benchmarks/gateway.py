@@ -16,6 +16,8 @@ import httpx
 import numpy as np
 import psutil
 
+from service.endpoint_token import endpoint_token
+from tests.aws_clients import SIGNED
 from tests.benchmarks.closed_loop import Arm, Plan, Target, Turns, in_turn, request_of
 from tests.benchmarks.figures import Figure, publish
 from tests.benchmarks.invoke import Timings, interleaved, invoker
@@ -53,11 +55,12 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class TwoWays:
-    """The ports of the gateway and of the endpoint behind it, and the process that the gateway is."""
+    """The ports of the gateway and of the endpoint behind it, the process that the gateway is, the endpoint's token."""
 
     gateway: int
     endpoint: int
     control: psutil.Process
+    token: dict[str, str]
 
     def cpu_seconds(self) -> float:
         used = self.control.cpu_times()
@@ -72,9 +75,10 @@ def serving(folder: Path) -> Iterator[TwoWays]:
     try:
         service.deploy(NAME, write_tiny_package(folder))
         service.wait_in_service(NAME)
-        (row,) = httpx.get(f"{service.url}/prometheus/targets").json()
+        (row,) = httpx.get(f"{service.url}/prometheus/targets", auth=SIGNED).json()
         (control,) = service.processes("control")
-        yield TwoWays(urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2]), control)
+        token = {"authorization": f"Bearer {endpoint_token(service.data)}"}
+        yield TwoWays(urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2]), control, token)
     finally:
         service.clear()
 
@@ -82,7 +86,9 @@ def serving(folder: Path) -> Iterator[TwoWays]:
 def measure(ways: TwoWays, size: Size) -> dict[str, Figure]:
     """Raises AssertionError where an answer is not what was sent."""
     body = bytes(np.random.default_rng(1).bytes(BODY_BYTES))
-    through, direct = invoker(ways.gateway, body, GATEWAY_PATH), invoker(ways.endpoint, body, ENDPOINT_PATH)
+    signed = signature_of(ways.gateway, body)
+    through = invoker(ways.gateway, body, GATEWAY_PATH, signed)
+    direct = invoker(ways.endpoint, body, ENDPOINT_PATH, ways.token)
     assert through() == direct() == body, "the two paths answer differently"
     interleaved(through, direct, pairs=WARM_UP_PAIRS)
     before = ways.cpu_seconds()
@@ -90,11 +96,19 @@ def measure(ways: TwoWays, size: Size) -> dict[str, Figure]:
     cpu_us = (ways.cpu_seconds() - before) / size.pairs * 1e6
     cpu = Figure(cpu_us, "us", "none", "processor time of the gateway's whole process for a request")
     targets = (
-        Target(ways.gateway, request_of(body, GATEWAY_PATH)),
-        Target(ways.endpoint, request_of(body, ENDPOINT_PATH)),
+        Target(ways.gateway, request_of(body, GATEWAY_PATH, **signed)),
+        Target(ways.endpoint, request_of(body, ENDPOINT_PATH, **ways.token)),
     )
     in_turn(targets, replace(size.plan, pairs=1))
     return milliseconds(timings) | {"gateway_cpu_us": cpu} | throughput(in_turn(targets, size.plan))
+
+
+def signature_of(port: int, body: bytes) -> dict[str, str]:
+    """The headers of a signature that is verified anew at each request, and good for longer than all of them take."""
+    content = {"content-type": "application/x-npy"}
+    request = httpx.Request("POST", f"http://127.0.0.1:{port}{GATEWAY_PATH}", content=body, headers=content)
+    signed = next(SIGNED.auth_flow(request)).headers
+    return {name: signed[name] for name in ("host", "authorization", "x-amz-date", "amz-sdk-invocation-id")}
 
 
 def milliseconds(timings: Timings) -> dict[str, Figure]:

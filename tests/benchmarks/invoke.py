@@ -11,9 +11,10 @@ import io
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ import torch
 from monitor_jobs.contract.model_package import ModelInput
 from service.endpoint.model_functions import ServedModel, load_model
 from tests.benchmarks.figures import SEED, Figure, publish
+from tests.endpoint_token import AUTHORIZED
 from tests.servers.endpoint import running_endpoint, write_package
 
 QUICK_PAIRS, FULL_PAIRS = 300, 3000
@@ -78,9 +80,11 @@ def npy(array: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def invoker(port: int, body: bytes, path: str = "/invoke") -> Callable[[], bytes]:
+def invoker(
+    port: int, body: bytes, path: str = "/invoke", given: Mapping[str, str] = MappingProxyType(AUTHORIZED)
+) -> Callable[[], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Content-Type": "application/x-npy", "Accept": "application/json"}
+    headers = {"Content-Type": "application/x-npy", "Accept": "application/json", **given}
 
     def invoke() -> bytes:
         connection.request("POST", path, body, headers)

@@ -17,13 +17,15 @@ from botocore.exceptions import ClientError
 
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
+from service.first_key import read_first_key
+from tests.aws_clients import KEYS
+from tests.endpoint_token import leave_token
 from tests.sagemaker_requests import NOON, Installation
 from tests.servers.control import control_process
 from tests.servers.processes import free_ports
 from tests.servers.stand_in_model import StandIn, stand_in_model
 
 IN_SERVICE = EndpointStatus.IN_SERVICE
-KEYS = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
 
 
 @dataclass
@@ -35,6 +37,13 @@ class Gateway:
     model: StandIn
     here: Installation
     numbers: Iterator[int]
+
+    @property
+    def api_key(self) -> str:
+        """The first user's."""
+        first = read_first_key(self.here.settings.data)
+        assert first is not None
+        return first.api_key.secret.reveal()
 
     def endpoint(self, *running: dict[str, Any], status: EndpointStatus = IN_SERVICE) -> str:
         """The name of a new endpoint of these processes, of one that leads to the stand-in where none is given."""
@@ -68,6 +77,7 @@ def gateway_process(folder: Path, **variables: str) -> Iterator[Gateway]:
     """A gateway in a process of its own, over a folder of its own."""
     nowhere = f"http://127.0.0.1:{free_ports(1)[0]}"  # a proxy that would lose every request
     proxies = {"HTTP_PROXY": nowhere, "http_proxy": nowhere, "NO_PROXY": "", "no_proxy": ""}
+    leave_token(folder)
     with ExitStack() as stack:
         url = stack.enter_context(control_process(folder, **proxies, **variables))
         model = stack.enter_context(stand_in_model())

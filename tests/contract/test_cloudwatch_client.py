@@ -13,7 +13,7 @@ from botocore.serialize import create_serializer
 
 from service.core.records import DatapointRecord, Query
 from tests import sagemaker_requests as requests
-from tests.aws_clients import client, error_of
+from tests.aws_clients import Signed, client, error_of
 from tests.sagemaker_requests import Installation
 from tests.servers.control import control_process
 
@@ -279,13 +279,16 @@ def test_an_alarm_is_refused_with_what_takes_its_place(cloudwatch):
     assert message == "PutMetricAlarm is not served: alarms are Prometheus rules here, over the gauges of /metrics"
 
 
+MONITORING = Signed(service="monitoring")
+
+
 def by_query(url, operation, **members):
     """An operation as clients of before JSON call it, serialised and parsed by botocore itself."""
     model = ServiceModel(Loader().load_service_model("cloudwatch", "service-2"), "cloudwatch").operation_model(
         operation
     )
     request = create_serializer("query").serialize_to_request(members, model)
-    answer = httpx.post(url, headers=request["headers"], data=request["body"], trust_env=False)
+    answer = httpx.post(url, headers=request["headers"], data=request["body"], auth=MONITORING, trust_env=False)
     raw = {"status_code": answer.status_code, "headers": answer.headers, "body": answer.content}
     return create_parser("query").parse(raw, model.output_shape)
 

@@ -19,8 +19,11 @@ from monitor_jobs.contract.errors import Conflict
 from service.adapters.database import connect
 from service.adapters.database.connect import MIGRATIONS, describe, migrate
 from service.adapters.database.schema import metadata
+from service.core.access import Grant, Role, fits
+from service.core.keys import KeyStatus
 from service.core.records import EndpointRecord, ModelRecord, ProcessingJobRecord, Query, SortOrder
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus
+from service.core.users import AccessKeyRecord, ApiKeyRecord, UserRecord
 from tests.contract import database_processes
 from tests.contract.database_processes import NOON, execution
 
@@ -119,6 +122,33 @@ def test_at_least_holds_its_bound_and_below_does_not(database):
 def test_contains_finds_a_part_in_any_case_and_takes_no_character_for_a_wildcard(database, part, found):
     add_models(database, "Road", "sign", "a_b", "a%b")
     assert sorted(names(database.models, contains={"name": part})) == sorted(found)
+
+
+ODD_NAMES = ("signs", "Signs", "signs-2", "s", "si[gn]s", "s%", "s_gns", "s!gns", "s?gns", "-", "a*b")
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ["signs*"],
+        ["*"],
+        ["s", "*-2"],
+        ["s?gns"],
+        ["si[gn]s"],
+        ["s%"],
+        ["s_gns"],
+        ["s!*"],
+        ["*i*n*s*"],
+        ["**s"],
+        [""],
+        [],
+    ],
+    ids=str,
+)
+def test_fits_finds_what_one_of_the_patterns_fits_as_python_does(database, patterns):
+    add_models(database, *ODD_NAMES)
+    fitting = {name for name in ODD_NAMES if any(fits(pattern, name) for pattern in patterns)}
+    assert set(names(database.models, fits={"name": patterns})) == fitting
 
 
 def test_text_sorts_by_code_point(database):
@@ -261,6 +291,26 @@ def test_states_come_back_as_members_and_unknown_words_are_refused(database):
     assert (found.status, found.running) == (EndpointStatus.CREATING, [{"pid": 1}])
     with pytest.raises(Exception, match="'Gone' is not a valid EndpointStatus"):
         database.endpoints.save(replace(found, status="Gone"))
+
+
+def test_a_user_comes_back_with_the_grants_of_all_its_policies(database):
+    policies = {"a": [{"role": "viewer", "endpoints": "*"}], "b": [{"role": "invoker", "endpoints": "signs-*"}]}
+    database.users.add(UserRecord("ann", NOON, policies))
+    assert database.users.get("ann").grants == (Grant(Role.VIEWER, "*"), Grant(Role.INVOKER, "signs-*"))
+
+
+def test_keys_come_back_with_their_status_and_times(database):
+    pair = AccessKeyRecord("SXT1", "ann", NOON, "sealed", KeyStatus.INACTIVE, NOON + HOUR)
+    api_key = ApiKeyRecord("SXK1", "ann", NOON, "digest")
+    database.access_keys.add(pair)
+    database.api_keys.add(api_key)
+    assert (database.access_keys.get("SXT1"), database.api_keys.get("SXK1")) == (pair, api_key)
+
+
+def test_one_digest_is_one_key(database):
+    database.api_keys.add(ApiKeyRecord("SXK1", "ann", NOON, "digest"))
+    with pytest.raises(Conflict, match="api_keys already has 'SXK2'"):
+        database.api_keys.add(ApiKeyRecord("SXK2", "bob", NOON, "digest"))
 
 
 def test_processes_that_race_for_slots_share_them_out(url):

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests import sagemaker_requests as requests
+from tests.aws_clients import KEYS
 from tests.dialect.calls import shortcomings
 from tests.dialect.campaign import Campaign
 from tests.dialect.fuzz import FuzzedRequest, fuzzed_requests
@@ -19,7 +20,6 @@ from tests.sagemaker_requests import Installation
 from tests.servers.control import control_process
 
 BY_OPERATION = {scenario.operation: scenario for scenario in SCENARIOS}
-KEYS = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
 REFUSED = json.dumps({"__type": "ValidationException", "message": "no"}).encode()
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from service.core.deployment import MAX_BODY_BYTES
 from service.core.states import EndpointStatus
+from tests.aws_clients import SIGNED
 from tests.contract.invoke_endpoint import gateway_process
+from tests.endpoint_token import TOKEN
 
 LIMIT = 2000
 
@@ -32,7 +34,7 @@ def test_the_models_answer_comes_back_with_its_variant(gateway):
     assert answer["ResponseMetadata"]["RequestId"]
 
 
-def test_the_model_sees_the_members_of_invoke_endpoint_and_no_signature(gateway):
+def test_the_process_sees_the_members_of_invoke_endpoint_and_the_installations_token_in_place_of_the_signature(gateway):
     members = {
         "ContentType": "text/csv",
         "Accept": "text/plain",
@@ -46,6 +48,7 @@ def test_the_model_sees_the_members_of_invoke_endpoint_and_no_signature(gateway)
     assert received.headers == {
         "host": f"127.0.0.1:{gateway.model.port}",
         "content-length": "5",
+        "authorization": f"Bearer {TOKEN}",
         "content-type": "text/csv",
         "accept": "text/plain",
         "x-amzn-sagemaker-inference-id": "id-1",
@@ -97,7 +100,7 @@ def test_a_big_answer_comes_back_whole(gateway):
 
 def test_a_body_without_a_length_is_taken(gateway):
     url = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations"
-    assert httpx.post(url, content=iter([b"hel", b"lo"]), trust_env=False).text == "5"
+    assert httpx.post(url, content=iter([b"hel", b"lo"]), auth=SIGNED, trust_env=False).text == "5"
 
 
 def two_variants(gateway, **weights):

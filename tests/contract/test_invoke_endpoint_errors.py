@@ -79,8 +79,6 @@ def test_members_for_other_kinds_of_endpoints_are_refused(gateway, members, word
         ("InferenceId", "i" * 65, "at 'inferenceId' failed to satisfy constraint: Member must have length less than"),
         ("CustomAttributes", "c" * 1025, "at 'customAttributes' failed to satisfy constraint: Member must have length"),
         ("Accept", "a" * 1025, "at 'accept' failed to satisfy constraint: Member must have length less than"),
-        ("InferenceId", "\u00e4", "at 'inferenceId' failed to satisfy constraint: Member must satisfy regular"),
-        ("CustomAttributes", "\u00e4", "at 'customAttributes' failed to satisfy constraint: Member must satisfy"),
         ("TargetVariant", "../up", "at 'targetVariant' failed to satisfy constraint: Member must satisfy regular"),
     ],
 )
@@ -89,6 +87,15 @@ def test_a_member_beyond_its_limits_is_refused_before_a_model_sees_it(gateway, m
     status, code, message = gateway.error(gateway.endpoint(), **{member: value})
     assert (status, code, len(gateway.model.requests)) == (*INVALID, seen)
     assert words in message
+
+
+@pytest.mark.parametrize("member", ["Inference-Id", "Custom-Attributes"])
+def test_a_member_beyond_ascii_is_refused_before_a_model_sees_it(gateway, member):
+    url, seen = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations", len(gateway.model.requests)
+    headers = {"X-Api-Key": gateway.api_key, f"X-Amzn-SageMaker-{member}": b"\xc3\xa4"}
+    answer = httpx.post(url, content=b"hello", headers=headers, trust_env=False)
+    assert (answer.status_code, answer.headers["x-amzn-errortype"], len(gateway.model.requests)) == (*INVALID, seen)
+    assert "failed to satisfy constraint: Member must satisfy regular" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("member", ["InferenceId", "CustomAttributes", "Accept"])
@@ -119,16 +126,15 @@ def test_a_body_over_the_limit_is_refused_and_no_model_sees_it(gateway, size):
 def test_a_body_over_the_limit_is_refused_before_its_end(small_gateway, framing, sent):
     address = urlsplit(small_gateway.url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
-        head = (
-            f"POST /endpoints/{small_gateway.endpoint()}/invocations HTTP/1.1\r\nhost: 127.0.0.1\r\n{framing}\r\n\r\n"
-        )
+        line = f"POST /endpoints/{small_gateway.endpoint()}/invocations HTTP/1.1"
+        head = f"{line}\r\nhost: 127.0.0.1\r\nx-api-key: {small_gateway.api_key}\r\n{framing}\r\n\r\n"
         connection.sendall(head.encode() + sent)
         assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_member_that_is_given_twice_is_refused(gateway):
     url, name = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations", "X-Amzn-SageMaker-Inference-Id"
-    answer = httpx.post(url, headers=[(name, "a"), (name, "b")], trust_env=False)
+    answer = httpx.post(url, headers=[("X-Api-Key", gateway.api_key), (name, "a"), (name, "b")], trust_env=False)
     words = f"The header {name.lower()} is given twice: send it once."
     assert (answer.status_code, answer.json()["message"]) == (400, words)
 

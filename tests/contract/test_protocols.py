@@ -9,7 +9,8 @@ from botocore.model import ServiceModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from tests.aws_clients import client, error_of
+from service.first_key import read_first_key
+from tests.aws_clients import SIGNED, Signed, client, error_of
 from tests.servers.control import control_process
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -17,25 +18,25 @@ JSON = {"Content-Type": "application/x-amz-json-1.1"}
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with control_process(tmp_path_factory.mktemp("control"), SEXTANT_ACCOUNT="123456789012") as address:
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("control")
+
+
+@pytest.fixture(scope="module")
+def url(folder):
+    with control_process(folder, SEXTANT_ACCOUNT="123456789012") as address:
         yield address
 
 
-def scoped(service):
-    scope = f"Credential=any/20261126/us-east-1/{service}/aws4_request"
-    return {"Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"}
-
-
-def post(url, content, headers):
-    return httpx.post(url, content=content, headers=headers, trust_env=False)
+def post(url, content, headers, auth=SIGNED):
+    return httpx.post(url, content=content, headers=headers, auth=auth, trust_env=False)
 
 
 def test_the_caller_is_a_role_of_the_account(url):
     found = client("sts", url).get_caller_identity()
     assert (found["Account"], found["Arn"]) == (
         "123456789012",
-        "arn:aws:sts::123456789012:assumed-role/sextant/local",
+        "arn:aws:sts::123456789012:assumed-role/sextant/admin",
     )
     assert found["UserId"].startswith("AROA")
 
@@ -80,20 +81,38 @@ def test_what_is_not_served_says_so_in_the_clients_own_protocol(url, service, op
     assert "is not served: served are" in message
 
 
-def test_an_unsigned_action_is_told_by_its_name(url):
-    answer = post(url, b"Action=GetCallerIdentity&Version=2011-06-15", FORM)
+@pytest.fixture(scope="module")
+def api_key(url, folder):
+    return {"Authorization": f"Bearer {read_first_key(folder).api_key.secret.reveal()}"}
+
+
+def test_an_action_that_is_sent_with_an_api_key_is_told_by_its_name(url, api_key):
+    answer = post(url, b"Action=GetCallerIdentity&Version=2011-06-15", {**FORM, **api_key}, auth=None)
     assert (answer.status_code, "<Account>123456789012</Account>" in answer.text) == (200, True)
 
 
 def test_the_scope_of_the_signature_decides_between_services(url):
-    answer = post(url, b"Action=GetCallerIdentity&Version=2010-05-08", {**FORM, **scoped("iam")})
-    assert (answer.status_code, "GetCallerIdentity is not served: served are GetRole" in answer.text) == (400, True)
+    answer = post(url, b"Action=GetCallerIdentity&Version=2010-05-08", FORM, Signed(service="iam"))
+    assert (answer.status_code, "GetCallerIdentity is not served: served are " in answer.text) == (400, True)
 
 
-@pytest.mark.parametrize("scope", ["", "nonsense", "AWS4-HMAC-SHA256 Credential=a/b/c", "Bearer x"])
-def test_a_header_without_a_scope_is_passed_over(url, scope):
-    answer = post(url, b"Action=GetCallerIdentity", {**FORM, "Authorization": scope})
-    assert answer.status_code == 200
+def test_a_signature_for_one_service_is_none_for_another(url):
+    answer = post(url, b"{}", {**JSON, "X-Amz-Target": "SageMaker.ListModels"}, Signed(service="logs"))
+    assert (answer.status_code, answer.json()["__type"]) == (403, "InvalidSignatureException")
+
+
+@pytest.mark.parametrize(
+    ("header", "code", "status"),
+    [
+        ("", "MissingAuthenticationToken", 403),
+        ("nonsense", "MissingAuthenticationToken", 403),
+        ("AWS4-HMAC-SHA256 Credential=a/b/c", "IncompleteSignature", 400),
+        ("Bearer x", "InvalidClientTokenId", 403),
+    ],
+)
+def test_a_header_that_is_no_key_is_refused_in_xml(url, header, code, status):
+    answer = post(url, b"Action=GetCallerIdentity", {**FORM, "Authorization": header}, auth=None)
+    assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (status, True)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +135,7 @@ def test_a_header_without_a_scope_is_passed_over(url, scope):
     ],
 )
 def test_a_broken_form_is_an_error_in_xml_and_never_a_failure(url, body):
-    answer = post(url, body, FORM)
+    answer = post(url, body, FORM, Signed(service="iam"))
     assert (answer.status_code, answer.text.startswith("<ErrorResponse><Error><Type>Sender</Type>")) == (400, True)
 
 

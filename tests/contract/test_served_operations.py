@@ -11,13 +11,13 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.aws_clients import KEYS
 from tests.documentation import served
 from tests.sagemaker_operations import GROUPS
 from tests.servers.control import control_process
 
 LISTED = [(group.service, operation) for group in GROUPS for operation in group.operations]
 ENDPOINT = {"EndpointName": "nobody"}  # which is part of the runtime's addresses
-CREDENTIALS = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def client(url: str, service: str) -> Any:
     """A client that sends what it is told, whole or not."""
     config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
-    return boto3.client(service, endpoint_url=url, config=config, **CREDENTIALS)
+    return boto3.client(service, endpoint_url=url, config=config, **KEYS)
 
 
 def refusal(url: str, service: str, operation: str) -> str:

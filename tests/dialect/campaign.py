@@ -15,6 +15,7 @@ from typing import Any, Final
 import httpx
 
 from service.core.records import MonitoringType
+from tests.aws_clients import SIGNED
 from tests.dialect.fuzz import FuzzedRequest
 from tests.dialect.world import furnish
 from tests.sagemaker_requests import Installation
@@ -98,7 +99,7 @@ class Campaign:
 def post(client: httpx.Client, url: str, operation: str, body: bytes) -> httpx.Response:
     """The answer of one operation to the very bytes of a body."""
     headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
-    return client.post(url, content=body, headers=headers)
+    return client.post(url, content=body, headers=headers, auth=SIGNED)
 
 
 def is_awss(answer: httpx.Response) -> bool:

@@ -64,4 +64,6 @@ def _running(folder: Path, variables: dict[str, str], *, options: tuple[str, ...
 
 
 def _keys(s3: S3Server) -> dict[str, str]:
-    return {"AWS_ACCESS_KEY_ID": s3.access_key, "AWS_SECRET_ACCESS_KEY": s3.secret_key}
+    # Clients have one pair for all services: the S3 server's becomes that of the first user here.
+    pair = {"ACCESS_KEY_ID": s3.access_key, "SECRET_ACCESS_KEY": s3.secret_key}
+    return {f"{whose}_{name}": value for whose in ("AWS", "SEXTANT") for name, value in pair.items()}

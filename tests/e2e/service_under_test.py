@@ -19,6 +19,8 @@ from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.cli.endpoint import capture_config
 from service.cli.schedule import job_definition
+from service.endpoint_token import endpoint_token
+from tests.aws_clients import ENVIRONMENT, Signed
 from tests.wait import wait_until
 
 FAST = {"SEXTANT_PORT": "0", "SEXTANT_FLUSH_INTERVAL_SECONDS": "1", "SEXTANT_TICK_SECONDS": "0.1"}
@@ -52,7 +54,20 @@ class Service:
     @property
     def environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
-        return {**own, **FAST, "OMP_NUM_THREADS": "1", "SEXTANT_DATA": str(self.data), **self.variables}
+        return {
+            **own,
+            **FAST,
+            **ENVIRONMENT,
+            "OMP_NUM_THREADS": "1",
+            "SEXTANT_DATA": str(self.data),
+            **self.variables,
+        }
+
+    @property
+    def auth(self) -> Signed:
+        """What signs as the first user."""
+        given = self.environment
+        return Signed(given["SEXTANT_ACCESS_KEY_ID"], given["SEXTANT_SECRET_ACCESS_KEY"])
 
     def spawn(self) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "service", "up", *self.options]
@@ -113,7 +128,7 @@ class Service:
     def call(self, operation: str, **request: object) -> dict[str, Any]:
         """The answer of an operation. Raises AssertionError with what it said where it was refused."""
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
-        answer = httpx.post(self.url, headers=headers, content=json.dumps(request), timeout=70)
+        answer = httpx.post(self.url, headers=headers, content=json.dumps(request), timeout=70, auth=self.auth)
         assert answer.is_success, answer.text
         return dict(json.loads(answer.content or b"{}"))
 
@@ -140,7 +155,8 @@ class Service:
 
     def post(self, name: str, body: bytes, content_type: str, **headers: str) -> httpx.Response:
         given = {"Content-Type": content_type, "Accept": "application/json", **headers}
-        return httpx.post(f"{self.url}/endpoints/{name}/invocations", content=body, headers=given, timeout=70)
+        url = f"{self.url}/endpoints/{name}/invocations"
+        return httpx.post(url, content=body, headers=given, timeout=70, auth=self.auth)
 
     def invoke(self, name: str, body: bytes, content_type: str, **headers: str) -> Any:
         """The model's answer, parsed."""
@@ -197,11 +213,13 @@ class Service:
 
     def endpoint_metrics(self, name: str) -> dict[str, float]:
         """Sums over all labels of one endpoint's samples, by name."""
-        targets = [row["targets"][0] for row in httpx.get(f"{self.url}/prometheus/targets").json()]
+        rows = httpx.get(f"{self.url}/prometheus/targets", auth=self.auth).json()
+        token = {"Authorization": f"Bearer {endpoint_token(self.data)}"}
+        pages = [httpx.get(f"http://{row['targets'][0]}/metrics", headers=token).text for row in rows]
         samples = [
             sample
-            for target in targets
-            for family in text_string_to_metric_families(httpx.get(f"http://{target}/metrics").text)
+            for page in pages
+            for family in text_string_to_metric_families(page)
             for sample in family.samples
             if sample.labels.get("endpoint") == name
         ]

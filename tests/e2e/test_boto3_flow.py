@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from monitor_jobs.contract.capture import CaptureRecord
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
+from tests.aws_clients import KEYS
 from tests.e2e.packages.signs import CLASSES, Photograph, draw_photographs, npy, write_package
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.wait import wait_until
@@ -32,9 +33,8 @@ class Flow:
     """boto3's two clients, the store that they write to, and the steps that every test repeats."""
 
     def __init__(self, sextant: Sextant) -> None:
-        credentials = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"}
-        self.sagemaker = boto3.client("sagemaker", endpoint_url=sextant.url, **credentials)
-        self.runtime = boto3.client("sagemaker-runtime", endpoint_url=sextant.url, **credentials)
+        self.sagemaker = boto3.client("sagemaker", endpoint_url=sextant.url, **KEYS)
+        self.runtime = boto3.client("sagemaker-runtime", endpoint_url=sextant.url, **KEYS)
         self.store = FolderStore(sextant.folder)
 
     def invoke(self, body: bytes, content_type: str, **more: str) -> Any:

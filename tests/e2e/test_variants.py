@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 
 from monitor_jobs.object_store import S3Address
 from service.cli.endpoint import capture_config
+from tests.aws_clients import KEYS
 from tests.integration.tiny_package import write_tiny_package
 from tests.servers.rolling_calls import calling
 from tests.wait import wait_until
 
-KEYS = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
 OFTEN = {"Delay": 1, "MaxAttempts": 90}
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 SECONDS = 60

@@ -17,6 +17,7 @@ from monitor_jobs.object_store import ObjectMissing, S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import Capture, start_capture
+from tests.endpoint_token import TOKEN_SHA256
 
 CAPTURES = S3Address("bucket", "capture/signs/AllTraffic/")
 MANIFESTS = S3Address("bucket", "capture/_sextant/signs/AllTraffic/manifests/")
@@ -88,6 +89,7 @@ def spec_of(
         spool_folder=folder / "spool",
         spool_budget_bytes=budget_bytes,
         flush_interval_seconds=flush_seconds,
+        token_sha256=TOKEN_SHA256,
         **policies,
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.aws_clients import ENVIRONMENT
 from tests.wait import wait_until
 
 COMMAND_SECONDS = 60
@@ -28,7 +29,7 @@ class Sextant:
     @property
     def environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
-        return {**own, **FAST, "SEXTANT_DATA": str(self.folder), "OMP_NUM_THREADS": "1"}
+        return {**own, **FAST, **ENVIRONMENT, "SEXTANT_DATA": str(self.folder), "OMP_NUM_THREADS": "1"}
 
     def run(self, *arguments: str | Path, stdin: str = "", **variables: str) -> Done:
         """What the command did, whatever that was."""

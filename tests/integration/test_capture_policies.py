@@ -13,6 +13,7 @@ from service.endpoint.ports import CaptureRefused
 from service.endpoint.snapshot import DropReason
 from service.endpoint.writer import SEGMENT_BYTES
 from tests.answering import captured
+from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import (
     NOON,
     Clock,
@@ -269,7 +270,7 @@ def test_an_endpoint_answers_503_with_retry_after_where_its_spool_is_full(tmp_pa
     package = write_package(tmp_path / "package", {"code/inference.py": INFERENCE})
     settings = {**policies, "data_capture": capture, "flush_interval_seconds": 3600}
     with running_endpoint(package, tmp_path, **settings) as endpoint:
-        headers = {"content-type": "application/json", "accept": "application/json"}
+        headers = {**AUTHORIZED, "content-type": "application/json", "accept": "application/json"}
         answers = [httpx.post(f"{endpoint.url}/invoke", content=b"[[1, 2]]", headers=headers) for _ in range(60)]
     refused = [answer for answer in answers if answer.status_code == 503]
     assert {answer.status_code for answer in answers} == {200, 503}

@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests.endpoint_token import AUTHORIZATION, AUTHORIZED, TOKEN
 from tests.servers.endpoint import RunningEndpoint, running_endpoint, started_endpoint, write_package
 from tests.servers.long_bodies import Framing, long_body
 from tests.wait import wait_until
@@ -82,7 +83,7 @@ def slow(tmp_path: Path) -> Iterator[RunningEndpoint]:
 
 def invoke(endpoint: RunningEndpoint, body: bytes | str, path: str = "/invoke", **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(endpoint.url + path, content=body, headers=named, timeout=30)
+    return httpx.post(endpoint.url + path, content=body, headers=AUTHORIZED | named, timeout=30)
 
 
 def raw(endpoint: RunningEndpoint, request: bytes) -> bytes:
@@ -96,7 +97,7 @@ def raw(endpoint: RunningEndpoint, request: bytes) -> bytes:
 
 
 def metric(endpoint: RunningEndpoint, name: str, label: str = "") -> float:
-    lines = httpx.get(f"{endpoint.url}/metrics").text.splitlines()
+    lines = httpx.get(f"{endpoint.url}/metrics", headers=AUTHORIZED).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(name + "{") and label in line)
 
 
@@ -119,7 +120,7 @@ def test_ping_is_empty(endpoint: RunningEndpoint) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_invocations_are_posts(endpoint: RunningEndpoint, method: str) -> None:
-    answer = httpx.request(method, f"{endpoint.url}/invoke")
+    answer = httpx.request(method, f"{endpoint.url}/invoke", headers=AUTHORIZED)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -240,7 +241,7 @@ def test_the_limit_is_the_largest_body_that_is_taken(endpoint: RunningEndpoint, 
 
 
 def test_a_declared_length_over_the_limit_is_refused_before_the_body_comes(endpoint: RunningEndpoint) -> None:
-    head = b"POST /invoke HTTP/1.0\r\nhost: localhost\r\ncontent-length: 99999999\r\n\r\n"
+    head = b"POST /invoke HTTP/1.0\r\nhost: localhost\r\n" + AUTHORIZATION + b"content-length: 99999999\r\n\r\n"
     assert raw(endpoint, head).startswith(b"HTTP/1.1 413 ")
 
 
@@ -250,8 +251,9 @@ def test_three_hundred_megabytes_are_refused_without_being_held(
     endpoint: RunningEndpoint, path: str, status: int, framing: Framing
 ) -> None:
     process = psutil.Process(endpoint.process.pid)
-    long_body(endpoint.port, path, framing, mebibytes=10, server=process)
-    answer, growth = long_body(endpoint.port, path, framing, mebibytes=300, server=process)
+    token = AUTHORIZATION.decode().strip()
+    long_body(endpoint.port, path, framing, mebibytes=10, server=process, header=token)
+    answer, growth = long_body(endpoint.port, path, framing, mebibytes=300, server=process, header=token)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert growth <= 16 << 20
 
@@ -263,7 +265,7 @@ def test_a_packed_body_is_refused_in_words(endpoint: RunningEndpoint) -> None:
 
 
 def test_the_same_client_goes_on_after_a_body_that_was_too_large(endpoint: RunningEndpoint) -> None:
-    with httpx.Client(base_url=endpoint.url) as client:
+    with httpx.Client(base_url=endpoint.url, headers=AUTHORIZED) as client:
         assert client.post("/invoke", content=b"x" * (BODY_LIMIT * 3)).status_code == 413
         assert client.post("/invoke", content="[1]").text == "[1]"
 
@@ -283,19 +285,19 @@ def test_the_same_client_goes_on_after_a_body_that_was_too_large(endpoint: Runni
 def test_a_header_that_is_too_long_or_not_visible_ascii_is_a_bad_request(
     endpoint: RunningEndpoint, name: str, value: bytes
 ) -> None:
-    answer = httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=[(name.encode(), value)])
+    answer = httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=[*AUTHORIZED.items(), (name, value)])
     assert answer.status_code == 400
     assert name in answer.json()["error"]
 
 
 def test_a_header_given_twice_is_a_bad_request(endpoint: RunningEndpoint) -> None:
-    headers = [("x-amzn-sagemaker-inference-id", "a"), ("x-amzn-sagemaker-inference-id", "b")]
+    headers = [*AUTHORIZED.items(), ("x-amzn-sagemaker-inference-id", "a"), ("x-amzn-sagemaker-inference-id", "b")]
     assert httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == 400
 
 
 def test_identifiers_of_the_longest_length_are_taken(endpoint: RunningEndpoint) -> None:
-    headers = {"x-amzn-sagemaker-inference-id": "i" * 64, "x-amzn-sagemaker-custom-attributes": "c=1, " * 204 + "c=1"}
-    assert httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == 200
+    headers = {"x_amzn_sagemaker_inference_id": "i" * 64, "x_amzn_sagemaker_custom_attributes": "c=1, " * 204 + "c=1"}
+    assert invoke(endpoint, "[1]", **headers).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -311,7 +313,27 @@ def test_bytes_that_are_no_http_are_refused(endpoint: RunningEndpoint, line: byt
     [({"host": "evil.example"}, 421), ({"origin": "http://evil.example"}, 403), ({"origin": "http://localhost"}, 200)],
 )
 def test_requests_from_elsewhere_are_refused(endpoint: RunningEndpoint, headers: dict[str, str], status: int) -> None:
-    assert httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == status
+    assert invoke(endpoint, "[1]", **headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer another"}, {"Authorization": TOKEN}, {"Authorization": "Bearer "}],
+    ids=str,
+)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/invoke"), ("POST", "/invocations"), ("GET", "/metrics")])
+def test_whoever_lacks_the_token_is_refused_before_the_body_comes(
+    endpoint: RunningEndpoint, method: str, path: str, headers: dict[str, str]
+) -> None:
+    answer = httpx.request(method, endpoint.url + path, headers=headers)
+    assert (answer.status_code, "the token of this installation is needed" in answer.json()["error"]) == (401, True)
+
+
+def test_a_process_that_was_told_no_token_answers_nobody_but_ping(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "package", {"code/inference.py": OBEDIENT})
+    with running_endpoint(package, tmp_path, token_sha256="") as closed:
+        assert invoke(closed, "[1]").status_code == 401
+        assert httpx.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer"}).status_code == 401
 
 
 def test_a_slow_model_does_not_block_ping(endpoint: RunningEndpoint, tmp_path: Path) -> None:
@@ -344,7 +366,8 @@ def test_a_caller_who_hangs_up_is_neither_answered_nor_captured(endpoint: Runnin
     before = metric(endpoint, "sextant_invocations_total", gone)
     with closing(socket.create_connection(("127.0.0.1", endpoint.port))) as connection:
         body = f"wait {gate}".encode()
-        connection.sendall(b"POST /invoke HTTP/1.1\r\nhost: localhost\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        head = b"POST /invoke HTTP/1.1\r\nhost: localhost\r\n" + AUTHORIZATION
+        connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body)
         wait_until(Path(f"{gate}.running").exists, timeout_seconds=10, what="the model to run")
     wait_until(
         lambda: metric(endpoint, "sextant_invocations_total", gone) == before + 1, timeout_seconds=10, what="a 499"

@@ -14,6 +14,7 @@ from service.adapters.process_host import ProcessHost
 from service.core.records import EndpointConfigRecord, EndpointRecord, ModelRecord
 from service.core.states import EndpointStatus
 from service.scheduler.endpoints import Endpoints
+from tests.endpoint_token import AUTHORIZED, TOKEN_SHA256
 from tests.integration import job_program
 from tests.integration.scheduling import NOON, House, StillHost
 from tests.integration.tiny_package import write_tiny_package
@@ -45,7 +46,7 @@ def keep(house, tmp_path):
     keepers = []
 
     def make(host=None):
-        host = host or ProcessHost(job_program.environment(SEXTANT_DATA=str(tmp_path)))
+        host = host or ProcessHost(job_program.environment(SEXTANT_DATA=str(tmp_path)), token_sha256=TOKEN_SHA256)
         executor = ThreadPoolExecutor(4)
         keepers.append(Keeper(house.endpoints(host, executor), host, executor))
         return keepers[-1]
@@ -92,7 +93,7 @@ def reach(house, keeper, status, name="tiny"):
 
 
 def invoke(house, body=b"hello"):
-    return httpx.post(f"{handle_of(house)['address']}/invocations", content=body)
+    return httpx.post(f"{handle_of(house)['address']}/invocations", content=body, headers=AUTHORIZED)
 
 
 def captures(house):

@@ -12,13 +12,18 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from service.adapters.database import connect
+from service.control.access.resources import Installation
 from service.control.gateway import routes
 from service.control.gateway.errors import ServiceUnavailable
+from service.control.gateway.gate import Gate
 from service.control.gateway.invocations import Invocations
+from service.core.access import Grant, Role
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
 from service.request_bodies import RequestBodies
 from service.settings import Settings
+from tests.people import People
 from tests.sagemaker_requests import NOON
 from tests.servers.processes import free_ports
 from tests.wait import wait_until
@@ -85,14 +90,20 @@ def invoked(rows, tmp_path, *peers):
     """The last answer of the gateway over these rows; a request more for each peer that hangs up before it."""
 
     async def run():
-        database = SimpleNamespace(endpoints=rows)
-        served = Invocations(database, Settings(data=tmp_path), RequestBodies(longest=1), generator=random.Random(1))
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://here") as client:
+        database, settings = SimpleNamespace(endpoints=rows), Settings(data=tmp_path)
+        people = People(tmp_path, connect(settings.database))
+        gate = Gate(people.authenticator, Installation(database, settings.region, settings.account))
+        served = Invocations(
+            gate, settings, RequestBodies(longest=1000), endpoint_token="token", generator=random.Random(1)
+        )
+        transport, asks = httpx.ASGITransport(served), people.add("asks", Grant(Role.INVOKER))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here", auth=asks) as client:
             for number, each in enumerate(peers, start=1):
                 await client.post("/endpoints/signs/invocations", content=b"[1]")
                 wait_until(partial(each.has_hung_up, number), timeout_seconds=10, what="the peer to hang up")
             answer = await client.post("/endpoints/signs/invocations", content=b"[1]")
         served.close()
+        people.close()
         return answer
 
     return asyncio.run(run())

@@ -14,6 +14,7 @@ from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.adapters.process_host import ProcessHost
 from service.core.deployment import EndpointSpec
+from tests.endpoint_token import AUTHORIZED, TOKEN_SHA256
 from tests.integration import job_program
 from tests.integration.tiny_package import write_tiny_package
 from tests.wait import wait_until
@@ -23,7 +24,7 @@ START_SECONDS = 60
 
 @pytest.fixture
 def host(tmp_path):
-    return ProcessHost(job_program.environment(SEXTANT_DATA=str(tmp_path)))
+    return ProcessHost(job_program.environment(SEXTANT_DATA=str(tmp_path)), token_sha256=TOKEN_SHA256)
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_started_endpoint_serves_at_its_address_on_loopback(host, start):
     handle = start()
     wait_ready(host, handle)
     assert handle["address"].startswith("http://127.0.0.1:")
-    assert httpx.post(f"{handle['address']}/invocations", content=b"hello").content == b"hello"
+    assert httpx.post(f"{handle['address']}/invocations", content=b"hello", headers=AUTHORIZED).content == b"hello"
 
 
 def test_an_endpoint_that_loads_is_running_and_not_ready(host, start):
@@ -102,7 +103,7 @@ def test_a_process_that_ended_without_a_word_has_none(host, start):
 def test_another_service_finds_a_living_endpoint_and_ends_it(host, start):
     handle = start()
     wait_ready(host, handle)
-    other = ProcessHost({})
+    other = ProcessHost({}, token_sha256="")
     assert (other.running(handle), other.ready(handle)) == (True, True)
     other.stop(handle)
     assert not other.running(handle)
@@ -112,7 +113,7 @@ def test_a_killed_endpoint_does_not_run(host, start):
     handle = start()
     os.kill(handle["pid"], signal.SIGKILL)
     wait_ended(host, handle)
-    assert not ProcessHost({}).running(handle)
+    assert not ProcessHost({}, token_sha256="").running(handle)
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def orphan(tmp_path):
     environment = job_program.environment(SEXTANT_DATA=str(tmp_path))
     handle = json.loads(subprocess.run(starter, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     yield handle
-    ProcessHost({}).stop(handle)
+    ProcessHost({}, token_sha256="").stop(handle)
 
 
 START_AND_DIE = """
@@ -199,7 +200,7 @@ from service.adapters.process_host import ProcessHost
 from service.core.deployment import EndpointSpec
 
 spec = EndpointSpec.model_validate_json(sys.argv[1])
-print(json.dumps(ProcessHost(dict(os.environ)).start(spec, folder=Path(sys.argv[2]))), flush=True)
+print(json.dumps(ProcessHost(dict(os.environ), token_sha256="").start(spec, folder=Path(sys.argv[2]))), flush=True)
 os._exit(0)
 """
 

@@ -35,6 +35,7 @@ from service.endpoint.capture_lines import line_of
 from service.endpoint.ports import CaptureSink, Tell
 from service.endpoint.process import serve
 from service.endpoint.recovery import entries_in
+from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import CAPTURES, config_of, exchange_of, spec_of, started
 from tests.servers.endpoint import write_package
 from tests.wait import wait_until
@@ -180,7 +181,7 @@ def call(port: int, prefix: str, acknowledged: Acknowledged, enough: threading.E
             if enough.is_set():
                 break
             inference_id = f"{prefix}-{number}"
-            headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Inference-Id": inference_id}
+            headers = {**AUTHORIZED, "Content-Type": "application/json", "X-Amzn-SageMaker-Inference-Id": inference_id}
             connection.request("POST", "/invoke", b"[1]", headers)
             response = connection.getresponse()
             response.read()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.aws_clients import ENVIRONMENT
 from tests.wait import wait_until
 
 START_SECONDS = 60
@@ -24,7 +25,7 @@ def control_process(data: Path, **variables: str) -> Iterator[str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
     with socket.create_server(("127.0.0.1", 0)) as listener, (data / "control.log").open("ab") as log:
         command = [sys.executable, "-m", "service", "control", "--fd", str(listener.fileno())]
-        environment = {**others, "SEXTANT_DATA": str(data), **variables}
+        environment = {**others, **ENVIRONMENT, "SEXTANT_DATA": str(data), **variables}
         child = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=log, env=environment)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:

@@ -22,6 +22,7 @@ from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import start_capture
 from service.endpoint.ports import CaptureSink, Tell
 from service.endpoint.process import serve
+from tests.endpoint_token import TOKEN_SHA256
 from tests.wait import wait_until
 
 MODEL_ADDRESS = S3Address("models", "package/model.tar.gz")
@@ -120,6 +121,7 @@ def started_endpoint(package: Path, folder: Path, **settings: object) -> Iterato
             "spool_folder": folder / "spool",
             "spool_budget_bytes": 1 << 26,
             "flush_interval_seconds": 1,
+            "token_sha256": TOKEN_SHA256,
         }
         | settings
     )

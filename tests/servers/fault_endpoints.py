@@ -35,6 +35,7 @@ from service.endpoint.capture_metrics import CaptureCollector
 from service.endpoint.ports import CaptureSink
 from service.endpoint.process import serve
 from service.metrics import Metric
+from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import spec_of
 from tests.servers import capture_campaign
 from tests.servers.capture_campaign import FORKS, InMemoryCapture
@@ -149,7 +150,8 @@ class Endpoint:
     def counts(self) -> Counter[str]:
         """What /metrics says, by metric, summed over its labels."""
         counted: Counter[str] = Counter()
-        for family in text_string_to_metric_families(httpx.get(f"http://127.0.0.1:{self.port}/metrics").text):
+        page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", headers=AUTHORIZED).text
+        for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 counted[sample.name] += sample.value
         return counted

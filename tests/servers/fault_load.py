@@ -13,6 +13,8 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import count
 
+from tests.endpoint_token import AUTHORIZED
+
 PATIENCE = 60
 CALLERS = 4
 RETRY_SECONDS = 0.01
@@ -70,7 +72,7 @@ class Load:
 
 
 def invoke(connection: HTTPConnection, inference_id: str, body: bytes) -> HTTPResponse:
-    headers = {"Content-Type": "application/json", "X-Amzn-SageMaker-Inference-Id": inference_id}
+    headers = {**AUTHORIZED, "Content-Type": "application/json", "X-Amzn-SageMaker-Inference-Id": inference_id}
     connection.request("POST", "/invoke", body, headers)
     return connection.getresponse()
 

@@ -20,10 +20,12 @@ class Framing(StrEnum):
     DECLARED = "content-length: {}"
 
 
-def long_body(port: int, path: str, framing: Framing, *, mebibytes: int, server: psutil.Process) -> tuple[bytes, int]:
+def long_body(
+    port: int, path: str, framing: Framing, *, mebibytes: int, server: psutil.Process, header: str = "accept: */*"
+) -> tuple[bytes, int]:
     """The answer, b"" where the connection was reset, and how many bytes the server's resident memory grew by."""
     before = peak = server.memory_info().rss
-    lines = [f"POST {path} HTTP/1.1", "host: localhost", framing.format(mebibytes * len(PART)), "", ""]
+    lines = [f"POST {path} HTTP/1.1", "host: localhost", header, framing.format(mebibytes * len(PART)), "", ""]
     part = CHUNK if framing is Framing.CHUNKED else PART
     with closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as connection:
         try:

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from monitor_jobs.model_archive import pack
 from monitor_jobs.object_store import S3Address
+from tests.aws_clients import KEYS
 from tests.benchmarks.figures import Figure
 from tests.e2e.service_under_test import Service
 from tests.servers.endpoint import write_package
@@ -130,9 +131,8 @@ def _settled(service: Service) -> dict[str, Any] | None:
 
 
 def _call(url: str, endpoint: str, prefix: str, calls: Calls, enough: threading.Event) -> None:
-    keys = {"aws_access_key_id": "any", "aws_secret_access_key": "thing", "region_name": "us-east-1"}
     once = Config(retries={"total_max_attempts": 1}, read_timeout=70)
-    with closing(boto3.client("sagemaker-runtime", endpoint_url=url, config=once, **keys)) as client:
+    with closing(boto3.client("sagemaker-runtime", endpoint_url=url, config=once, **KEYS)) as client:
         for number in count():
             if enough.is_set():
                 return

@@ -2,7 +2,13 @@
 
 import pytest
 
-from monitor_jobs.contract.catalog import built_in_module, prebuilt_repository, prebuilt_without_monitor
+from monitor_jobs.class_skew.constraints import VARIABLES
+from monitor_jobs.contract.catalog import (
+    MONITOR_VARIABLES,
+    built_in_module,
+    prebuilt_repository,
+    prebuilt_without_monitor,
+)
 
 REGISTRY = "156813124566.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -27,3 +33,7 @@ def test_awss_own_monitors_are_known_in_every_region(name, form):
 )
 def test_other_images_are_their_owners(image):
     assert (built_in_module(image), prebuilt_repository(image)) == (None, None)
+
+
+def test_the_variables_of_monitors_are_those_that_monitors_read():
+    assert set(VARIABLES.values()) == MONITOR_VARIABLES

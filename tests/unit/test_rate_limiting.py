@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from service.control.rate_limiting import AddressesLimited, RateLimits
+from service.control.access.rate_limits import RateLimits
+from service.control.throttling import AddressesLimited
 from service.settings import Settings
 
 ADDRESS = "192.0.2.7"
@@ -69,7 +70,7 @@ def test_the_runtime_answers_a_throttling_exception_in_its_header():
 def test_any_other_page_answers_429():
     status, headers, body = used_up("/metrics")
     assert (status, headers[b"retry-after"]) == (429, b"1")
-    assert body == b'{"error":"Rate exceeded: try again in 1 s."}'
+    assert body == b'{"detail":"Rate exceeded: try again in 1 s."}'
 
 
 def test_by_default_a_thousand_requests_at_once_are_answered():

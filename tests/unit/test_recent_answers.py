@@ -12,8 +12,8 @@ class Clock:
         return self.now
 
 
-def call(number=1, *, first=False, endpoint="signs", size=5):
-    return Call(endpoint, b"id-%d" % number, size, first)
+def call(number=1, *, first=False, endpoint="signs", size=5, user="team"):
+    return Call(user, endpoint, b"id-%d" % number, size, first)
 
 
 def answer(size=4):
@@ -40,7 +40,7 @@ def test_a_first_attempt_finds_nothing_whatever_its_id(recent):
     assert recent.find(call(first=True)) is None
 
 
-@pytest.mark.parametrize("other", [call(2), call(endpoint="others"), call(size=6)])
+@pytest.mark.parametrize("other", [call(2), call(endpoint="others"), call(size=6), call(user="others")])
 def test_another_call_finds_nothing(recent, other):
     recent.keep(call(), answer())
     assert recent.find(other) is None
@@ -89,10 +89,10 @@ HEADERS = [(b"amz-sdk-invocation-id", b"id-1"), (b"host", b"here")]
     ],
 )
 def test_attempts_are_numbered_as_botocore_does(attempt, first):
-    found = call_of("signs", [*HEADERS, (b"amz-sdk-request", attempt)], 5)
-    assert found == Call("signs", b"id-1", 5, first)
+    found = call_of("team", "signs", [*HEADERS, (b"amz-sdk-request", attempt)], 5)
+    assert found == Call("team", "signs", b"id-1", 5, first)
 
 
 @pytest.mark.parametrize("headers", [[], HEADERS, [(b"amz-sdk-request", b"attempt=2")]])
 def test_a_client_that_does_not_number_its_attempts_makes_no_call_that_is_known_again(headers):
-    assert call_of("signs", headers, 5) is None
+    assert call_of("team", "signs", headers, 5) is None

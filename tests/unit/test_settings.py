@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.contract.errors import BadInput
-from service.settings import Settings, load_settings, variable_of
+from service.core.keys import KeyPair
+from service.core.secret import Secret
+from service.settings import Settings, given_pair, load_settings, variable_of
 
 
 def test_an_empty_environment_gives_the_defaults():
@@ -22,14 +24,17 @@ WORDS = {
     "allowed_buckets": "captures",
     "memory_bytes_per_job": "33554432",
     "oci_pull": "missing",
+    "behind_proxy": "True",
 }
-LISTS = {"allowed_buckets", "program_folders"}
+LISTS = {"allowed_buckets", "allowed_hosts", "program_folders"}
 
 
 def test_every_setting_has_a_variable_and_says_what_it_is():
     for name, field in Settings.model_fields.items():
         value = WORDS.get(name, "5" if name in SMALL else "1048576")
         found = getattr(load_settings({variable_of(name): value}), name)
+        if name == "secret_access_key":
+            found = found.reveal()
         assert (",".join(map(str, found)) if name in LISTS else str(found).removesuffix(".0")) == value
         assert field.description
 
@@ -117,3 +122,58 @@ def test_the_database_lies_in_the_data_folder_unless_said():
 def test_the_process_environment_is_read_where_none_is_given(monkeypatch):
     monkeypatch.setenv("SEXTANT_PORT", "1234")
     assert load_settings().port == 1234
+
+
+SECRET = "canary-secret-value"
+
+
+def given(**variables):
+    return given_pair(load_settings({f"SEXTANT_{name}": value for name, value in variables.items()}))
+
+
+def test_no_first_key_is_given_unless_it_is():
+    assert given() is None
+
+
+def test_a_first_key_is_given_by_the_environment_or_by_a_file(tmp_path):
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    pair = KeyPair("MINE", Secret(SECRET))
+    assert given(ACCESS_KEY_ID="MINE", SECRET_ACCESS_KEY=SECRET) == pair
+    assert given(ACCESS_KEY_ID="MINE", SECRET_ACCESS_KEY_FILE=str(tmp_path / "secret")) == pair
+
+
+@pytest.mark.parametrize(
+    "part", [{"ACCESS_KEY_ID": "MINE"}, {"SECRET_ACCESS_KEY": SECRET}, {"SECRET_ACCESS_KEY_FILE": __file__}]
+)
+def test_a_part_of_a_first_key_is_refused(part):
+    with pytest.raises(BadInput, match="set both, or neither, and a key is made"):
+        given(**part)
+
+
+def test_two_secrets_are_refused():
+    with pytest.raises(BadInput, match="are both set: unset one"):
+        given(ACCESS_KEY_ID="MINE", SECRET_ACCESS_KEY=SECRET, SECRET_ACCESS_KEY_FILE=__file__)
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"SEXTANT_SECRET_ACCESS_KEY_FILE='.*/gone' cannot be read: FileNotFoundError"):
+        given(ACCESS_KEY_ID="MINE", SECRET_ACCESS_KEY_FILE=str(tmp_path / "gone"))
+
+
+def test_nothing_that_prints_settings_shows_a_secret():
+    variables = {"SEXTANT_SECRET_ACCESS_KEY": SECRET, "SEXTANT_DATABASE_URL": f"postgresql://me:{SECRET}@db/x"}
+    settings = load_settings(variables)
+    assert SECRET not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize("variable", ["SEXTANT_SECRET_ACESS_KEY", "SEXTANT_ACCOUNT"])
+def test_what_is_said_of_a_wrong_variable_does_not_have_the_secret_beside_it(variable):
+    with pytest.raises(BadInput) as raised:
+        load_settings({"SEXTANT_SECRET_ACCESS_KEY": SECRET, variable: "wrong"})
+    assert SECRET not in f"{raised.value} {raised.value.__cause__} {raised.value.__cause__!r}"
+
+
+def test_a_misspelt_variable_is_named_without_its_value():
+    with pytest.raises(BadInput, match="SEXTANT_SECRET_ACESS_KEY is no setting") as raised:
+        load_settings({"SEXTANT_SECRET_ACESS_KEY": SECRET})
+    assert SECRET not in f"{raised.value} {raised.value.__cause__} {raised.value.__cause__!r}"

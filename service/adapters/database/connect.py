@@ -26,6 +26,7 @@ from service.core.records import (
     ScheduleRecord,
     TagsRecord,
 )
+from service.core.users import AccessKeyRecord, ApiKeyRecord, UserRecord
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
@@ -51,6 +52,9 @@ class SqlDatabase:
         self.tags = RecordTable(TagsRecord, schema.tags, doors)
         self.metrics = RecordTable(MetricRecord, schema.metrics, doors)
         self.datapoints = RecordTable(DatapointRecord, schema.datapoints, doors)
+        self.users = RecordTable(UserRecord, schema.users, doors)
+        self.access_keys = RecordTable(AccessKeyRecord, schema.access_keys, doors)
+        self.api_keys = RecordTable(ApiKeyRecord, schema.api_keys, doors)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

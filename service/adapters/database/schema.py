@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from service.core.keys import KeyStatus
 from service.core.records import CaptureSource, ExecutionOrigin, MonitoringType
 from service.core.states import AlertStatus, EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
 
@@ -86,6 +87,18 @@ def _judged_by() -> tuple[Column[Any], Column[str]]:
     word = MonitoringType.DATA_QUALITY.value
     kind: Column[Any] = Column("monitoring_type", Word(MonitoringType), nullable=False, server_default=word)
     return kind, Column("job_definition_name", PlainText(128))
+
+
+def _key(secret: Column[str]) -> tuple[Column[Any], ...]:
+    return (
+        _name("id"),
+        Column("user_name", PlainText(64), nullable=False),
+        _time("created_at"),
+        secret,
+        Column("status", Word(KeyStatus), nullable=False),
+        Column("expires_at", UtcDateTime()),
+        _version(),
+    )
 
 
 def _version() -> Column[int]:
@@ -176,6 +189,7 @@ processing_jobs = Table(
     Column("handle", JSON(none_as_null=True)),
     Column("metrics", JSON, nullable=False),
     Column("metric_data", JSON, nullable=False),
+    Column("access_name", PlainText(128), nullable=False, server_default=""),
     _version(),
     Index("ix_processing_jobs_status", "status"),
 )
@@ -213,6 +227,7 @@ alert_changes = Table(
     Column("alert_name", PlainText(128), nullable=False),
     _time("created_at"),
     Column("status", Word(AlertStatus), nullable=False),
+    Column("endpoint_name", PlainText(128), nullable=False, server_default=""),
     _version(),
 )
 
@@ -243,4 +258,12 @@ datapoints = Table(
     _version(),
     Index("ix_datapoints_metric_id_minute", "metric_id", "minute"),
     Index("ix_datapoints_minute", "minute"),
+)
+
+users = Table("users", metadata, _name(), _time("created_at"), Column("policies", JSON, nullable=False), _version())
+
+access_keys = Table("access_keys", metadata, *_key(Column("sealed_secret", PlainText(1024), nullable=False)))
+
+api_keys = Table(
+    "api_keys", metadata, *_key(Column("digest", PlainText(64), nullable=False)), UniqueConstraint("digest")
 )

@@ -5,11 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select
 from sqlalchemy import Table as SqlTable
 from sqlalchemy.exc import IntegrityError
 
 from monitor_jobs.contract.errors import Conflict
+from service.adapters.database.fitting import fitting
 from service.core.records import Query, SortOrder
 
 
@@ -93,6 +94,9 @@ class RecordTable(Generic[Row]):
         conditions += [columns[name] >= value for name, value in query.at_least.items()]
         conditions += [columns[name] < value for name, value in query.below.items()]
         conditions += [columns[name].icontains(value, autoescape=True) for name, value in query.contains.items()]
+        conditions += [
+            or_(false(), *(fitting(columns[name], pattern) for pattern in of)) for name, of in query.fits.items()
+        ]
         return conditions + self._beyond(query)
 
     def _beyond(self, query: Query) -> list[ColumnElement[bool]]:

@@ -1,5 +1,4 @@
-"""Who may come in: what the control process remembers and asks of callers before an operation runs.
+"""Who calls: signatures and API keys, verified; and which operation needs what of whom, in one table.
 
-What lives here: signatures that were used already (replay). What does not: how a signature is read and verified
-(core.signatures), the decision of what a user may do (core.access), the operations.
+What lives elsewhere: what roles allow (core.access), operations.
 """

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from monitor_jobs.contract.errors import BadInput, Conflict, SextantError
 from service.control import api
+from service.control.access.enforcement import Access
+from service.control.access.logs_and_metrics import endpoints_of
 from service.control.api import Api, Json, Table, UnknownOperationException
 from service.control.cloudwatch.kept import by_minute, forget, keep
 from service.control.cloudwatch.metrics import LISTED_FOR, MetricKey, Metrics, key_of
@@ -14,6 +16,7 @@ from service.control.cloudwatch.putting import parsed_datums
 from service.control.cloudwatch.statistics import Datapoint, Statistic, StatisticSet, by_period
 from service.control.sagemaker.listing import moment
 from service.control.shapes import published_model
+from service.core.access import Principal
 from service.core.pagination import decode_token, encode_token
 from service.core.ports import Database
 
@@ -27,10 +30,15 @@ TRIES: Final = 5  # where two clients put the same minute of a metric at once
 
 @dataclass(frozen=True, slots=True)
 class CloudWatchContext:
-    """The database, and the moment of the request."""
+    """What the caller may do and where, and the moment of the request."""
 
-    database: Database
+    access: Access
     now: datetime
+
+    @property
+    def database(self) -> Database:
+        """The installation's database."""
+        return self.access.here.database
 
     @property
     def metrics(self) -> Metrics:
@@ -52,7 +60,8 @@ def put_metric_data(request: Json, context: CloudWatchContext) -> Json:
 def list_metrics(request: Json, context: CloudWatchContext) -> Json:
     """Metrics with data of the last two weeks, or three hours, in order of their names; 500 a page."""
     recently = RECENT if request.get("RecentlyActive") else LISTED_FOR
-    keys = sorted(key for key in context.metrics.keys(since=context.now - recently) if _is_wanted(key, request))
+    found = context.metrics.keys(since=context.now - recently)
+    keys = sorted(key for key in found if _is_wanted(key, request) and _is_readable(key, context.access))
     if "NextToken" in request:
         after = decode_token(str(request["NextToken"]))
         keys = [key for key in keys if (key.namespace, key.name, key.id) > after]
@@ -88,15 +97,15 @@ def get_metric_data(request: Json, context: CloudWatchContext) -> Json:
     return {"MetricDataResults": results, "Messages": []}
 
 
-def cloudwatch_api(new_context: Callable[[], CloudWatchContext]) -> Api:
-    """CloudWatch's metrics; each request gets a context of its own moment."""
+def cloudwatch_api(new_context: Callable[[Principal], CloudWatchContext]) -> Api:
+    """CloudWatch's metrics; each request gets a context of its caller and moment."""
 
-    def answered(operation: str, request: Json) -> Json:
+    def answered(operation: str, request: Json, caller: Principal) -> Json:
         if "Alarm" in operation:
             raise UnknownOperationException(
                 f"{operation} is not served: alarms are Prometheus rules here, over the gauges of /metrics"
             )
-        return api.call(operation, request, new_context(), table=OPERATIONS, model=published_model("cloudwatch"))
+        return api.call(operation, request, new_context(caller), table=OPERATIONS, model=published_model("cloudwatch"))
 
     codes: Mapping[type[SextantError], str] = {SextantError: "InvalidParameterValueException"}
     return Api("cloudwatch", "GraniteServiceVersion20100801", "monitoring", frozenset(OPERATIONS), answered, codes)
@@ -116,6 +125,11 @@ def _kept(datums: Sequence[tuple[MetricKey, Datapoint]], context: CloudWatchCont
             keep(context.database, key, point)
         forget(context.database, context.now)
     return {}
+
+
+def _is_readable(key: MetricKey, access: Access) -> bool:
+    endpoints = endpoints_of({"Name": name, "Value": value} for name, value in key.dimensions)
+    return all(map(access.may_read, endpoints))
 
 
 def _is_wanted(key: MetricKey, request: Json) -> bool:

@@ -16,7 +16,6 @@ from service.control.gateway.errors import ERROR_HEADER, InvocationError, Servic
 from service.control.gateway.recent_answers import KeptAnswer
 from service.request_bodies import BodyRoom, BodyTooLong, CallerGone, TooManyBodies
 
-RETRY_AFTER: Final = (b"retry-after", b"1")
 REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
 
 Headers = list[tuple[bytes, bytes]]
@@ -92,8 +91,8 @@ class Caller:
             raise error
         body = error.body()
         headers = [(b"content-type", b"application/json"), (ERROR_HEADER, error.code.encode())]
-        if error.status == ServiceUnavailable.status:
-            headers.append(RETRY_AFTER)
+        if error.retry_after is not None:
+            headers.append((b"retry-after", error.retry_after.encode()))
         await self._start(error.status, headers, len(body))
         await self._send({"type": "http.response.body", "body": body})
 

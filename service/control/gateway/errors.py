@@ -7,6 +7,8 @@
 | ModelError | 424 | whatever the model answers beyond 2xx, answers over the limit, and no answer in time |
 | ModelNotReadyException | 429 | the process was started again and still loads its model |
 | InternalFailure | 500 | a failure of the gateway's own; its log tells |
+| MissingAuthenticationTokenException and its like | 403 | no key, an unknown one, or a signature that is not its own |
+| AccessDeniedException | 403 | the caller has no grant for the endpoint, be it there or not |
 | ServiceUnavailable | 503 | the process cannot be reached, broke off, or one of both is busy: botocore tries again |
 
 A packed body is a ValidationError of status 415.
@@ -19,6 +21,7 @@ from typing import Final
 import orjson
 
 from monitor_jobs.contract.errors import SextantError
+from service.control.access.authentication import Throttled
 
 MESSAGE_MAX_CHARACTERS: Final = 1024
 ERROR_HEADER: Final = b"x-amzn-errortype"
@@ -30,6 +33,7 @@ class InvocationError(SextantError):
 
     status = 500
     code = "InternalFailure"
+    retry_after: str | None = None
 
     def members(self) -> dict[str, object]:
         """The answer's JSON; botocore reads either spelling of the message."""
@@ -38,6 +42,14 @@ class InvocationError(SextantError):
     def body(self) -> bytes:
         """The answer's body as botocore parses it; the code goes in a header."""
         return orjson.dumps(self.members())
+
+
+class Refused(InvocationError):
+    """Whoever asks is not known, or may not."""
+
+    def __init__(self, code: str, message: str, status: int) -> None:
+        super().__init__(message)
+        self.code, self.status = code, status
 
 
 class ValidationError(InvocationError):
@@ -57,6 +69,10 @@ class ThrottlingException(InvocationError):
 
     status, code = 400, "ThrottlingException"
 
+    def __init__(self, throttled: Throttled) -> None:
+        super().__init__(str(throttled))
+        self.retry_after = throttled.retry_after
+
 
 class UnknownOperationException(InvocationError):
     """No operation of the runtime API."""
@@ -74,6 +90,7 @@ class ServiceUnavailable(InvocationError):
     """The process does not answer; another attempt may be."""
 
     status, code = 503, "ServiceUnavailable"
+    retry_after = "1"
 
 
 @dataclass(frozen=True, slots=True)

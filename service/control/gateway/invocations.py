@@ -14,6 +14,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
+from service.control.access.authentication import Claim
 from service.control.gateway.caller import Caller
 from service.control.gateway.connections import Answer, BrokenOffError, Connections, NotConnectedError, TooLateError
 from service.control.gateway.errors import (
@@ -26,10 +27,10 @@ from service.control.gateway.errors import (
     UnknownOperationException,
     ValidationError,
 )
+from service.control.gateway.gate import Gate
 from service.control.gateway.members import Invocation, read_members, returned_headers
 from service.control.gateway.recent_answers import KeptAnswer, RecentAnswers, call_of
 from service.control.gateway.routes import Routes, drawn
-from service.core.ports import Database
 from service.core.variants import Variant
 from service.logs import EventLog
 from service.request_bodies import CallerGone, RequestBodies
@@ -59,9 +60,17 @@ class Invocations:
     """The ASGI endpoint below /endpoints/."""
 
     def __init__(
-        self, database: Database, settings: Settings, bodies: RequestBodies, *, generator: random.Random
+        self,
+        gate: Gate,
+        settings: Settings,
+        bodies: RequestBodies,
+        *,
+        endpoint_token: str,
+        generator: random.Random,
     ) -> None:
-        self._routes = Routes(database, account=settings.account)
+        self._gate = gate
+        self._routes = Routes(gate.here.database, account=settings.account)
+        self._authorization = b"authorization: Bearer " + endpoint_token.encode()
         self._connections = Connections()
         self._recent = RecentAnswers()
         self._generator = generator
@@ -77,7 +86,7 @@ class Invocations:
         """Answer one request."""
         caller = Caller(scope, receive, send)
         try:
-            await self._invoke(_endpoint_of(scope), caller)
+            await self._invoke(_endpoint_of(scope), self._gate.claim(scope), caller)
         except CallerGone:
             return
         except InvocationError as error:
@@ -86,14 +95,14 @@ class Invocations:
             log.error("invocation_failed", path=scope["path"], cause=error)
             await caller.refuse(InvocationError("The invocation failed: see the control log."))
 
-    async def _invoke(self, endpoint: str, caller: Caller) -> None:
-        members = read_members(endpoint, caller.headers)
+    async def _invoke(self, endpoint: str, claim: Claim, caller: Caller) -> None:
         with self._bodies.room() as room:
             body = await caller.body(room, limit=self._limit)
-            await self._answer_once(_Request(endpoint, members, body, caller))
+            user = self._gate.admit(claim, body, endpoint).user
+            await self._answer_once(_Request(endpoint, read_members(endpoint, caller.headers), body, caller), user)
 
-    async def _answer_once(self, request: _Request) -> None:
-        call = call_of(request.endpoint, request.caller.headers, len(request.body))
+    async def _answer_once(self, request: _Request, user: str) -> None:
+        call = call_of(user, request.endpoint, request.caller.headers, len(request.body))
         if call is None:
             await self._answer(request)
         elif kept := self._recent.find(call):
@@ -115,7 +124,7 @@ class Invocations:
 
     async def _forward(self, request: _Request, variant: Variant) -> KeptAnswer:
         async with self._connections.to(variant.address) as connection:
-            answer = connection.ask(_on_the_wire(request, variant), within_seconds=MODEL_SECONDS)
+            answer = connection.ask(self._on_the_wire(request, variant), within_seconds=MODEL_SECONDS)
             try:
                 with request.caller.hanging_up(connection.close):
                     await answer.head()
@@ -147,6 +156,12 @@ class Invocations:
         await request.caller.give(kept)
         return kept
 
+    def _on_the_wire(self, request: _Request, variant: Variant) -> tuple[bytes, bytes]:
+        host = variant.address.removeprefix("http://").encode()
+        lines = [b"POST /invocations HTTP/1.1", b"host: " + host, b"content-length: %d" % len(request.body)]
+        lines += [self._authorization, *(name + b": " + value for name, value in request.members.forwarded.items())]
+        return b"\r\n".join([*lines, b"", b""]), request.body
+
     def _model_error(self, request: _Request, variant: Variant, status: int, message: str) -> ModelError:
         return ModelError(variant.name, Origin(status, message, f"{self._log_group}/{request.endpoint}"))
 
@@ -158,13 +173,6 @@ def _endpoint_of(scope: Scope) -> str:
     if operation != OPERATION or scope["method"] != "POST":
         raise UnknownOperationException(f"{scope['method']} {scope['path']} is no operation of the runtime API.")
     return str(endpoint)
-
-
-def _on_the_wire(request: _Request, variant: Variant) -> tuple[bytes, bytes]:
-    host = variant.address.removeprefix("http://").encode()
-    lines = [b"POST /invocations HTTP/1.1", b"host: " + host, b"content-length: %d" % len(request.body)]
-    lines += [name + b": " + value for name, value in request.members.forwarded.items()]
-    return b"\r\n".join([*lines, b"", b""]), request.body
 
 
 async def _read(answer: Answer, *, limit: int) -> bytes:

@@ -3,7 +3,8 @@
 An AWS client sends one `amz-sdk-invocation-id` with every attempt of a call. Whether an answer arrived, a server never
 learns: a connection may break when it was written and not yet read. The client then asks again, the model would answer
 again, and the capture would hold one call twice. What lives here: the last answers by that id, for a bounded time and
-in bounded memory. What does not: who asks. A caller without such an id is never answered from here.
+in bounded memory, for the same user only. What does not: who that is (gate). A caller without such an id is never
+answered from here.
 """
 
 import re
@@ -20,10 +21,14 @@ ATTEMPT: Final = b"amz-sdk-request"
 _FIRST: Final = re.compile(rb"(^|;\s*)attempt=1(;|$)")
 
 
+Key = tuple[str, str, bytes, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of a client, the same in all of its attempts."""
 
+    user: str
     endpoint: str
     invocation_id: bytes
     body_bytes: int
@@ -45,7 +50,7 @@ class RecentAnswers:
     def __init__(self, *, most_bytes: int = KEPT_BYTES, clock: Callable[[], float] = time.monotonic) -> None:
         self._most_bytes = most_bytes
         self._clock = clock
-        self._answers: OrderedDict[tuple[str, bytes, int], tuple[float, int, KeptAnswer]] = OrderedDict()
+        self._answers: OrderedDict[Key, tuple[float, int, KeptAnswer]] = OrderedDict()
         self._bytes = 0
 
     def keep(self, call: Call, answer: KeptAnswer) -> None:
@@ -72,20 +77,20 @@ class RecentAnswers:
                 return
             self._forget(key)
 
-    def _forget(self, key: tuple[str, bytes, int]) -> None:
+    def _forget(self, key: Key) -> None:
         kept = self._answers.pop(key, None)
         if kept is not None:
             self._bytes -= kept[1]
 
 
-def call_of(endpoint: str, headers: Sequence[tuple[bytes, bytes]], body_bytes: int) -> Call | None:
+def call_of(user: str, endpoint: str, headers: Sequence[tuple[bytes, bytes]], body_bytes: int) -> Call | None:
     """The call that a request is an attempt of; None where its client does not number attempts."""
     given = dict(headers)
     if INVOCATION_ID not in given or ATTEMPT not in given:
         return None
     first = _FIRST.search(given[ATTEMPT]) is not None
-    return Call(endpoint, given[INVOCATION_ID], body_bytes, first)
+    return Call(user, endpoint, given[INVOCATION_ID], body_bytes, first)
 
 
-def _key(call: Call) -> tuple[str, bytes, int]:
-    return call.endpoint, call.invocation_id, call.body_bytes
+def _key(call: Call) -> Key:
+    return call.user, call.endpoint, call.invocation_id, call.body_bytes

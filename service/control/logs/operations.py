@@ -8,12 +8,15 @@ from typing import Final
 
 from monitor_jobs.contract.errors import BadInput, NotFound, SextantError
 from service.control import api
+from service.control.access.enforcement import Access
+from service.control.access.logs_and_metrics import group_of
 from service.control.api import Api, Json, Table
 from service.control.logs.filter_pattern import matcher
 from service.control.logs.log_file import Event, LogFile, total_bytes
 from service.control.logs.merging import Place, Span, merged
 from service.control.logs.streams import LogFiles, Stream
 from service.control.shapes import published_model
+from service.core.access import Principal
 from service.core.pagination import decode_token, encode_token
 
 MOST_EVENTS: Final = 10_000
@@ -26,11 +29,11 @@ FORWARD, BACKWARD = "f", "b"
 
 @dataclass(frozen=True, slots=True)
 class LogsContext:
-    """The files, the moment of the request, and how ARNs of groups begin."""
+    """What the caller may do and where, the files, and the moment of the request."""
 
+    access: Access
     files: LogFiles
     now: datetime
-    arn_prefix: str
 
     @property
     def now_ms(self) -> int:
@@ -39,7 +42,7 @@ class LogsContext:
 
     def arn(self, group: str) -> str:
         """The ARN of a group."""
-        return f"{self.arn_prefix}:log-group:{group}"
+        return f"arn:aws:logs:{self.access.here.region}:{self.access.here.account}:log-group:{group}"
 
 
 def describe_log_groups(request: Json, context: LogsContext) -> Json:
@@ -63,7 +66,7 @@ def describe_log_streams(request: Json, context: LogsContext) -> Json:
     prefix, by_name = str(request.get("logStreamNamePrefix", "")), request.get("orderBy") != "LastEventTime"
     if prefix and not by_name:
         raise BadInput("Cannot order by LastEventTime with a logStreamNamePrefix.")
-    group = _group_of(request)
+    group = group_of(request)
     streams = [each for each in context.files.streams(group, prefix) if each.file.end(context.now_ms) > 0]
     if not by_name:
         streams.sort(key=lambda stream: stream.file.modified_at())
@@ -79,7 +82,7 @@ def get_log_events(request: Json, context: LogsContext) -> Json:
     Without a token it is the last page, or the first one with `startFromHead`. AWS has the same limits: 10,000 events,
     1 MiB.
     """
-    file = context.files.stream(_group_of(request), str(request["logStreamName"])).file
+    file = context.files.stream(group_of(request), str(request["logStreamName"])).file
     end = file.end(context.now_ms)
     low = file.first_at(_integer(request, "startTime", 0), end)
     high = file.first_at(_integer(request, "endTime", 0), end) if "endTime" in request else end
@@ -117,11 +120,11 @@ def filter_log_events(request: Json, context: LogsContext) -> Json:
     return page.answer()
 
 
-def logs_api(new_context: Callable[[], LogsContext]) -> Api:
-    """CloudWatch Logs; each request gets a context of its own moment."""
+def logs_api(new_context: Callable[[Principal], LogsContext]) -> Api:
+    """CloudWatch Logs; each request gets a context of its caller and moment."""
 
-    def answered(operation: str, request: Json) -> Json:
-        return api.call(operation, request, new_context(), table=OPERATIONS, model=published_model("logs"))
+    def answered(operation: str, request: Json, caller: Principal) -> Json:
+        return api.call(operation, request, new_context(caller), table=OPERATIONS, model=published_model("logs"))
 
     codes: Mapping[type[SextantError], str] = {
         NotFound: "ResourceNotFoundException",
@@ -179,20 +182,12 @@ def _first_events(file: LogFile, start: int, end: int, most: int) -> list[Event]
 
 
 def _streams_of(request: Json, context: LogsContext) -> list[Stream]:
-    group, names = _group_of(request), request.get("logStreamNames")
+    group, names = group_of(request), request.get("logStreamNames")
     if isinstance(names, list):
         if "logStreamNamePrefix" in request:
             raise BadInput("logStreamNames and logStreamNamePrefix exclude each other: send one of them")
         return [context.files.stream(group, name) for name in dict.fromkeys(names)]
     return context.files.streams(group, str(request.get("logStreamNamePrefix", "")))
-
-
-def _group_of(request: Json) -> str:
-    """The group by its name, or by its ARN."""
-    name = request.get("logGroupName") or request.get("logGroupIdentifier")
-    if name is None:
-        raise BadInput("Either logGroupName or logGroupIdentifier must be given")
-    return str(name).partition(":log-group:")[2].removesuffix(":*") if str(name).startswith("arn:") else str(name)
 
 
 def _event_token(request: Json, end: int) -> tuple[str, int]:

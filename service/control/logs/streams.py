@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from monitor_jobs.contract.errors import BadInput, NotFound
+from service.control.access.enforcement import Access
 from service.control.logs.log_file import LogFile, first_own_time
-from service.core.names import Named, validate_name
-from service.core.ports import Database
+from service.core.names import ENDPOINT_LOG_GROUPS, JOBS_LOG_GROUP, Named, validate_name
 from service.core.records import ProcessingJobRecord, Query
 
-JOBS_GROUP: Final = "/aws/sagemaker/ProcessingJobs"
-ENDPOINT_GROUPS: Final = "/aws/sagemaker/Endpoints/"
 JOB_LOG: Final = "log.txt"
 ENDPOINT_LOG: Final = "log.jsonl"
 HOST: Final = "algo-1"  # a job runs in one container, whose host name is this
@@ -33,26 +31,29 @@ class Stream:
 
 
 class LogFiles:
-    """All groups and streams of one installation."""
+    """The groups and streams of one installation that a caller may read; the others are as if they were not there."""
 
-    def __init__(self, database: Database, data: Path) -> None:
-        self._database = database
+    def __init__(self, access: Access, data: Path) -> None:
+        self._access = access
+        self._jobs_table = access.here.database.processing_jobs
         self._jobs = data / "jobs"
         self._endpoints = data / "endpoints"
 
     def groups(self) -> list[str]:
         """The names of all groups, in order; that of the jobs is always there."""
         endpoints = (
-            name for name in _folders(self._endpoints) if any(self._endpoints.glob(f"{name}/*/{ENDPOINT_LOG}"))
+            name
+            for name in _folders(self._endpoints)
+            if self._access.may_read(name) and any(self._endpoints.glob(f"{name}/*/{ENDPOINT_LOG}"))
         )
-        return sorted([JOBS_GROUP, *(ENDPOINT_GROUPS + name for name in endpoints)])
+        return sorted([JOBS_LOG_GROUP, *(ENDPOINT_LOG_GROUPS + name for name in endpoints)])
 
     def streams(self, group: str, prefix: str = "") -> list[Stream]:
         """The streams of a group that begin with a prefix, in order of their names. Raises NotFound for no group."""
-        if group == JOBS_GROUP:
+        if group == JOBS_LOG_GROUP:
             found = self._job_streams(prefix)
-        elif group.startswith(ENDPOINT_GROUPS):
-            found = self._endpoint_streams(group.removeprefix(ENDPOINT_GROUPS))
+        elif group.startswith(ENDPOINT_LOG_GROUPS):
+            found = self._endpoint_streams(group.removeprefix(ENDPOINT_LOG_GROUPS))
         else:
             raise no_group()
         return sorted((each for each in found if each.name.startswith(prefix)), key=lambda stream: stream.name)
@@ -70,11 +71,11 @@ class LogFiles:
             names, records = [job] if _is_name(Named.PROCESSING_JOB, job) else [], {}
         else:
             names = [name for name in _folders(self._jobs) if name.startswith(job)]
-            records = {record.name: record for record in self._database.processing_jobs.find(Query())}
+            records = {record.name: record for record in self._jobs_table.find(Query())}
         for name in names:
-            path = self._jobs / name / JOB_LOG
-            if path.is_file():
-                yield self._job_stream(path, name, records.get(name) or self._database.processing_jobs.get(name))
+            path, record = self._jobs / name / JOB_LOG, records.get(name) or self._jobs_table.get(name)
+            if self._access.may_read(record.access_name if record else None) and path.is_file():
+                yield self._job_stream(path, name, record)
 
     def _job_stream(self, path: Path, name: str, record: ProcessingJobRecord | None) -> Stream:
         # A job whose row was deleted has ended: nothing is added to its log any more.
@@ -83,7 +84,7 @@ class LogFiles:
 
     def _endpoint_streams(self, endpoint: str) -> Iterator[Stream]:
         folder = self._endpoints / endpoint
-        if not _is_name(Named.ENDPOINT, endpoint) or not folder.is_dir():
+        if not _is_name(Named.ENDPOINT, endpoint) or not folder.is_dir() or not self._access.may_read(endpoint):
             raise no_group()
         for variant in _folders(folder):
             path = folder / variant / ENDPOINT_LOG

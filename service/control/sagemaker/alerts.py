@@ -13,6 +13,7 @@ from service.core.records import AlertChangeRecord, AlertRecord, ScheduleRecord
 HISTORY = Listing(
     AlertChangeRecord,
     key="id",
+    governed="endpoint_name",
     sort_columns={"CreationTime": "created_at", "Status": "status"},
     equal={
         "MonitoringScheduleName": "schedule_name",
@@ -63,7 +64,7 @@ def list_monitoring_alert_history(request: Json, context: Context) -> Json:
         }
 
     table = context.database.alert_changes
-    return page(table, HISTORY, request, summary=summary, rows="MonitoringAlertHistory")
+    return page(table, HISTORY, request, context, summary=summary, rows="MonitoringAlertHistory")
 
 
 def _require_alert(schedule: ScheduleRecord, name: str, context: Context) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor_jobs.object_store import ObjectStore
+from service.control.access.enforcement import Access
 from service.control.api import ApiError, Json, UnknownOperationException
-from service.core.names import Resource, arn
+from service.core.names import Resource
 from service.core.ports import Database
 
 __all__ = [
@@ -22,18 +23,21 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The database, the store, the moment of the request, and where this installation says it is."""
+    """What the caller may do and where, the store, and the moment of the request."""
 
-    database: Database
+    access: Access
     store: ObjectStore
     now: datetime
-    region: str
-    account: str
     allowed_buckets: frozenset[str] = frozenset()  # any, where empty
+
+    @property
+    def database(self) -> Database:
+        """The installation's database."""
+        return self.access.here.database
 
     def arn(self, kind: Resource, name: str) -> str:
         """The ARN of a resource of this installation."""
-        return arn(kind, name, region=self.region, account=self.account)
+        return self.access.here.arn(kind, name)
 
 
 Handler = Callable[[Json, Context], Json]

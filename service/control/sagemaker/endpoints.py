@@ -64,7 +64,9 @@ def list_endpoint_configs(request: Json, context: Context) -> Json:
             "CreationTime": record.created_at,
         }
 
-    return page(context.database.endpoint_configs, CONFIG_LISTING, request, summary=summary, rows="EndpointConfigs")
+    return page(
+        context.database.endpoint_configs, CONFIG_LISTING, request, context, summary=summary, rows="EndpointConfigs"
+    )
 
 
 def create_endpoint(request: Json, context: Context) -> Json:
@@ -116,7 +118,7 @@ def list_endpoints(request: Json, context: Context) -> Json:
     def summary(record: EndpointRecord) -> Json:
         return _endpoint_summary(record, context)
 
-    return page(context.database.endpoints, ENDPOINT_LISTING, request, summary=summary, rows="Endpoints")
+    return page(context.database.endpoints, ENDPOINT_LISTING, request, context, summary=summary, rows="Endpoints")
 
 
 def find_endpoint(name: str, context: Context) -> EndpointRecord:

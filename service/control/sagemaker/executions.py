@@ -1,6 +1,7 @@
 """Operations on a schedule's executions, and how they are told of."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 from monitor_jobs.contract.window import Window
@@ -13,6 +14,7 @@ from service.core.schedule import pending_execution
 LISTING = Listing(
     ExecutionRecord,
     key="id",
+    governed="endpoint_name",
     sort_columns={"CreationTime": "created_at", "ScheduledTime": "scheduled_at", "Status": "status"},
     equal={
         "MonitoringScheduleName": "schedule_name",
@@ -31,7 +33,7 @@ def list_monitoring_executions(request: Json, context: Context) -> Json:
         return execution_summary(record, context)
 
     table = context.database.executions
-    return page(table, LISTING, request, summary=summary, rows="MonitoringExecutionSummaries")
+    return page(table, LISTING, request, context, summary=summary, rows="MonitoringExecutionSummaries")
 
 
 def describe_monitoring_execution(request: Json, context: Context) -> Json:
@@ -43,8 +45,9 @@ def describe_monitoring_execution(request: Json, context: Context) -> Json:
 
 
 def last_execution(schedule: str, context: Context) -> ExecutionRecord | None:
-    """The schedule's execution of the latest slot."""
-    query = Query(equal={"schedule_name": schedule}, order_by="scheduled_at", order=SortOrder.DESCENDING, limit=1)
+    """The schedule's execution of the latest slot, of those that the caller may read: it may have judged another."""
+    newest = Query(equal={"schedule_name": schedule}, order_by="scheduled_at", order=SortOrder.DESCENDING, limit=1)
+    query = replace(newest, fits={"endpoint_name": context.access.readable})
     return next(iter(context.database.executions.find(query)), None)
 
 

@@ -17,6 +17,7 @@ from service.core.records import JobDefinitionRecord, MonitoringType, Query
 LISTING: Final = Listing(
     JobDefinitionRecord,
     key="id",
+    governed="endpoint_name",
     sort_columns={"Name": "name", "CreationTime": "created_at"},
     equal={"EndpointName": "endpoint_name"},
 )
@@ -86,7 +87,7 @@ def list_job_definitions(kind: MonitoringType) -> Handler:
             }
 
         table, of_kind = context.database.job_definitions, LISTING.among(monitoring_type=kind)
-        return page(table, of_kind, request, summary=summary, rows="JobDefinitionSummaries")
+        return page(table, of_kind, request, context, summary=summary, rows="JobDefinitionSummaries")
 
     return listed
 

@@ -1,6 +1,6 @@
 """Lists as AWS pages, filters and sorts them; one function for all resources."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar, get_type_hints
@@ -9,7 +9,8 @@ from pydantic import TypeAdapter
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import parse_timestamp
-from service.control.sagemaker.context import Json
+from service.control.sagemaker.context import Context, Json
+from service.core.access import EVERY_NAME
 from service.core.pagination import DEFAULT_MAX_RESULTS, checked_max_results, decode_token, encode_token
 from service.core.ports import Table
 from service.core.records import Query, SortOrder
@@ -21,7 +22,7 @@ Record = TypeVar("Record")
 class Listing:
     """How one resource is listed: its record's key column, AWS's sort words and filters as columns.
 
-    `fixed` are values that every row listed has in common.
+    `fixed` are values that every row listed has in common. `governed` is the column that grants are compared with.
     """
 
     record: type
@@ -31,13 +32,14 @@ class Listing:
     equal: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, object] = field(default_factory=dict)
     page_size: int = DEFAULT_MAX_RESULTS
+    governed: str = "name"
 
     def among(self, **fixed: object) -> Self:
         """The same listing of only those rows that have these values."""
         return replace(self, fixed=fixed)
 
-    def query(self, request: Mapping[str, Any]) -> Query:
-        """The rows that a list request asks for, one more than fits its page."""
+    def query(self, request: Mapping[str, Any], *, readable: Collection[str] = (EVERY_NAME,)) -> Query:
+        """The rows that a list request asks for and whose names are readable, one more than fits its page."""
         order_by = self.sort_columns[str(request.get("SortBy", self.default_sort))]
         filters = {column: request[name] for name, column in self.equal.items() if name in request}
         return Query(
@@ -45,6 +47,7 @@ class Listing:
             at_least=self._moments(request, "After"),
             below=self._moments(request, "Before"),
             contains={"name": request["NameContains"]} if self._filters_names(request) else {},
+            fits={} if EVERY_NAME in readable else {self.governed: readable},
             order_by=order_by,
             order=SortOrder(request.get("SortOrder", SortOrder.DESCENDING)),
             limit=checked_max_results(request.get("MaxResults", self.page_size)) + 1,
@@ -72,10 +75,16 @@ class Listing:
 
 
 def page(
-    table: Table[Record], listing: Listing, request: Mapping[str, Any], *, summary: Callable[[Record], Json], rows: str
+    table: Table[Record],
+    listing: Listing,
+    request: Json,
+    context: Context,
+    *,
+    summary: Callable[[Record], Json],
+    rows: str,
 ) -> Json:
-    """One page of summaries below `rows`, with NextToken where more follow."""
-    query = listing.query(request)
+    """One page of summaries below `rows` of what the caller may read, with NextToken where more follow."""
+    query = listing.query(request, readable=context.access.readable)
     found = table.find(query)
     size = (query.limit or len(found) + 1) - 1
     answer: Json = {rows: [summary(record) for record in found[:size]]}

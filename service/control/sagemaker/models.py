@@ -49,7 +49,7 @@ def list_models(request: Json, context: Context) -> Json:
             "CreationTime": record.created_at,
         }
 
-    return page(context.database.models, LISTING, request, summary=summary, rows="Models")
+    return page(context.database.models, LISTING, request, context, summary=summary, rows="Models")
 
 
 def find_model(name: str, context: Context) -> ModelRecord:

@@ -23,6 +23,7 @@ from service.control.sagemaker import (
 from service.control.sagemaker.context import Context, Handler, Json
 from service.control.sagemaker.tags import tagged, untagged
 from service.control.shapes import ApiModel, Shape, published_model
+from service.core.access import Principal
 from service.core.job_definitions import RESOURCES
 from service.core.names import Resource
 from service.core.records import CaptureSource, MonitoringType
@@ -108,21 +109,21 @@ def call(operation: str, request: Json, context: Context) -> Json:
     Raises what `api.fitting` does, BadInput for an address in another bucket, and what the operation itself
     raises.
     """
-    handler, fitting = api.fitting(operation, request, table=OPERATIONS, model=_model())
+    handler, fitting = api.fitting(operation, request, context, table=OPERATIONS, model=_model())
     shape = _model().input_shape(operation)
     if context.allowed_buckets and shape is not None:
         require_allowed(addresses(fitting, shape, _model().shapes), context.allowed_buckets)
     return handler(fitting, context)
 
 
-def sagemaker_api(new_context: Callable[[], Context]) -> Api:
-    """SageMaker's control plane; each request gets a context of its own moment."""
+def sagemaker_api(new_context: Callable[[Principal], Context]) -> Api:
+    """SageMaker's control plane; each request gets a context of its caller and moment."""
     return Api(
         service="sagemaker",
         target_prefix="SageMaker",
         signing_name="sagemaker",
         operations=frozenset(OPERATIONS),
-        call=lambda operation, request: call(operation, request, new_context()),
+        call=lambda operation, request, caller: call(operation, request, new_context(caller)),
         codes={NotFound: "ResourceNotFound", SextantError: "ValidationException"},
     )
 

@@ -16,6 +16,7 @@ from service.core.states import ProcessingJobStatus, advance
 LISTING = Listing(
     ProcessingJobRecord,
     key="name",
+    governed="access_name",
     sort_columns={"Name": "name", "CreationTime": "created_at", "Status": "status"},
     equal={"StatusEquals": "status"},
 )
@@ -32,6 +33,7 @@ def create_processing_job(request: Json, context: Context) -> Json:
         created_at=context.now,
         modified_at=context.now,
         request=request,
+        access_name=job.processing_job_name,
     )
     try:
         context.database.processing_jobs.add(record)
@@ -66,7 +68,9 @@ def list_processing_jobs(request: Json, context: Context) -> Json:
     def summary(record: ProcessingJobRecord) -> Json:
         return _summary(record, context)
 
-    return page(context.database.processing_jobs, LISTING, request, summary=summary, rows="ProcessingJobSummaries")
+    return page(
+        context.database.processing_jobs, LISTING, request, context, summary=summary, rows="ProcessingJobSummaries"
+    )
 
 
 def stop_processing_job(request: Json, context: Context) -> Json:

@@ -24,6 +24,7 @@ from service.core.windows import scheduled_window
 LISTING = Listing(
     ScheduleRecord,
     key="name",
+    governed="endpoint_name",
     sort_columns={"Name": "name", "CreationTime": "created_at", "Status": "status"},
     equal={
         "EndpointName": "endpoint_name",
@@ -145,7 +146,7 @@ def list_monitoring_schedules(request: Json, context: Context) -> Json:
         return _summary(record, context)
 
     table = context.database.schedules
-    return page(table, LISTING, request, summary=summary, rows="MonitoringScheduleSummaries")
+    return page(table, LISTING, request, context, summary=summary, rows="MonitoringScheduleSummaries")
 
 
 def start_monitoring_execution(request: Json, context: Context) -> Json:

@@ -29,6 +29,7 @@ from service.endpoint.ports import CaptureSink
 from service.endpoint.recovery import entries_in
 from service.endpoint.segment import State
 from tests.benchmarks.figures import SEED, Figure
+from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import CAPTURES, spec_of, started
 from tests.servers.capture_campaign import CALLERS, Acknowledged, Living, furnish, living_endpoint, load_on
 from tests.servers.faulty_store import FaultyStore, Mode, Trusting, connected, faulty_store
@@ -236,7 +237,7 @@ def caller(port: int) -> Callable[[], None]:
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
 
     def ask() -> None:
-        connection.request("POST", "/invoke", BODY, {"Content-Type": "application/json"})
+        connection.request("POST", "/invoke", BODY, {**AUTHORIZED, "Content-Type": "application/json"})
         response = connection.getresponse()
         response.read()
         assert response.status == HTTPStatus.OK, response.status

@@ -1,0 +1,119 @@
+"""An installation with an endpoint of one's own and a foreign one, all that belongs to each, and a user for each role.
+
+What lives here: the real application of the control process, in this process, and its answers. What does not: what is
+asked of it (asking), what is right (cells).
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp
+
+from service.control.access.rules import RULES
+from service.control.app import Keys, build_app
+from service.core.access import Grant, Role
+from tests import sagemaker_requests as requests
+from tests.access.asking import DEFINITIONS, JOBS, KINDS, SCHEDULES, Asked, asked
+from tests.access.cells import OWN_CODE, ROLES, Cell, Reach, Whose
+from tests.aws_clients import Signed
+from tests.documentation import served
+from tests.people import People
+
+ADDRESS = "http://127.0.0.1:8080"
+DENIALS = (b"AccessDenied", b"is not authorized to perform")
+CHANGES = ("Create", "Update", "Delete", "Start", "Stop", "Put", "Add", "Reset")
+BRINGING = ("CreateProcessingJob", "CreateMonitoringSchedule", "UpdateMonitoringSchedule")
+BRINGING_CODE = frozenset(
+    f"sagemaker:{name}{OWN_CODE}" for name in (*BRINGING, *(f"Create{kind}JobDefinition" for kind in KINDS))
+)
+
+
+def operations() -> frozenset[str]:
+    """All operations and routes but those for everybody; those that may bring code of one's own twice."""
+    named = {f"{service.removesuffix('-runtime')}:{name}" for service, name in served()}
+    routes = {name for name in RULES if name.startswith("GET ") and name != "GET /ping"}
+    return frozenset(named) | routes | BRINGING_CODE
+
+
+@dataclass
+class House:
+    """The application, who asks, a user without grants, and what it keeps."""
+
+    app: ASGIApp
+    callers: dict[tuple[str, Reach], Signed]
+    nobody: Signed
+    here: requests.Installation
+
+    def answers(self, cell: Cell) -> httpx.Response:
+        """The answer to a cell's request; what it changed is as it was."""
+        answer = self.ask(asked(cell.operation, cell.whose), self.callers[cell.role, cell.reach])
+        if answer.is_success and cell.operation.partition(":")[2].startswith(CHANGES):
+            furnish(self.here)
+        return answer
+
+    def ask(self, request: Asked, caller: Signed | None) -> httpx.Response:
+        """The answer to one request, signed by a caller where there is one."""
+        signs = None if caller is None else Signed(caller.key_id, caller.secret, service=request.service)
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, auth=signs) as client:
+                return await client.request(request.method, request.path, headers=request.headers, content=request.body)
+
+        return asyncio.run(send())
+
+    def call(self, operation: str, caller: Signed, **members: Any) -> httpx.Response:
+        """The answer to an operation of SageMaker's with these members."""
+        request = asked("sagemaker:ListModels", Whose.OWN)
+        headers = {**request.headers, "X-Amz-Target": f"SageMaker.{operation}"}
+        return self.ask(replace(request, headers=headers, body=json.dumps(members).encode()), caller)
+
+
+def is_denied(answer: httpx.Response) -> bool:
+    """True for an answer that tells the caller that he may not."""
+    return any(words in answer.content for words in DENIALS)
+
+
+@contextmanager
+def house(folder: Path) -> Iterator[House]:
+    """The house, furnished; its database is closed when the block is left."""
+    here = requests.Installation(folder)
+    people = People(folder, here.database)
+    furnish(here)
+    grants = {(role, reach): Grant(Role(role), reach.value) for role in ROLES for reach in Reach}
+    callers = {key: people.add(f"{key[0]}-{key[1].name.lower()}", grant) for key, grant in grants.items()}
+    keys = Keys(people.known, people.issuer, people.authenticator, "no endpoint process is asked here")
+    try:
+        yield House(build_app(here.database, here.store, here.settings, keys), callers, people.add("nobody"), here)
+    finally:
+        people.close()
+        here.database.engine.dispose()
+
+
+def furnish(here: requests.Installation) -> None:
+    """An endpoint of one's own and a foreign one, each with all that can belong to one."""
+    here.forget_everything()
+    for whose in (Whose.OWN, Whose.FOREIGN):
+        here.with_endpoint(whose)
+        here.call("CreateMonitoringSchedule", **requests.schedule(SCHEDULES[whose], endpoint=whose))
+        for kind in KINDS:
+            definition = requests.job_definition(kind, DEFINITIONS[whose])
+            definition[f"{kind}JobInput"]["EndpointInput"]["EndpointName"] = whose
+            here.call(f"Create{kind}JobDefinition", **definition)
+        judged = {"schedule_name": SCHEDULES[whose], "endpoint_name": whose}
+        here.database.executions.add(requests.execution(1, id=f"execution-of-{whose}", **judged))
+        job = replace(requests.ended_job(JOBS[whose]), schedule_name=SCHEDULES[whose], access_name=whose)
+        here.database.processing_jobs.add(job)
+        _log(here.settings.data / "endpoints" / whose / "AllTraffic" / "log.jsonl")
+        _log(here.settings.data / "jobs" / JOBS[whose] / "log.txt")
+
+
+def _log(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("one line\n")
