@@ -22,10 +22,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from monitor_jobs.contract.errors import Conflict
-from service.local_only import require_loopback
 from service.logs import EventLog, configure
 from service.running import Running, running_file, write_running
-from service.settings import Settings
+from service.settings import Settings, variable_of
+from service.transport import require_safe, require_unguessable, tls_context, url_of
 
 if TYPE_CHECKING:
     from service.control.access.introduction import Introduction
@@ -62,18 +62,23 @@ def run_all(
 ) -> None:
     """Control, scheduler and an S3 door, if any, as children, restarted when they die, until SIGTERM or SIGINT.
 
-    Raises BadInput beyond loopback, Conflict where another `sextant up` uses the same data folder, or another program
-    the port.
+    Raises BadInput beyond loopback where that is not safe, Conflict where another `sextant up` uses the same data
+    folder, or another program the port.
     """
-    require_loopback(settings.host)
+    require_safe(settings)
     _configure_logs(settings)
     stop = stop_on_signals()
     with _only_one(settings.data), _listener(settings) as listener:
         introduction = introduce()
+        require_unguessable(settings, introduction.key.pair)
         door = open_door(introduction) if open_door else None
         running = _running(settings, listener, door, sdk_config)
         control = _own("control", "--fd", str(listener.fileno()))
-        children = [_Child("control", control, fds=[listener.fileno()]), _Child("scheduler", _own("scheduler"))]
+        told = {**os.environ, variable_of("behind_proxy"): str(settings.behind_proxy)}  # by an option, it may be
+        children = [
+            _Child("control", control, fds=[listener.fileno()], environment=told),
+            _Child("scheduler", _own("scheduler")),
+        ]
         if door is not None:
             children.append(_Child("s3", door.command, environment=door.environment))
         try:
@@ -89,7 +94,7 @@ def run_all(
 
 
 def run_control(settings: Settings, fd: int) -> None:
-    """The control process, on a listening socket that it inherits."""
+    """The control process, on a listening socket that it inherits. Raises BadInput where that is not safe."""
     import uvicorn
 
     from service.http_server import server_options
@@ -97,8 +102,17 @@ def run_control(settings: Settings, fd: int) -> None:
 
     _configure_logs(settings)
     _allow_descriptors(settings)
-    config = uvicorn.Config(control_app(settings), timeout_graceful_shutdown=5, **server_options(settings.http_limits))
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
+    listener = socket.socket(fileno=fd)
+    settings = settings.model_copy(update={"host": listener.getsockname()[0]})
+    require_safe(settings)
+    tls = tls_context(settings)
+    config = uvicorn.Config(
+        control_app(settings),
+        timeout_graceful_shutdown=5,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+        **server_options(settings.http_limits),
+    )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def run_scheduler(settings: Settings) -> None:
@@ -208,7 +222,8 @@ def _wait_for_door(door: Door | None, children: list[_Child], stop: threading.Ev
 
 def _running(settings: Settings, listener: socket.socket, door: Door | None, sdk_config: Path) -> Running:
     return Running(
-        url=f"http://{settings.host}:{listener.getsockname()[1]}",
+        url=url_of(settings, listener.getsockname()[1]),
+        certificate=settings.tls_certificate.absolute() if settings.tls_certificate else None,
         pid=os.getpid(),
         region=settings.region,
         account=settings.account,
@@ -234,7 +249,8 @@ def _allow_descriptors(settings: Settings) -> None:
 
 def _listener(settings: Settings) -> socket.socket:
     try:
-        return socket.create_server((settings.host, settings.port))
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         raise Conflict(
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): end what does, or set SEXTANT_PORT"

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 class Running(BaseModel):
     """Where the control API answers, what it calls its region and bucket, and where S3 is.
 
-    `s3_url` is the door that `--s3` opened, `store_url` the S3 service that was there before; neither may be.
+    `certificate` is what the API shows where it speaks TLS. `s3_url` is the door that `--s3` opened, `store_url` the S3
+    service that was there before; neither may be.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -23,6 +24,7 @@ class Running(BaseModel):
     account: str
     bucket: str
     sdk_config: Path
+    certificate: Path | None = None
     s3_url: str | None = None
     store_url: str | None = None
 

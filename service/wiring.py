@@ -204,13 +204,15 @@ def _scheduler(
 
 
 def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExecutor) -> "Endpoints":
-    from service.adapters.process_host import ProcessHost
+    from service.adapters.process_host import ProcessHost, inherited_by_endpoints
     from service.scheduler.endpoint_specs import CaptureLimits
     from service.scheduler.endpoints import Endpoints
 
     return Endpoints(
         database=database,
-        host=ProcessHost(dict(os.environ), token_sha256=token_sha256(endpoint_token(settings.data.absolute()))),
+        host=ProcessHost(
+            inherited_by_endpoints(os.environ), token_sha256=token_sha256(endpoint_token(settings.data.absolute()))
+        ),
         folder=settings.data.absolute() / "endpoints",
         limits=CaptureLimits(
             flush_interval_seconds=settings.flush_interval_seconds,

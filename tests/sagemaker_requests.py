@@ -1,5 +1,6 @@
 """Requests that fit, and what they are sent to, for the tests of the control process."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,6 +68,11 @@ class Installation:
         self.call("CreateEndpointConfig", **endpoint_config(name))
         self.call("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
         return self
+
+
+def sent(members: dict) -> bytes:
+    """A request as its client sends it, in JSON."""
+    return json.dumps(members).encode()
 
 
 def model(name: str = "signs", url: str = "s3://models/signs/model.tar.gz") -> dict:

@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,22 @@ LAST_WORDS_LINES = 5
 TAIL_LINES = 1000  # among which those of one process are looked for
 COMMAND = "serve-endpoint"
 LAST_WORDS_BYTES = 262_144  # a state_dict that does not fit is told in one line of many thousand names
+
+
+OWN_PREFIX = "SEXTANT_"
+OWN_SETTINGS = ("SEXTANT_DATA", "SEXTANT_LOG_LEVEL", "SEXTANT_REGION", "SEXTANT_STORE_ENDPOINT_URL")
+STORE_PREFIX = "AWS_"
+PASSWORDS = ("PGPASSWORD", "PGPASSFILE")  # of the database, which no endpoint opens
+
+
+def inherited_by_endpoints(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of this service's environment that its endpoints may see, in whose processes models run their code.
+
+    Of its own settings those that an endpoint reads, which are no secrets; the S3 store's keys only where there is one.
+    """
+    kept_back = PASSWORDS if environment.get("SEXTANT_STORE_ENDPOINT_URL") else (*PASSWORDS, STORE_PREFIX)
+    others = (name for name in environment if not name.startswith((OWN_PREFIX, *kept_back)))
+    return {name: environment[name] for name in (*others, *OWN_SETTINGS) if name in environment}
 
 
 class ProcessHost:

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
 from service.core.secret import Secret
 from service.first_key import read_first_key
-from service.local_only import is_loopback
 
 if TYPE_CHECKING:
+    import ssl
     from xml.etree import ElementTree as ET
 
     from monitor_jobs.object_store import ObjectStore
@@ -38,9 +38,10 @@ class Unreachable(SextantError):
 class Client:
     """Calls operations at one address, with an API key where there is one."""
 
-    def __init__(self, url: str, api_key: Secret | None = None) -> None:
+    def __init__(self, url: str, api_key: Secret | None = None, *, certificate: Path | None = None) -> None:
         self.url = url
         self._api_key = api_key
+        self._certificate = certificate
 
     def call(self, operation: str, **request: object) -> dict[str, Any]:
         """The operation's answer.
@@ -132,26 +133,44 @@ class Client:
             options["headers"] = {**options.get("headers", {}), "Authorization": f"Bearer {self._api_key.reveal()}"}
         try:
             # The service listens on loopback, where a proxy of the environment has no business.
-            return httpx.request(method, self.url + path, timeout=REQUEST_SECONDS, trust_env=False, **options)
+            return httpx.request(
+                method, self.url + path, timeout=REQUEST_SECONDS, trust_env=False, verify=self._trusted(), **options
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(
                 f"{self.url} does not answer ({error}): start `sextant up`, or set {URL_VARIABLE}"
             ) from error
 
+    def _trusted(self) -> "ssl.SSLContext | bool":
+        if not self.url.startswith("https:"):
+            return False  # nothing to verify, and no time spent on reading certificates
+        import ssl
+
+        context = ssl.create_default_context()
+        if self._certificate is not None:
+            context.load_verify_locations(self._certificate)  # of this machine's own service, whoever has signed it
+        return context
+
 
 def connect() -> Client:
-    """The client of SEXTANT_URL, else of the `sextant up` that uses the data folder, else of the configured address.
+    """The client of SEXTANT_URL, else of the `sextant up` that uses the data folder, else of the configured address."""
+    from service.running import read_running
 
-    Its key is SEXTANT_API_KEY, else the first key of the data folder, which no other machine is ever sent.
-    """
     settings = load()
-    written = _written_url(settings.data)
+    running = read_running(settings.data)
+    written = running.url if running else None
     url = (os.environ.get(URL_VARIABLE) or written or f"http://{settings.host}:{settings.port}").rstrip("/")
+    certificate = running.certificate if running and url == written else None
+    return Client(url, api_key_for(url, settings.data, is_own=url == written), certificate=certificate)
+
+
+def api_key_for(url: str, data: Path, *, is_own: bool) -> Secret | None:
+    """The API key to send to a URL: the one that was given, else the first key, which no other machine is sent."""
     given = os.environ.get(KEY_VARIABLE)
     if given:
-        return Client(url, Secret(given))
-    first_key = read_first_key(settings.data) if url == written or _is_of_this_machine(url) else None
-    return Client(url, first_key.api_key.secret if first_key else None)
+        return Secret(given)
+    first_key = read_first_key(data) if is_own or _is_of_this_machine(url) else None
+    return first_key.api_key.secret if first_key else None
 
 
 def load() -> "Settings":
@@ -188,14 +207,9 @@ def local_time(epoch_seconds: float | None) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def _written_url(data: Path) -> str | None:
-    from service.running import read_running
-
-    running = read_running(data)
-    return None if running is None else running.url
-
-
 def _is_of_this_machine(url: str) -> bool:
+    from service.local_only import is_loopback
+
     return is_loopback(urlsplit(url).hostname or "")
 
 

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,32 @@ def _examined(name: str, check: Callable[[], str]) -> dict[str, Any]:
 
 
 def _settings() -> str:
-    from service.local_only import require_loopback
+    return f"data in {load().data.absolute()}"
+
+
+def _access() -> str:
+    from service.first_key import first_key_file, read_first_key
+    from service.local_only import is_loopback
+    from service.transport import require_safe
 
     settings = load()
-    require_loopback(settings.host)
-    return f"data in {settings.data.absolute()}"
+    require_safe(settings)
+    first_key = read_first_key(settings.data)
+    who = f"first key {first_key.pair.key_id}" if first_key else f"no {first_key_file(settings.data)} yet"
+    names = ", ".join(settings.allowed_hosts)
+    where = "this machine only" if is_loopback(settings.host) else f"{settings.host} as {names}"
+    how = f"TLS {_certificate(settings.tls_certificate)}" if settings.tls_certificate else "no TLS"
+    proxy = ", a proxy in front" if settings.behind_proxy else ""
+    return f"{where}, {how}{proxy}, {who}"
+
+
+def _certificate(path: Path) -> str:
+    from cryptography import x509
+
+    ends = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    if ends <= datetime.now(UTC):
+        raise BadInput(f"the certificate in {path} was good until {ends:%Y-%m-%d}: put a new one there, and restart")
+    return f"until {ends:%Y-%m-%d}"
 
 
 def _data_folder() -> str:
@@ -120,6 +142,7 @@ def _file_system(path: Path) -> str | None:
 
 CHECKS: dict[str, Callable[[], str]] = {
     "settings": _settings,
+    "access": _access,
     "data folder": _data_folder,
     "object store": _store,
     "database": _database,

@@ -39,7 +39,7 @@ def env(as_json: AsJson = False) -> None:
         raise Unreachable(
             f"no `sextant up` uses {data}: start it, or set SEXTANT_DATA to the folder of the one that runs"
         )
-    Client(running.url).text("/ping")  # what was killed has left its address behind
+    Client(running.url, certificate=running.certificate).text("/ping")  # what was killed has left its address behind
     first_key = read_first_key(data)
     variables = environment_of(running, first_key)
     if as_json:

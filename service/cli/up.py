@@ -17,6 +17,9 @@ SDK_CONFIG = "sagemaker-sdk.yaml"
 
 def up(
     s3: Annotated[bool, typer.Option("--s3", help="Open an S3 door on the folder store (needs rclone).")] = False,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy in front speaks TLS with clients (see SEXTANT_HOST).")
+    ] = False,
 ) -> None:
     """Run control, scheduler and endpoints on this machine until Ctrl-C; prints what clients need to know.
 
@@ -27,6 +30,8 @@ def up(
     from service.wiring import introduced, open_s3_door
 
     settings = load()
+    if behind_proxy:
+        settings = settings.model_copy(update={"behind_proxy": True})
     run_all(
         settings,
         introduce=lambda: introduced(settings),

@@ -41,6 +41,7 @@ from service.core.records import Query
 from service.local_only import LocalOnly
 from service.request_bodies import RequestBodies
 from service.settings import Settings
+from service.transport import StrictTransport, hosts_of, is_encrypted
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ def build_app(database: Database, store: ObjectStore, settings: Settings, keys: 
         invoked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
         await (invocations if invoked else app)(scope, receive, send)
 
-    return LocalOnly(AddressesLimited(route, authenticator.limits))
+    guarded = LocalOnly(AddressesLimited(route, authenticator.limits), hosts=hosts_of(settings))
+    return StrictTransport(guarded) if is_encrypted(settings) else guarded
 
 
 def _apis(here: Installation, store: ObjectStore, settings: Settings, keys: Keys) -> list[Api]:

@@ -5,7 +5,6 @@ asked of it (asking), what is right (cells).
 """
 
 import asyncio
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -72,7 +71,7 @@ class House:
         """The answer to an operation of SageMaker's with these members."""
         request = asked("sagemaker:ListModels", Whose.OWN)
         headers = {**request.headers, "X-Amz-Target": f"SageMaker.{operation}"}
-        return self.ask(replace(request, headers=headers, body=json.dumps(members).encode()), caller)
+        return self.ask(replace(request, headers=headers, body=requests.sent(members)), caller)
 
 
 def is_denied(answer: httpx.Response) -> bool:

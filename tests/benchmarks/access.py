@@ -1,4 +1,4 @@
-"""Who may do what, tried: signatures that were changed, and what it costs to verify one.
+"""Who may do what, tried: signatures that were changed, what it costs to verify one, every role at every operation.
 
 `python -m tests.benchmarks.access [--quick] [--json] [--only NAME ...]`. What lives here: the campaigns' names. What
 does not: the campaigns (tests.benchmarks.access_campaigns).
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from tests.benchmarks.access_campaigns import limits, signatures
+from tests.benchmarks.access_campaigns import limits, matrix, signatures
 from tests.benchmarks.figures import Figure, publish
 
 Measured = tuple[dict[str, Figure], dict[str, str]]  # figures, and why others could not be taken
@@ -27,6 +27,7 @@ class Campaign(Protocol):
 CAMPAIGNS: dict[str, Campaign] = {
     "signatures": signatures.measured,
     "limits": limits.measured,
+    "matrix": matrix.measured,
 }
 
 

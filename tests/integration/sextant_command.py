@@ -53,10 +53,9 @@ def sextant_up(folder: Path, variables: Mapping[str, str] | None = None, *option
     """The command beside a running `sextant up` with these options, which has ended when the block is left."""
     data = folder / "data"
     environment = {**Sextant(data).environment, **(variables or {})}
-    with (folder / "up.log").open("wb") as log:
-        up = subprocess.Popen(
-            [sys.executable, "-m", "service", "up", *options], env=environment, stdout=log, stderr=log
-        )
+    command = [sys.executable, "-m", "service", "up", *options]
+    with (folder / "up.log").open("wb") as log, (folder / "up.out").open("wb") as out:
+        up = subprocess.Popen(command, env=environment, stdout=out, stderr=log)
     try:
         url = wait_until(lambda: _written_url(data, up, folder), timeout_seconds=30, what="the address of `sextant up`")
         yield Sextant(data, url)

@@ -12,7 +12,7 @@ import pytest
 
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
-from service.adapters.process_host import ProcessHost
+from service.adapters.process_host import ProcessHost, inherited_by_endpoints
 from service.core.deployment import EndpointSpec
 from tests.endpoint_token import AUTHORIZED, TOKEN_SHA256
 from tests.integration import job_program
@@ -217,3 +217,18 @@ def test_a_stray_is_ended_by_what_is_known_of_it(host, orphan, tmp_path):
     (stray,) = host.strays(tmp_path)
     host.stop(stray)
     assert (host.running(orphan), host.strays(tmp_path)) == (False, [])
+
+
+@pytest.mark.parametrize("store", [{}, {"SEXTANT_STORE_ENDPOINT_URL": "http://s3"}])
+def test_an_endpoint_inherits_no_secret_and_the_stores_keys_only_where_there_is_a_store(store):
+    secret = dict.fromkeys(
+        (
+            *("SEXTANT_SECRET_ACCESS_KEY", "SEXTANT_ACCESS_KEY_ID", "SEXTANT_SECRET_ACCESS_KEY_FILE"),
+            *("SEXTANT_API_KEY", "SEXTANT_DATABASE_URL", "PGPASSWORD", "SEXTANT_TLS_KEY"),
+        ),
+        "canary",
+    )
+    harmless = {"PATH": "/bin", "LD_LIBRARY_PATH": "/cuda", "SEXTANT_DATA": "data", "SEXTANT_REGION": "eu-west-1"}
+    keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "canary"}
+    inherited = inherited_by_endpoints({**secret, **harmless, **keys, **store})
+    assert inherited == {**harmless, **store, **(keys if store else {})}

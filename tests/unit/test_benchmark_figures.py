@@ -9,7 +9,7 @@ import pytest
 from tests.benchmarks import skew_captures
 from tests.benchmarks.all import page_of, sections_of
 from tests.benchmarks.class_skew import counts_of, naive_counts, summarise
-from tests.benchmarks.figures import Figure, Pairs, interleaved, publish
+from tests.benchmarks.figures import Figure, Pairs, interleaved, median_at_most, publish
 
 
 def test_json_is_exactly_one_object(capsys: pytest.CaptureFixture[str]):
@@ -52,6 +52,12 @@ def test_the_same_seed_makes_the_same_captures(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setattr(skew_captures, "BENCH_FOLDER", tmp_path / name)
         made.append([path.read_bytes() for path in skew_captures.skew_captures(240)])
     assert made[0] == made[1]
+
+
+def test_of_a_median_the_end_is_given_at_which_it_is_larger():
+    seconds = [1.0 + number / 100 for number in range(101)]
+    assert 1.5 < median_at_most(seconds) < 1.7
+    assert median_at_most([2.0, 2.0, 2.0]) == 2.0
 
 
 def test_what_is_measured_again_replaces_its_section_and_the_others_stay():

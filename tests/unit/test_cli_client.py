@@ -12,7 +12,11 @@ import pytest
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
 from service.cli.app import exit_code
-from service.cli.client import Client, Unreachable, connect, local_time, wait_for
+from service.cli.client import Client, Unreachable, api_key_for, connect, local_time, wait_for
+from service.core.keys import ApiKey, KeyPair
+from service.core.secret import Secret
+from service.first_key import FirstKey, secrets_folder, write_first_key
+from service.private_files import private_folder
 from service.running import Running, write_running
 
 
@@ -198,3 +202,38 @@ def test_an_interruption_ends_with_130():
         raise KeyboardInterrupt
 
     assert exit_code(interrupt) == 130
+
+
+@pytest.fixture
+def first_key(tmp_path, monkeypatch):
+    monkeypatch.delenv("SEXTANT_API_KEY", raising=False)
+    private_folder(secrets_folder(tmp_path))
+    pair, api_key = KeyPair("SXT", Secret("secret")), ApiKey("SXK", Secret("sxt_first"))
+    write_first_key(tmp_path, FirstKey("admin", pair, api_key, is_given=False))
+    return api_key.secret
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost", "https://[::1]:1"])
+def test_this_machine_is_sent_the_first_key(tmp_path, first_key, url):
+    assert api_key_for(url, tmp_path, is_own=False) == first_key
+
+
+@pytest.mark.parametrize(
+    "url", ["https://monitor.example.com", "http://127.0.0.1.evil.example", "http://10.0.0.1", "x"]
+)
+def test_another_machine_is_never_sent_the_first_key(tmp_path, first_key, url):
+    assert api_key_for(url, tmp_path, is_own=False) is None
+
+
+def test_the_service_of_the_data_folder_is_sent_it_by_any_name(tmp_path, first_key):
+    assert api_key_for("https://monitor.example.com", tmp_path, is_own=True) == first_key
+
+
+def test_a_key_that_was_given_is_sent_wherever_it_is_to_go(tmp_path, first_key, monkeypatch):
+    monkeypatch.setenv("SEXTANT_API_KEY", "sxt_given")
+    assert api_key_for("https://monitor.example.com", tmp_path, is_own=False) == Secret("sxt_given")
+
+
+def test_without_any_key_none_is_sent(tmp_path, monkeypatch):
+    monkeypatch.delenv("SEXTANT_API_KEY", raising=False)
+    assert api_key_for("http://127.0.0.1:1", tmp_path, is_own=True) is None

@@ -1,4 +1,4 @@
-"""A process without access control answers its own machine only."""
+"""A process answers its own machine only, and by those names that it was told."""
 
 import asyncio
 from typing import Any
@@ -17,13 +17,13 @@ async def _always_passed(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": PASSED, "headers": []})
 
 
-def status_of(*headers: tuple[bytes, bytes], kind: str = "http") -> int:
+def status_of(*headers: tuple[bytes, bytes], kind: str = "http", hosts: frozenset[str] = frozenset()) -> int:
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asyncio.run(LocalOnly(_always_passed)({"type": kind, "headers": list(headers)}, None, send))
+    asyncio.run(LocalOnly(_always_passed, hosts=hosts)({"type": kind, "headers": list(headers)}, None, send))
     return sent[0].get("status") or sent[0]["code"]
 
 
@@ -66,7 +66,9 @@ def test_no_host_and_two_hosts_are_misdirected(headers: tuple[tuple[bytes, bytes
     assert status_of(*headers) == 421
 
 
-@pytest.mark.parametrize("origin", [b"http://127.0.0.1:3000", b"http://localhost", b"HTTP://[::1]:80"])
+@pytest.mark.parametrize(
+    "origin", [b"http://127.0.0.1:3000", b"http://localhost", b"HTTP://[::1]:80", b"https://localhost:8443"]
+)
 def test_a_loopback_origin_passes(origin: bytes) -> None:
     assert status_of((b"host", b"localhost"), (b"origin", origin)) == PASSED
 
@@ -77,6 +79,38 @@ def test_a_loopback_origin_passes(origin: bytes) -> None:
 )
 def test_a_foreign_origin_is_forbidden(origin: bytes) -> None:
     assert status_of((b"host", b"localhost"), (b"origin", origin)) == 403
+
+
+NAMED = frozenset({"monitor.example.com", "[2001:db8::1]"})
+
+
+@pytest.mark.parametrize(
+    "host", [b"monitor.example.com", b"MONITOR.example.com:443", b"[2001:db8::1]:8080", b"localhost", b"127.0.0.1"]
+)
+def test_a_host_that_was_told_passes_beside_loopback(host: bytes) -> None:
+    assert status_of((b"host", host), hosts=NAMED) == PASSED
+
+
+@pytest.mark.parametrize(
+    "host", [b"example.com", b"evil.monitor.example.com", b"monitor.example.com.evil", b"monitor.example.com:x", b""]
+)
+def test_a_host_that_was_not_told_is_misdirected(host: bytes) -> None:
+    assert status_of((b"host", host), hosts=NAMED) == 421
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        (b"https://monitor.example.com", PASSED),
+        (b"https://Monitor.example.com:8443", PASSED),
+        (b"http://monitor.example.com", 403),
+        (b"https://evil.example", 403),
+        (b"ftp://localhost", 403),
+        (b"null", 403),
+    ],
+)
+def test_pages_of_a_host_that_was_told_pass_over_tls_only(origin: bytes, status: int) -> None:
+    assert status_of((b"host", b"monitor.example.com"), (b"origin", origin), hosts=NAMED) == status
 
 
 def test_one_foreign_origin_beside_a_local_one_is_forbidden() -> None:

@@ -17,7 +17,7 @@ from typing import Final
 from service.core.signatures.errors import InvalidSignature, SignatureRefused
 from service.core.signatures.reading import Signature
 
-MOST_REMEMBERED: Final = 100_000  # about 40 MB; 300 changes a second for as long as a signature is good
+MOST_REMEMBERED: Final = 100_000  # about 60 MB; 300 changes a second for as long as a signature is good
 SAME_SECOND: Final = timedelta(seconds=2)  # the second of a client's clock, and a second on the way
 LONGEST: Final = timedelta(minutes=15)
 
@@ -70,7 +70,7 @@ class UsedSignatures:
             raise SignedBeforeStart("The request was signed before this service started: sign it anew.")
         if signature.good_until - now > LONGEST:
             raise InvalidSignature("A change may be presigned for at most 15 minutes: sign it for less.")
-        value, attempt = bytes.fromhex(signature.value.decode()), sha256(b"\n".join(signature.attempt or ())).digest()
+        value, attempt = signature.value, sha256(b"\n".join(signature.attempt or ())).digest()
         with self._lock:
             self._forget_ended(now)
             use = self._uses.get(value)

@@ -6,7 +6,6 @@ request and its time (reading).
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -47,8 +46,7 @@ Given = Mapping[bytes, bytes]
 Query = Sequence[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a signing key is good for: one access key on one day (YYYYMMDD), in one region, for one service."""
 
     key_id: str

@@ -26,7 +26,7 @@ from service.core.signatures.parts import (
 
 SKEW: Final = timedelta(minutes=5)
 MOST_EXPIRES_SECONDS: Final = 604_800  # AWS's limit
-MOST_PIECES: Final = 100  # so that nobody in particular is read in less than a millisecond
+MOST_PIECES: Final = 100  # nobody in particular is read for more than a millisecond or so
 BODY_HASH: Final = b"x-amz-content-sha256"
 CALL: Final = b"amz-sdk-invocation-id"
 ATTEMPT: Final = b"amz-sdk-request"
@@ -45,9 +45,9 @@ class Signature(NamedTuple):
     """A claim, not verified yet.
 
     `signed_at` and `good_until` are aware UTC, `session_token` that of temporary keys, `body_sha256` what the client
-    says the hash of its body is where it says so, `value` 64 hexadecimal digits. `head` is the canonical request up to
-    that hash, `preamble` what is signed up to the hash of the canonical request. `attempt` is the call, and the attempt
-    at it, that the client says this is: botocore signs neither.
+    says the hash of its body is where it says so, `value` the signature as it was sent. `head` is the canonical request
+    up to that hash, `preamble` what is signed up to the hash of the canonical request. `attempt` is the call, and the
+    attempt at it, that the client says this is: botocore signs neither.
     """
 
     scope: Scope
@@ -83,18 +83,16 @@ def read_signature(method: str, path: bytes, query: bytes, headers: Headers, now
     claim, signed_at = parts.claim, _time(parts.time)
     good_until = _good_until(parts, signed_at, now)
     _require_covered(given, claim)
-    if not _SHA256.fullmatch(parts.value):
-        raise InvalidSignature(f"Signature must be 64 hexadecimal digits, got '{shown(parts.value)}'.")
     return Signature(
-        scope=claim.scope,
-        signed_at=signed_at,
-        good_until=good_until,
-        session_token=None if parts.token is None else parts.token.decode("latin-1"),
-        body_sha256=_declared_hash(given),
-        value=parts.value,
-        head=_head(method, path, parts, given),
-        preamble=b"AWS4-HMAC-SHA256\n%b\n%b\n" % (parts.time, claim.scope_text),
-        attempt=(given[CALL], given.get(ATTEMPT, b"")) if CALL in given else None,
+        claim.scope,
+        signed_at,
+        good_until,
+        None if parts.token is None else parts.token.decode("latin-1"),
+        _declared_hash(given),
+        parts.value,
+        _head(method, path, parts, given),
+        b"AWS4-HMAC-SHA256\n%b\n%b\n" % (parts.time, claim.scope_text),
+        (given[CALL], given.get(ATTEMPT, b"")) if CALL in given else None,
     )
 
 
@@ -151,6 +149,7 @@ def _require_covered(given: Given, claim: Claim) -> None:
             raise InvalidSignature(f"'{shown(name)}' must be a 'SignedHeader' in the AWS Authorization.")
 
 
+@lru_cache(maxsize=256)
 def _is_covered(name: bytes) -> bool:
     return name in COVERED or name.startswith(COVERED_PREFIXES)
 
