@@ -85,6 +85,13 @@ def test_zero_sets_no_limit():
     assert set(calls) == {(None, None, None)}
 
 
+def test_behind_a_proxy_only_keys_are_counted():
+    behind = limits(behind_proxy=True, requests_per_second_per_address=1, requests_per_second_per_key=1)
+    assert {behind.admit_address(ADDRESS) for _ in range(50)} == {behind.failed(ADDRESS) for _ in range(50)} == {None}
+    assert behind.admit_key("A") is behind.admit_key("A") is None
+    assert behind.admit_key("A") is not None
+
+
 def test_one_key_takes_nothing_from_another():
     slow = limits(requests_per_second_per_key=1)
     assert [slow.admit_key("A") for _ in range(2)] == [None, None]

@@ -24,9 +24,10 @@ class RateLimits:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._addresses = _buckets(settings.requests_per_second_per_address)
+        # Behind a proxy everybody has its address: there it is for the proxy to count.
+        self._addresses = None if settings.behind_proxy else _buckets(settings.requests_per_second_per_address)
         self._keys = _buckets(settings.requests_per_second_per_key)
-        per_minute = settings.failed_keys_per_minute
+        per_minute = 0 if settings.behind_proxy else settings.failed_keys_per_minute
         self._failures = TokenBuckets(Rate(per_minute / 60, FAILURES_AT_ONCE)) if per_minute else None
 
     def admit_address(self, address: str) -> float | None:
