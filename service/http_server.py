@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Final, cast
 
 import httptools
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.core.http_limits import DEFAULT_LIMITS, NO_HTTP, TOO_MANY, TOO_SLOW, HttpLimits, Refusal, too_much
@@ -27,6 +28,7 @@ def server_options(limits: HttpLimits) -> dict[str, Any]:
     """What uvicorn.Config takes for a server within these limits."""
     return {
         "http": type("Protocol", (LimitedProtocol,), {"limits": limits}),
+        "loop": f"{__name__}:Loop",
         "ws": "none",
         "log_config": None,
         "access_log": False,
@@ -34,6 +36,16 @@ def server_options(limits: HttpLimits) -> dict[str, Any]:
         "proxy_headers": False,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     }
+
+
+class Loop(uvloop.Loop):
+    """uvloop, where a caller has as long for TLS's handshake as for a head: a protocol hears of none before its end."""
+
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.Server:  # noqa: ANN401 -- as it is
+        """The server, its handshakes timed where it has any."""
+        if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = DEFAULT_LIMITS.head_seconds
+        return cast("asyncio.Server", await super().create_server(*arguments, **options))
 
 
 class RefusedError(Exception):

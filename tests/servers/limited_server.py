@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import uvicorn
 
@@ -51,8 +52,11 @@ def rest_of(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def limited_server(limits: HttpLimits) -> Iterator[LimitedServer]:
-    """A server whose application answers a path `/early` before it reads, `/large/N` with N bytes, else the body."""
+def limited_server(limits: HttpLimits, **options: Any) -> Iterator[LimitedServer]:
+    """A server whose application answers a path `/early` before it reads, `/large/N` with N bytes, else the body.
+
+    `options` are more of uvicorn's, such as a certificate.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     running: LimitedServer
 
@@ -65,7 +69,7 @@ def limited_server(limits: HttpLimits) -> Iterator[LimitedServer]:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1, **server_options(limits))
+    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1, **server_options(limits), **options)
     running = LimitedServer(listener.getsockname()[1], uvicorn.Server(config))
     thread = threading.Thread(target=running.server.run, kwargs={"sockets": [listener]})
     thread.start()
