@@ -22,6 +22,7 @@ import orjson
 
 from monitor_jobs.contract.errors import SextantError
 from service.control.access.authentication import Throttled
+from service.core.keys import without_api_keys
 
 MESSAGE_MAX_CHARACTERS: Final = 1024
 ERROR_HEADER: Final = b"x-amzn-errortype"
@@ -37,7 +38,8 @@ class InvocationError(SextantError):
 
     def members(self) -> dict[str, object]:
         """The answer's JSON; botocore reads either spelling of the message."""
-        return {"Message": str(self), "message": str(self)}
+        message = without_api_keys(str(self))
+        return {"Message": message, "message": message}
 
     def body(self) -> bytes:
         """The answer's body as botocore parses it; the code goes in a header."""
