@@ -10,7 +10,7 @@ import pytest
 
 from service.core.http_limits import HttpLimits
 from tests.servers.limited_server import limited_server, rest_of
-from tests.servers.slow_callers import HALF_A_BODY, HALF_A_HEAD, Drip, longest, slow_callers
+from tests.servers.slow_callers import HALF_A_HEAD, Drip, half_a_body, longest, slow_callers
 from tests.wait import wait_until
 
 LIMITS = HttpLimits(
@@ -228,7 +228,7 @@ def test_two_hundred_slow_callers_are_all_hung_up_on_while_others_are_answered()
 
 async def beside_slow_callers(port, *, callers):
     """Seconds until the last slow caller was hung up on, and the status line that another caller got meanwhile."""
-    drips = [Drip(HALF_A_HEAD.first, every_seconds=0.1), Drip(HALF_A_BODY.first, every_seconds=0.1)]
+    drips = [Drip(HALF_A_HEAD.first, every_seconds=0.1), Drip(half_a_body("/").first, every_seconds=0.1)]
     slow = await slow_callers(port, drips * (callers // 2))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(GET)

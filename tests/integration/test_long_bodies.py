@@ -2,13 +2,11 @@
 
 from urllib.parse import urlsplit
 
-import httpx
 import psutil
 import pytest
 
-from tests.aws_clients import SIGNED
 from tests.servers.control import control_process
-from tests.servers.long_bodies import Framing, long_body
+from tests.servers.long_bodies import Framing, long_body, signature_of
 
 MEBIBYTES = 100
 MOST_GROWTH = 16 << 20
@@ -21,13 +19,6 @@ def control(tmp_path_factory):
     with control_process(tmp_path_factory.mktemp("control")) as url:
         (process,) = (child for child in psutil.Process().children() if "control" in child.cmdline())
         yield urlsplit(url).port, process
-
-
-def signature_of(path):
-    """The headers of a known caller, for another body: that the signature is wrong shows once the body is read."""
-    request = next(SIGNED.auth_flow(httpx.Request("POST", f"http://localhost{path}", content=b"another")))
-    wanted = ("authorization", "x-amz-date", "x-amz-content-sha256", "amz-sdk-invocation-id")
-    return "\r\n".join(f"{name}: {request.headers[name]}" for name in wanted if name in request.headers)
 
 
 @pytest.mark.parametrize("framing", Framing)

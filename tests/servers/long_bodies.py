@@ -7,7 +7,10 @@ import socket
 from contextlib import closing
 from enum import StrEnum
 
+import httpx
 import psutil
+
+from tests.aws_clients import SIGNED
 
 PART = b"x" * 2**20
 CHUNK = b"%x\r\n%b\r\n" % (len(PART), PART)
@@ -37,3 +40,10 @@ def long_body(
         except ConnectionError:
             answer = b""
     return answer, peak - before
+
+
+def signature_of(path):
+    """The headers of a known caller, for another body: that the signature is wrong shows once the body is read."""
+    request = next(SIGNED.auth_flow(httpx.Request("POST", f"http://localhost{path}", content=b"another")))
+    wanted = ("authorization", "x-amz-date", "x-amz-content-sha256", "amz-sdk-invocation-id")
+    return "\r\n".join(f"{name}: {request.headers[name]}" for name in wanted if name in request.headers)

@@ -5,8 +5,9 @@ What does not live here: servers, and what is expected of them.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 
@@ -20,21 +21,27 @@ class Drip:
 
 
 HALF_A_HEAD = Drip(b"GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: ")
-HALF_A_BODY = Drip(b"POST /invoke HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n")
+
+
+def half_a_body(path: str, header: str = "accept: */*", drop: bytes = b"a") -> Drip:
+    """A body of which nothing comes at once."""
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\n{header}\r\ncontent-length: 1000000\r\n\r\n"
+    return Drip(head.encode(), drop)
 
 
 class SlowCaller(asyncio.Protocol):
-    """One connection; `lasted` is how long it stood, in seconds."""
+    """One connection; `lasted` is how long it stood, in seconds. `phase` of its first wait is left out."""
 
-    def __init__(self, drip: Drip) -> None:
+    def __init__(self, drip: Drip, phase: float) -> None:
         self._drip = drip
+        self._first_seconds = drip.every_seconds * (1 - phase)
         self._dialled_at = time.monotonic()
         self.lasted: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self.transport.write(self._drip.first)
-        self._timer = asyncio.get_running_loop().call_later(self._drip.every_seconds, self._go_on)
+        self._timer = asyncio.get_running_loop().call_later(self._first_seconds, self._go_on)
 
     def eof_received(self) -> bool:
         return True  # stays, as one would who means harm
@@ -48,10 +55,11 @@ class SlowCaller(asyncio.Protocol):
         self._timer = asyncio.get_running_loop().call_later(self._drip.every_seconds, self._go_on)
 
 
-async def slow_callers(port: int, drips: Iterable[Drip]) -> list[SlowCaller]:
-    """One caller a drip, all connected."""
+async def slow_callers(port: int, drips: Sequence[Drip]) -> list[SlowCaller]:
+    """One caller a drip, all connected; no two of them send at the same moment."""
     loop = asyncio.get_running_loop()
-    made = [loop.create_connection(lambda drip=drip: SlowCaller(drip), "127.0.0.1", port) for drip in drips]
+    callers = [partial(SlowCaller, drip, number / len(drips)) for number, drip in enumerate(drips)]
+    made = [loop.create_connection(caller, "127.0.0.1", port) for caller in callers]
     return [caller for _, caller in await asyncio.gather(*made)]
 
 

@@ -17,34 +17,35 @@ import uvloop
 
 from tests.benchmarks.closed_loop import Arm, Caller, Turns, Window, connected, request_of, window_of
 from tests.benchmarks.figures import Figure
+from tests.endpoint_token import AUTHORIZATION
 from tests.servers.control import control_process
 from tests.servers.endpoint import running_endpoint, write_package
-from tests.servers.long_bodies import Framing, long_body
-from tests.servers.slow_callers import HALF_A_BODY, HALF_A_HEAD, Drip, longest, slow_callers
+from tests.servers.long_bodies import Framing, long_body, signature_of
+from tests.servers.slow_callers import HALF_A_HEAD, Drip, half_a_body, longest, slow_callers
 
 SLOW = 200
 WARM_UP_MEBIBYTES = 20
 SETTLING_SECONDS = 0.3  # in which a server takes up the slow callers, which costs the good one a little once
-BY_THE_BYTE = (HALF_A_HEAD, HALF_A_BODY)
-FAIR = Drip(b"POST /invoke HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n", b"a" * 2048)
+FAIR_BYTES = 2048  # a second, which is faster than the least that is asked for
 CONTROL_PATHS = ("/", "/endpoints/echo/invocations", "/metrics", "/nobodys")
 ENDPOINT_PATHS = ("/invoke", "/invocations", "/ping", "/nobodys")
 ECHO = "def model_fn(d): return d\n\ndef transform_fn(model, body, content_type, accept): return body, content_type\n"
+TOKEN_HEADER = AUTHORIZATION.decode().strip()
 BODY = b"x" * 12_288
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: who the slow callers are, how long the bodies, how many the windows."""
+    """How much is measured: how many of 5 slow callers send bodies faster, how long bodies, how many windows."""
 
-    drips: tuple[Drip, ...]
+    fair_of_5: int
     mebibytes: int
     pairs: int
     window_seconds: float
 
 
-FULL = Size(drips=(*BY_THE_BYTE, *BY_THE_BYTE, FAIR), mebibytes=300, pairs=30, window_seconds=2.0)
-QUICK = Size(drips=BY_THE_BYTE, mebibytes=50, pairs=3, window_seconds=0.5)
+FULL = Size(fair_of_5=1, mebibytes=300, pairs=30, window_seconds=2.0)
+QUICK = Size(fair_of_5=0, mebibytes=50, pairs=3, window_seconds=0.5)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Server:
     port: int
     process: psutil.Process
     paths: Sequence[str]
+    header: Callable[[str], str]
 
 
 def measured(folder: Path, *, quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
@@ -62,14 +64,14 @@ def measured(folder: Path, *, quick: bool) -> tuple[dict[str, Figure], dict[str,
     package = write_package(folder / "package", {"code/inference.py": ECHO})
     with running_endpoint(package, folder) as endpoint, control_process(folder) as url:
         servers = (
-            Server(endpoint.port, psutil.Process(endpoint.process.pid), ENDPOINT_PATHS),
-            Server(urlsplit(url).port or 0, _child("control"), CONTROL_PATHS),
+            Server(endpoint.port, psutil.Process(endpoint.process.pid), ENDPOINT_PATHS, lambda _path: TOKEN_HEADER),
+            Server(urlsplit(url).port or 0, _child("control"), CONTROL_PATHS, signature_of),
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             figures = {
                 "oversize_rss_mb": oversize(servers, size.mebibytes),
-                "slow_p99_ratio": p99_ratio(runner.run(turns(endpoint.port, size))),
-                "slow_connections_closed_s": closing_time(runner.run(hanging(servers, size.drips)), size),
+                "slow_p99_ratio": p99_ratio(runner.run(turns(servers[0], size))),
+                "slow_connections_closed_s": closing_time(runner.run(hanging(servers, size)), size),
             }
     return figures, {}
 
@@ -80,8 +82,9 @@ def oversize(servers: Sequence[Server], mebibytes: int) -> Figure:
     for server in servers:
         for path in server.paths:
             for framing in Framing:
-                long_body(server.port, path, framing, mebibytes=WARM_UP_MEBIBYTES, server=server.process)
-                answer, grown = long_body(server.port, path, framing, mebibytes=mebibytes, server=server.process)
+                asked = {"server": server.process, "header": server.header(path)}
+                long_body(server.port, path, framing, mebibytes=WARM_UP_MEBIBYTES, **asked)
+                answer, grown = long_body(server.port, path, framing, mebibytes=mebibytes, **asked)
                 assert answer.startswith(b"HTTP/1.1 4") or path == "/ping", (path, framing, answer[:80])
                 growth.append(grown / 2**20)
                 answers += 1
@@ -91,43 +94,51 @@ def oversize(servers: Sequence[Server], mebibytes: int) -> Figure:
     return Figure(max(growth), "MiB", "<= 16", note)
 
 
-async def hanging(servers: Sequence[Server], drips: Sequence[Drip]) -> float:
+def drips(server: Server, fair_of_5: int = 0) -> list[Drip]:
+    """As many as there are slow callers: half of them, or two of five, in the middle of a body that they may send."""
+    path = server.paths[0]
+    by_the_byte = [HALF_A_HEAD, half_a_body(path, server.header(path))] * 2
+    fair = [half_a_body(path, server.header(path), b"a" * FAIR_BYTES)] * fair_of_5
+    return list(islice(cycle([*by_the_byte, *fair]), SLOW))
+
+
+async def hanging(servers: Sequence[Server], size: Size) -> float:
     """Seconds until the last of the slow callers was hung up on, by every server at the same time."""
-    callers = await asyncio.gather(*(slow_callers(server.port, islice(cycle(drips), SLOW)) for server in servers))
+    callers = await asyncio.gather(*(slow_callers(each.port, drips(each, size.fair_of_5)) for each in servers))
     return max([await longest(group) for group in callers])
 
 
 def closing_time(seconds: float, size: Size) -> Figure:
     kinds = "half a head and half a body by a byte a second"
-    more = ", a fifth a body at 2 KB/s" if FAIR in size.drips else ""
+    more = ", a fifth a body at 2 KB/s" if size.fair_of_5 else ""
     note = (
         f"the last of {SLOW} callers at an endpoint and {SLOW} at control, who never hang up themselves: {kinds}{more}"
     )
     return Figure(seconds, "s", "<= 35", note)
 
 
-async def turns(port: int, size: Size) -> Turns:
+async def turns(server: Server, size: Size) -> Turns:
     """Windows of one good caller, with slow ones beside it and without, in turn."""
     async with AsyncExitStack() as stack:
-        callers = await connected(port, 1, stack)
+        callers = await connected(server.port, 1, stack)
         request = request_of(BODY)
         await window_of(callers, request, size.window_seconds)
         windows: dict[Callable[..., object], list[Window]] = {crowded: [], alone: []}
         for pair in range(size.pairs):
             for kind in (crowded, alone) if pair % 2 else (alone, crowded):
-                windows[kind].append(await kind(port, callers, request, size.window_seconds))
+                windows[kind].append(await kind(server, callers, request, size.window_seconds))
         return Turns(windows[crowded], windows[alone])
 
 
-async def alone(_port: int, callers: list[Caller], request: bytes, seconds: float) -> Window:
+async def alone(_server: Server, callers: list[Caller], request: bytes, seconds: float) -> Window:
     await window_of(callers, request, SETTLING_SECONDS)
     return await window_of(callers, request, seconds)
 
 
-async def crowded(port: int, callers: list[Caller], request: bytes, seconds: float) -> Window:
-    slow = await slow_callers(port, islice(cycle(BY_THE_BYTE), SLOW))
+async def crowded(server: Server, callers: list[Caller], request: bytes, seconds: float) -> Window:
+    slow = await slow_callers(server.port, drips(server))
     try:
-        return await alone(port, callers, request, seconds)
+        return await alone(server, callers, request, seconds)
     finally:
         assert not any(caller.lasted.done() for caller in slow), "the slow callers were gone before their window was"
         for caller in slow:
