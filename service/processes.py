@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ RESTART_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.2
 DOOR_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
+OWN_DESCRIPTORS = 256  # of a process: database, spool, logs
 
 log = EventLog("sextant.up")
 
@@ -102,22 +104,20 @@ def run_control(settings: Settings, fd: int) -> None:
     """The control process, on a listening socket that it inherits. Raises BadInput where that is not safe."""
     import uvicorn
 
+    from service.http_server import server_options
     from service.wiring import control_app
 
     _configure_logs(settings)
+    _allow_descriptors(settings)
     listener = socket.socket(fileno=fd)
     settings = settings.model_copy(update={"host": listener.getsockname()[0]})
     require_safe(settings)
     tls = tls_context(settings)
     config = uvicorn.Config(
         control_app(settings),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=75,  # longer than the pools of usual clients keep an idle connection
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+        **server_options(settings.http_limits),
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -135,6 +135,7 @@ def run_endpoint(settings: Settings, spec: Path, fd: int) -> int:
     from service.wiring import serve_endpoint
 
     _configure_logs(settings)
+    _allow_descriptors(settings)
     return serve_endpoint(spec, listener=socket.socket(fileno=fd), settings=settings)
 
 
@@ -251,6 +252,15 @@ def _running(settings: Settings, listener: socket.socket, door: Door | None, sdk
 
 def _configure_logs(settings: Settings) -> None:
     configure(sys.stderr, level=logging.getLevelNamesMapping()[settings.log_level])
+
+
+def _allow_descriptors(settings: Settings) -> None:
+    # A connection of control's may need one more to an endpoint; where the system gives fewer, accepting waits.
+    wanted = 2 * settings.connections + OWN_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _listener(settings: Settings) -> socket.socket:

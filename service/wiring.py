@@ -99,6 +99,7 @@ def control_app(settings: Settings) -> "ASGIApp":
     from service.control.access.auditing import Auditor
     from service.control.access.authentication import Authenticator
     from service.control.access.keys import KnownKeys
+    from service.control.access.rate_limits import RateLimits
     from service.control.access.replay import UsedSignatures
     from service.control.app import Keys, build_app
 
@@ -106,7 +107,7 @@ def control_app(settings: Settings) -> "ASGIApp":
     issuer = open_issuer(settings, database)
     _introduced(settings, issuer)
     known = KnownKeys(database, issuer.sealer, clock=_now)
-    authenticator = Authenticator(known, UsedSignatures(_now()), clock=_now)
+    authenticator = Authenticator(known, UsedSignatures(_now()), RateLimits(settings), clock=_now)
     keys = Keys(known, issuer, authenticator, endpoint_token(settings.data.absolute()))
     auditor = Auditor(AuditLog(settings.data, _now), _now)
     return build_app(database, open_store(settings), settings, keys, auditor)
@@ -147,7 +148,8 @@ def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settin
         registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
         return started
 
-    return serve(spec, listener=listener, store=store, capture_factory=capture)
+    limits = settings.http_limits
+    return serve(spec, listener=listener, store=store, capture_factory=capture, limits=limits)
 
 
 def open_redactor(spec: "EndpointSpec", data: Path, registry: "CollectorRegistry") -> "Redactor | None":

@@ -34,11 +34,13 @@ from service.control.monitoring_metrics import MonitoringCollector
 from service.control.protocol import dispatcher
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import sagemaker_api
+from service.control.throttling import AddressesLimited
 from service.control.unserved import CBOR_PATH, no_cbor, not_found
 from service.core.access import Principal
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
+from service.request_bodies import RequestBodies
 from service.settings import Settings
 from service.transport import StrictTransport, hosts_of, is_encrypted
 
@@ -56,11 +58,12 @@ class Keys:
 def build_app(database: Database, store: ObjectStore, settings: Settings, keys: Keys, auditor: Auditor) -> ASGIApp:
     """The ASGI application of the control process."""
     here, authenticator = Installation(database, settings.region, settings.account), keys.authenticator
-    gate = Gate(authenticator, here)
-    invocations = Invocations(gate, settings, endpoint_token=keys.endpoint_token, generator=random.SystemRandom())
+    gate, bodies = Gate(authenticator, here), RequestBodies(longest=settings.max_body_bytes)
+    generator = random.SystemRandom()
+    invocations = Invocations(gate, settings, bodies, endpoint_token=keys.endpoint_token, generator=generator)
     lifespan = _closing(invocations.close, keys.known.close, auditor.close)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator), methods=["POST"])
+    app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator, bodies), methods=["POST"])
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
     for status in (404, 405):
         app.add_exception_handler(status, not_found)
@@ -78,7 +81,8 @@ def build_app(database: Database, store: ObjectStore, settings: Settings, keys: 
         invoked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
         await (invocations if invoked else app)(scope, receive, send)
 
-    guarded = LocalOnly(Audited(route, auditor), hosts=hosts_of(settings))
+    limited = AddressesLimited(Audited(route, auditor), authenticator.limits)
+    guarded = LocalOnly(limited, hosts=hosts_of(settings))
     return StrictTransport(guarded) if is_encrypted(settings) else guarded
 
 

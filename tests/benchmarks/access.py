@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from tests.benchmarks.access_campaigns import canaries, matrix, packages, pii, signatures
+from tests.benchmarks.access_campaigns import canaries, limits, matrix, packages, pii, signatures
 from tests.benchmarks.figures import Figure, publish
 
 Measured = tuple[dict[str, Figure], dict[str, str]]  # figures, and why others could not be taken
@@ -27,6 +27,7 @@ class Campaign(Protocol):
 CAMPAIGNS: dict[str, Campaign] = {
     "packages": packages.measured,
     "signatures": signatures.measured,
+    "limits": limits.measured,
     "matrix": matrix.measured,
     "canaries": canaries.measured,
     "pii": pii.measured,

@@ -139,6 +139,13 @@ def test_a_member_that_is_given_twice_is_refused(gateway):
     assert (answer.status_code, answer.json()["message"]) == (400, words)
 
 
+def test_a_packed_body_is_refused_in_words(gateway):
+    url = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations"
+    answer = httpx.post(url, content=b"x", headers={"Content-Encoding": "gzip"}, trust_env=False)
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (415, "ValidationError")
+    assert answer.json()["message"] == "Content-Encoding 'gzip': send the body as it is."
+
+
 def test_an_operation_that_is_not_served_says_which_is(gateway):
     with pytest.raises(ClientError, match="async-invocations is not served: send the request to /endpoints/signs/invo"):
         gateway.client.invoke_endpoint_async(EndpointName="signs", InputLocation="s3://bucket/key")

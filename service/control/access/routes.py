@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.control.access.auditing import notes_of
-from service.control.access.authentication import Authenticator, head_of
+from service.control.access.authentication import Authenticator, Throttled, head_of
 from service.control.access.enforcement import Access, AccessDenied
 from service.control.access.resources import Installation
 from service.core.signatures.errors import SignatureRefused
@@ -39,6 +39,8 @@ class Guard:
                 call.claimed = claim.principal
                 call.proven = caller = self._authenticator.prove(claim, b"")
                 Access(caller, self._here).require(rule, {"ProcessingJobName": request.path_params.get("name")})
+            except Throttled as error:
+                return JSONResponse({"detail": str(error)}, 429, {"Retry-After": error.retry_after})
             except SignatureRefused as error:
                 return JSONResponse({"detail": str(error)}, 401, CHALLENGE)
             except AccessDenied as error:
