@@ -11,6 +11,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+from service.core.keys import without_api_keys
+
 TRACEBACK_FRAMES: Final = 8
 _FIELDS: Final = "sextant_fields"
 
@@ -57,7 +59,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["traceback"] = traceback_tail(record.exc_info[1])
-        return json.dumps(line, default=str)
+        return without_api_keys(json.dumps(line, default=str))
 
 
 def traceback_tail(error: BaseException) -> str:

@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
-from service.core.keys import KeyPair, given_key_pair
-from service.core.secret import Secret
+from service.core.keys import GIVEN_ID_PATTERN, KeyPair, given_key_pair
+from service.core.secret import HIDDEN, Secret
 
 PREFIX = "SEXTANT_"
 
@@ -23,6 +23,12 @@ BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
 
 def _listed(value: object) -> object:
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def _key_id(value: object) -> object:
+    if isinstance(value, str) and not GIVEN_ID_PATTERN.fullmatch(value):
+        raise ValueError(f"{len(value)} characters that are no id: use 3 to 128 letters, digits and _")
+    return value
 
 
 def _secret(value: object) -> object:
@@ -49,7 +55,9 @@ class Settings(BaseModel):
     tls_certificate: Path | None = Field(None, description="file of the certificate chain, as PEM; unset speaks HTTP")
     tls_key: Path | None = Field(None, description="file of the certificate's key, as PEM")
     behind_proxy: bool = Field(default=False, description="true: a proxy in front speaks TLS with clients")
-    access_key_id: str | None = Field(None, description="id of the first key; unset makes one")
+    access_key_id: Annotated[str | None, BeforeValidator(_key_id)] = Field(
+        None, description="id of the first key; unset makes one"
+    )
     secret_access_key: Annotated[Secret | None, BeforeValidator(_secret)] = Field(
         None, description="secret of the first key; better in a file"
     )
@@ -158,6 +166,9 @@ def _secret_of(path: Path) -> Secret:
         ) from error
 
 
+_NOT_SHOWN = ("access_key_id", "secret_access_key", "database_url")
+
+
 def _is_setting(name: str) -> bool:
     return name.startswith(PREFIX) and not name.startswith(_NOT_SETTINGS)
 
@@ -170,4 +181,6 @@ def _complaints(error: ValidationError, given: Mapping[str, Any]) -> str:
 def _complaint(name: str, message: str, given: Mapping[str, Any]) -> str:
     if name not in Settings.model_fields:
         return f"{variable_of(name)} is no setting: settings are {', '.join(map(variable_of, Settings.model_fields))}"
-    return f"{variable_of(name)}={given.get(name)!r}: {message}"
+    # What does not fit as an id may be the secret, which somebody put in its place.
+    shown = HIDDEN if name in _NOT_SHOWN else repr(given.get(name))
+    return f"{variable_of(name)}={shown}: {message}"

@@ -1,7 +1,8 @@
-"""The parts of the README that are generated: `python -m tests.documentation [--write]`.
+"""What of the documentation is generated: `python -m tests.documentation [--write]`.
 
-What lives here: the environment block, and the table of operations that a team from SageMaker calls, each made from
-what the product itself says. What does not: holding the page to them (tests/contract/test_documentation.py).
+What lives here: the README's environment block, and its table of operations that a team from SageMaker calls, each made
+from what the product itself says. What does not: docs/access.md (access_page), holding pages to what is generated
+(tests/contract/test_documentation.py).
 """
 
 import argparse
@@ -21,6 +22,7 @@ from service.core.keys import ApiKey, KeyPair
 from service.core.secret import Secret
 from service.first_key import FirstKey
 from service.running import Running
+from tests import access_page
 from tests.sagemaker_operations import GROUPS, Group
 
 README: Final = Path(__file__).parents[1] / "README.md"
@@ -40,11 +42,12 @@ EXAMPLE_KEY: Final = FirstKey(
 
 
 def main() -> None:
-    """Print the generated parts, or write them into the README."""
+    """Print the generated parts of the README, or write them, and docs/access.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write them into README.md")
+    parser.add_argument("--write", action="store_true", help="write them into README.md, and docs/access.md")
     if parser.parse_args().write:
         README.write_text(with_parts(README.read_text()))
+        access_page.PAGE.write_text(access_page.page())
     else:
         print("\n\n".join(part() for part in PARTS.values()))
 

@@ -97,6 +97,16 @@ GROUPS: Final = (
     Group("sts", "STS", _named("GetCallerIdentity"), may=_named("AssumeRole")),
     Group("iam", "IAM", should=_named("GetRole"), may=_named("SimulatePrincipalPolicy")),
     Group(
+        "iam",
+        "Users and keys",
+        may=_named(
+            "CreateUser GetUser DeleteUser ListUsers PutUserPolicy GetUserPolicy DeleteUserPolicy ListUserPolicies"
+        )
+        + _named("CreateAccessKey UpdateAccessKey DeleteAccessKey ListAccessKeys")
+        + tuple(f"{verb}ServiceSpecificCredential" for verb in ("Create", "Update", "Reset", "Delete"))
+        + _named("ListServiceSpecificCredentials"),
+    ),
+    Group(
         "cloudwatch",
         "CloudWatch",
         may=_named("ListMetrics GetMetricStatistics GetMetricData PutMetricData PutMetricAlarm"),

@@ -25,6 +25,7 @@ from service.cli import (
     users,
 )
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
+from service.core.keys import without_api_keys
 
 EXIT_CODES: tuple[tuple[type[SextantError], int], ...] = (
     (NotFound, 3),
@@ -119,7 +120,7 @@ def exit_code(command: Callable[[], object]) -> int:
     try:
         command()
     except SextantError as error:
-        say(f"sextant: {error}")
+        say(without_api_keys(f"sextant: {error}"))
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(bool(end.code))

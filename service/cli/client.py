@@ -210,7 +210,10 @@ def local_time(epoch_seconds: float | None) -> str:
 def _is_of_this_machine(url: str) -> bool:
     from service.local_only import is_loopback
 
-    return is_loopback(urlsplit(url).hostname or "")
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:  # no address at all, which whoever sends something there says
+        return False
 
 
 def _plain(element: "ET.Element") -> Any:  # noqa: ANN401 -- texts, lists and dictionaries of XML

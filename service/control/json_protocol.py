@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from monitor_jobs.contract.errors import BadInput
 from service.control.api import Api, Json, Refusal, UnknownOperationException, query_code
+from service.core.keys import without_api_keys
 
 TARGET_HEADER: Final = "x-amz-target"
 QUERY_ERROR_HEADER: Final = "x-amzn-query-error"
@@ -54,7 +55,9 @@ class JsonProtocol:
         headers = {}
         if api is not None and "awsQueryCompatible" in api.model.metadata:
             headers[QUERY_ERROR_HEADER] = f"{query_code(refusal.code, api)};{refusal.fault}"
-        return _response({"__type": refusal.code, "message": refusal.message}, refusal.status, api, headers)
+        return _response(
+            {"__type": refusal.code, "message": without_api_keys(refusal.message)}, refusal.status, api, headers
+        )
 
 
 def _response(content: Json, status: int, api: Api | None, headers: Mapping[str, str]) -> Response:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from monitor_jobs.contract.errors import BadInput
 from service.control.api import Api, Json, Refusal, UnknownOperationException, query_code
 from service.control.shapes import Shape
+from service.core.keys import without_api_keys
 
 MOST_FIELDS: Final = 100_000
 DEEPEST: Final = 16
@@ -63,7 +64,7 @@ class QueryProtocol:
         for name, text in (
             ("Type", refusal.fault),
             ("Code", refusal.query_code or query_code(refusal.code, api)),
-            ("Message", refusal.message),
+            ("Message", without_api_keys(refusal.message)),
         ):
             ET.SubElement(error, name).text = _xml_text(text)
         return _response(root, refusal.query_status or refusal.status, request_id_in=root)

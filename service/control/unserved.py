@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.control.protocol import signing_name
+from service.core.keys import without_api_keys
 
 CBOR_PATH: Final = "/service/{service}/operation/{operation}"
 NO_CBOR: Final = "the CBOR protocol is not served: send AWS JSON 1.0 or the query protocol to /"
@@ -26,7 +27,7 @@ async def not_found(request: Request, _error: Exception) -> Response:
         for name, text in (("Code", "NotImplemented"), ("Message", NO_S3), ("Resource", request.url.path)):
             ET.SubElement(root, name).text = text
         return Response(ET.tostring(root), 501, media_type="application/xml")
-    return JSONResponse({"detail": f"nothing answers {request.method} {request.url.path}"}, 404)
+    return JSONResponse({"detail": without_api_keys(f"nothing answers {request.method} {request.url.path}")}, 404)
 
 
 async def no_cbor(_request: Request) -> Response:

@@ -15,7 +15,7 @@ from random import SystemRandom
 from typing import Final
 
 from monitor_jobs.contract.errors import BadInput
-from service.core.secret import Secret
+from service.core.secret import HIDDEN, Secret
 
 API_KEY_PREFIX: Final = "sxt_"  # by which secret scanners find one that leaked
 API_KEY_PATTERN: Final = re.compile(API_KEY_PREFIX + r"[A-Za-z0-9_-]{43}")
@@ -67,6 +67,11 @@ def digest_of(api_key: str) -> str:
     No salt and no stretching: 256 random bits are guessed neither with them nor without.
     """
     return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+def without_api_keys(text: str) -> str:
+    """The text with stars for every API key in it, such as one that was sent where a name belongs."""
+    return API_KEY_PATTERN.sub(API_KEY_PREFIX + HIDDEN, text)
 
 
 def given_key_pair(key_id: str, secret: Secret) -> KeyPair:

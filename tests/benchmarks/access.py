@@ -1,4 +1,4 @@
-"""Who may do what, tried: signatures that were changed, what verifying one costs, and hostile packages and names.
+"""Who may do what, tried: changed signatures, every role at every operation, hostile packages, secrets looked for.
 
 `python -m tests.benchmarks.access [--quick] [--json] [--only NAME ...]`. What lives here: the campaigns' names. What
 does not: the campaigns (tests.benchmarks.access_campaigns).
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from tests.benchmarks.access_campaigns import packages, signatures
+from tests.benchmarks.access_campaigns import canaries, matrix, packages, signatures
 from tests.benchmarks.figures import Figure, publish
 
 Measured = tuple[dict[str, Figure], dict[str, str]]  # figures, and why others could not be taken
@@ -27,6 +27,8 @@ class Campaign(Protocol):
 CAMPAIGNS: dict[str, Campaign] = {
     "packages": packages.measured,
     "signatures": signatures.measured,
+    "canaries": canaries.measured,
+    "matrix": matrix.measured,
 }
 
 

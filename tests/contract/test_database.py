@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import inspect
+from sqlalchemy import create_engine, inspect, text
 
 from monitor_jobs.contract.errors import Conflict
 from service.adapters.database import connect
@@ -325,6 +325,38 @@ def test_processes_that_race_for_slots_share_them_out(url):
 
 def test_processes_that_start_together_migrate_once(url):
     assert in_processes(database_processes.migrated, [url] * PROCESSES) == [0] * PROCESSES
+
+
+ROWS_OF_BEFORE = (
+    (
+        "INSERT INTO executions (id, schedule_name, scheduled_at, origin, window_start, window_end, status, created_at,"
+        " modified_at, endpoint_name, attempt, processing_job_name, version) VALUES ('e', 'hourly', :at, 'Slot', :at, :at,"
+        " 'Completed', :at, :at, 'signs', 1, 'of-schedule', 0)"
+    ),
+    *(
+        "INSERT INTO processing_jobs (name, status, created_at, modified_at, request, schedule_name, metrics,"
+        f" metric_data, version) VALUES ('{name}', 'Completed', :at, :at, '{{}}', {schedule}, '{{}}', '[]', 0)"
+        for name, schedule in (("plain", "NULL"), ("of-schedule", "'hourly'"), ("forgotten", "'gone'"))
+    ),
+    (
+        "INSERT INTO alert_changes (id, schedule_name, alert_name, created_at, status, version)"
+        " VALUES ('c', 'gone', 'a', :at, 'InAlert', 0)"
+    ),
+)
+
+
+def test_jobs_of_before_grants_are_reached_by_what_is_still_known_of_them(url):
+    engine = create_engine(url)
+    migrate(engine, revision="0007")
+    with engine.begin() as connection:
+        for row in ROWS_OF_BEFORE:
+            connection.execute(text(row), {"at": datetime(2026, 11, 20)})  # noqa: DTZ001 -- as columns keep it
+    engine.dispose()
+    upgraded = connect(url)
+    found = {job.name: job.access_name for job in upgraded.processing_jobs.find(Query())}
+    assert found == {"plain": "plain", "of-schedule": "signs", "forgotten": ""}
+    assert upgraded.alert_changes.get("c").endpoint_name == ""
+    upgraded.engine.dispose()
 
 
 def test_migrating_again_changes_nothing(database):

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from service.cli.app import app
-from tests import documentation
+from tests import access_page, documentation
 from tests.sagemaker_operations import GROUPS
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +77,10 @@ def test_the_readme_is_short_beside_what_is_generated():
 def test_the_generated_parts_of_the_readme_are_what_the_product_says_now():
     page = (ROOT / "README.md").read_text()
     assert documentation.with_parts(page) == page, "run `python -m tests.documentation --write`"
+
+
+def test_the_page_of_who_may_do_what_is_what_is_enforced_now():
+    assert access_page.PAGE.read_text() == access_page.page(), "run `python -m tests.documentation --write`"
 
 
 @pytest.mark.parametrize("name", documentation.PARTS)

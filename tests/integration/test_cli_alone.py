@@ -22,6 +22,10 @@ WITHOUT_JSON = {
     "schedule resume": "prints no data",
     "schedule delete": "prints no data",
     "executions logs": "prints the log as it is",
+    "users delete": "prints no data",
+    "users grant": "prints no data",
+    "users revoke": "prints no data",
+    "keys revoke": "prints no data",
 }
 
 

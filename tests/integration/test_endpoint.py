@@ -319,7 +319,7 @@ def test_requests_from_elsewhere_are_refused(endpoint: RunningEndpoint, headers:
 
 @pytest.mark.parametrize(
     "headers",
-    [{}, {"Authorization": "Bearer another"}, {"Authorization": TOKEN}, {"Authorization": "Bearer "}],
+    [{}, {"Authorization": "Bearer another"}, {"Authorization": TOKEN}, {"Authorization": "Bearer"}],
     ids=str,
 )
 @pytest.mark.parametrize(("method", "path"), [("POST", "/invoke"), ("POST", "/invocations"), ("GET", "/metrics")])

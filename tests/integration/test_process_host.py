@@ -232,13 +232,8 @@ def test_a_stray_is_ended_by_what_is_known_of_it(host, orphan, tmp_path):
 
 @pytest.mark.parametrize("store", [{}, {"SEXTANT_STORE_ENDPOINT_URL": "http://s3"}])
 def test_an_endpoint_inherits_no_secret_and_the_stores_keys_only_where_there_is_a_store(store):
-    secret = dict.fromkeys(
-        (
-            *("SEXTANT_SECRET_ACCESS_KEY", "SEXTANT_ACCESS_KEY_ID", "SEXTANT_SECRET_ACCESS_KEY_FILE"),
-            *("SEXTANT_API_KEY", "SEXTANT_DATABASE_URL", "PGPASSWORD", "SEXTANT_TLS_KEY"),
-        ),
-        "canary",
-    )
+    given = ("SEXTANT_SECRET_ACCESS_KEY", "SEXTANT_ACCESS_KEY_ID", "SEXTANT_SECRET_ACCESS_KEY_FILE", "SEXTANT_API_KEY")
+    secret = dict.fromkeys((*given, "SEXTANT_DATABASE_URL", "PGPASSWORD", "SEXTANT_TLS_KEY"), "canary")
     harmless = {"PATH": "/bin", "LD_LIBRARY_PATH": "/cuda", "SEXTANT_DATA": "data", "SEXTANT_REGION": "eu-west-1"}
     keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "canary"}
     inherited = inherited_by_endpoints({**secret, **harmless, **keys, **store})

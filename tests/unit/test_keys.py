@@ -16,6 +16,7 @@ from service.core.keys import (
     new_api_key,
     new_key_pair,
     status_at,
+    without_api_keys,
 )
 from service.core.secret import Secret
 
@@ -80,3 +81,9 @@ def test_a_key_expires_at_its_time_and_not_before(status):
 
 def test_a_key_without_a_time_does_not_expire():
     assert status_at(NOON, status=KeyStatus.ACTIVE, expires_at=None) is KeyStatus.ACTIVE
+
+
+def test_an_api_key_in_a_text_becomes_stars_and_nothing_else_does():
+    api_key = new_api_key(SystemRandom()).secret.reveal()
+    assert without_api_keys(f"no {api_key}, nor {api_key}x here") == "no sxt_***, nor sxt_***x here"
+    assert without_api_keys("sxt_short stays") == "sxt_short stays"

@@ -64,3 +64,10 @@ def test_warnings_are_logged(lines: io.StringIO) -> None:
 def test_no_room_logs_past_the_event_log_which_alone_keeps_fields():
     rooms = Path(service.__file__).parent.rglob("*.py")
     assert [path.name for path in rooms if "extra={" in path.read_text()] == ["logs.py"]
+
+
+def test_an_api_key_that_comes_into_a_line_by_whatever_way_is_stars_there(lines: io.StringIO) -> None:
+    api_key = "sxt_" + "k" * 43
+    log.error("failed", cause=ValueError(f"sent {api_key}"), sent={"key": api_key})
+    assert api_key not in lines.getvalue()
+    assert last(lines)["sent"] == {"key": "sxt_***"}

@@ -177,3 +177,9 @@ def test_a_misspelt_variable_is_named_without_its_value():
     with pytest.raises(BadInput, match="SEXTANT_SECRET_ACESS_KEY is no setting") as raised:
         load_settings({"SEXTANT_SECRET_ACESS_KEY": SECRET})
     assert SECRET not in f"{raised.value} {raised.value.__cause__} {raised.value.__cause__!r}"
+
+
+def test_a_secret_in_the_place_of_an_id_is_refused_and_not_shown():
+    with pytest.raises(BadInput, match=r"SEXTANT_ACCESS_KEY_ID=\*\*\*: .*19 characters that are no id") as raised:
+        load_settings({"SEXTANT_ACCESS_KEY_ID": SECRET})
+    assert SECRET not in f"{raised.value} {raised.value.__cause__} {raised.value.__cause__!r}"

@@ -3,6 +3,7 @@
 What lives here: when a first key is made, taken up again, or replaced. What does not: its file (first_key).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -84,8 +85,8 @@ def _require_free(key_id: str, issuer: Issuer) -> None:
 
 def _keep_user(issuer: Issuer, now: datetime) -> None:
     users = issuer.database.users
+    with suppress(Conflict):  # there, or made this moment by another machine that shares the database
+        users.add(UserRecord(FIRST_USER, now))
     found = users.get(FIRST_USER)
-    if found is None:
-        users.add(UserRecord(FIRST_USER, now, {POLICY: ADMINISTRATION}))
-    else:
+    if found is not None:
         users.save(replace(found, policies={**found.policies, POLICY: ADMINISTRATION}))

@@ -19,6 +19,7 @@ from typing import Final
 import orjson
 
 from monitor_jobs.contract.errors import SextantError
+from service.core.keys import without_api_keys
 
 MESSAGE_MAX_CHARACTERS: Final = 1024
 NO_STATUS: Final = 0  # AWS's OriginalStatusCode where the model gave no answer that has one
@@ -36,7 +37,8 @@ class InvocationError(SextantError):
 
     def members(self) -> dict[str, object]:
         """The answer's JSON; botocore reads either spelling of the message."""
-        return {"Message": str(self), "message": str(self)}
+        message = without_api_keys(str(self))
+        return {"Message": message, "message": message}
 
     def body(self) -> bytes:
         """The answer's body as botocore parses it; the code goes in a header."""
