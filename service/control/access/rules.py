@@ -40,19 +40,22 @@ class Rule:
 
     @property
     def changes(self) -> bool:
-        """True where the operation writes, so that a request of it must not be sent again by others."""
+        """True where a grant must allow more than to read and to ask."""
         return self.action in (Action.OPERATE, Action.DEPLOY, Action.ADMINISTER)
 
 
+# One measurement is as good as the next, and clients send the same one twice on purpose.
+MEASURES: Final = frozenset({"cloudwatch:PutMetricData"})
+
+
 def changes(operation: str) -> bool:
-    """True for an operation whose requests must not be carried out twice."""
-    return operation in RULES and RULES[operation].changes
+    """True for an operation that leaves the installation another one: none of its requests is carried out twice."""
+    return operation in RULES and RULES[operation].changes and operation not in MEASURES
 
 
 def may_change(principal: Principal, operation: str) -> bool:
     """True for a change that some grant of the principal's allows, for whatever names."""
-    rule = RULES.get(operation)
-    return rule is not None and rule.changes and bool(patterns(principal, Action(rule.action)))
+    return changes(operation) and bool(patterns(principal, Action(RULES[operation].action)))
 
 
 def _of_kind(kind: MonitoringType) -> Mapping[str, Rule]:
