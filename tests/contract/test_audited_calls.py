@@ -118,6 +118,13 @@ def test_whoever_may_not_is_told_by_name_at_every_door(url, data):
     ]
 
 
+def test_measurements_are_taken_twice_and_leave_no_line(url, data):
+    cloudwatch = client("cloudwatch", url)
+    for _ in range(3):  # within a second, so that botocore signs all three alike
+        cloudwatch.put_metric_data(Namespace="Shop", MetricData=[{"MetricName": "Sales", "Value": 1.0}])
+    assert lines(data) == []
+
+
 def test_what_was_answered_is_in_the_log_of_a_process_that_is_killed(data):
     with control_process(data) as url:
         sagemaker = client("sagemaker", url)
