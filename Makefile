@@ -4,22 +4,28 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
+ALONE := tests/unit tests/papers
+DOORS := tests/contract tests/integration
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-alone test-with-servers check unit bench faults clean
+.PHONY: demo test test-alone test-doors test-whole check unit bench faults clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
 
-# Two at a time: tests with servers wait for the most part, the others only count. What each prints comes when it has ended.
+# Three at a time: tests with processes wait for the most part, the others only count. What each prints comes when it
+# has ended. Every file of tests is in one of the three: the last takes what the others leave.
 test: .venv/installed-for-tests servers check
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-alone test-with-servers
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-alone test-doors test-whole
 
 test-alone:
-	$(BIN)/python -m pytest tests/unit tests/papers
+	$(BIN)/python -m pytest --durations=10 $(ALONE)
 
-test-with-servers:
-	$(BIN)/python -m pytest --ignore=tests/unit --ignore=tests/papers
+test-doors:
+	$(BIN)/python -m pytest --durations=25 $(DOORS)
+
+test-whole:
+	$(BIN)/python -m pytest --durations=25 $(addprefix --ignore=,$(ALONE) $(DOORS))
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from monitor_jobs.contract.errors import Conflict, ModelUnsuitable
 from monitor_jobs.contract.model_package import MODEL_CARD_PATH, ModelCard
-from monitor_jobs.tar_stream import CHUNK_BYTES, TarMember, read_members
+from monitor_jobs.tar_stream import CHUNK_BYTES, TarMember, quoted, read_members
 
 NAME_MAX_BYTES: Final = 255
 PATH_MAX_BYTES: Final = 1024
@@ -137,11 +137,11 @@ class _Seen:
 
     def add(self, path: PurePosixPath, member: TarMember) -> None:
         if path in self.files or (path in self.folders and not member.is_folder):
-            raise ModelUnsuitable(f"{member.name!r} comes twice: which one is meant cannot be known")
+            raise ModelUnsuitable(f"{member.shown} comes twice: which one is meant cannot be known")
         above = path.parents
         blocked = next((parent for parent in above if parent in self.files), None)
         if blocked is not None:
-            raise ModelUnsuitable(f"{member.name!r} lies below {str(blocked)!r}, which is a file")
+            raise ModelUnsuitable(f"{member.shown} lies below {quoted(str(blocked))}, which is a file")
         (self.folders if member.is_folder else self.files).add(path)
         self.folders.update(above)
         # `folders` holds the package's own folder too, which is no member.
@@ -170,7 +170,7 @@ def _checked_members(
         for member, content in read_members(cast("BinaryIO", stream)):
             if member.size_bytes > stream.left:
                 raise ModelUnsuitable(
-                    f"{member.name!r} claims {member.size_bytes} bytes: this archive may unpack to {allowed} in all"
+                    f"{member.shown} claims {member.size_bytes} bytes: this archive may unpack to {allowed} in all"
                 )
             path = _contained(member)
             seen.add(path, member)
@@ -188,7 +188,7 @@ def _contained(member: TarMember) -> PurePosixPath:
         name = name[2:]
     reason = _why_not_contained(name)
     if reason:
-        raise ModelUnsuitable(f"{member.name[:PATH_MAX_BYTES]!r} {reason}")
+        raise ModelUnsuitable(f"{member.shown} {reason}")
     return PurePosixPath(name)
 
 

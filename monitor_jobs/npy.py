@@ -20,6 +20,8 @@ Array: TypeAlias = NDArray[Any]
 
 MAGIC: Final = b"\x93NUMPY"
 HEADER_MAX_BYTES: Final = 10_000
+AXES_MAX: Final = 64
+SIZE_MAX: Final = 2**63 - 1
 PLAIN_NUMBER: Final = re.compile(r"[<>|=]?[biuf][1248]")
 
 
@@ -33,11 +35,12 @@ def decode_npy(body: bytes) -> Array:
     layout = _layout(body[start:end])
     expected, left = math.prod(layout.shape) * layout.dtype.itemsize, len(body) - end
     if expected != left:
-        raise BadInput(f"the npy header claims {expected} bytes ({layout.dtype} {layout.shape}) but {left} follow it")
+        claim = f"{expected} bytes ({layout.dtype} {str(layout.shape)[:80]})"
+        raise BadInput(f"the npy header claims {claim} but {left} follow it")
     try:
         array = np.frombuffer(body, layout.dtype, offset=end).reshape(layout.shape, order=layout.order)
     except (ValueError, OverflowError) as error:
-        raise BadInput(f"the npy shape {layout.shape} is no shape of an array: {error}") from error
+        raise BadInput(f"the npy shape {str(layout.shape)[:80]} is no shape of an array: {error}") from error
     return _native(array)
 
 
@@ -92,6 +95,9 @@ def _dtype(description: object) -> np.dtype[Any]:
 def _shape(shape: object) -> tuple[int, ...]:
     if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape):
         raise BadInput(f"the npy shape {str(shape)[:80]} is no tuple of sizes")
+    # Beyond these numpy has no arrays, and the product may be too long a number to be written.
+    if len(shape) > AXES_MAX or max(shape, default=0) > SIZE_MAX:
+        raise BadInput(f"the npy shape is no shape of an array: it has more than {AXES_MAX} axes, or one beyond 2**63")
     return shape
 
 

@@ -3,7 +3,7 @@
 What lives here: the tar format (POSIX ustar, pax `path` and `size`, GNU long names). What does not: where members go,
 and how many may (model_archive). The standard library's reader is not used on archives that others made: on the
 Python releases that we support its link checks can be escaped (CVE-2025-4517) and its pax parser can be made to hang
-(CVE-2024-6232, CVE-2025-8194). Hostile archives are in tests/unit/test_model_archive.py.
+(CVE-2024-6232, CVE-2025-8194). Hostile archives are in tests/hostile/archives.py.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,9 @@ from monitor_jobs.contract.errors import ModelUnsuitable
 BLOCK: Final = 512
 CHUNK_BYTES: Final = 1 << 20
 METADATA_MAX_BYTES: Final = 64 * 1024
+METADATA_TOTAL_BYTES: Final = 8 << 20  # ten thousand members with 800 bytes each
 EXTENSIONS_MAX: Final = 4  # in front of one member
+SHOWN_CHARACTERS: Final = 256
 
 _FILE_TYPES: Final = (b"0", b"\0", b"7")
 _FOLDER_TYPE: Final = b"5"
@@ -39,6 +41,11 @@ class TarMember:
     is_folder: bool
     size_bytes: int
 
+    @property
+    def shown(self) -> str:
+        """The name as sentences quote it."""
+        return quoted(self.name)
+
 
 @dataclass(slots=True)
 class _Override:
@@ -55,11 +62,12 @@ def read_members(stream: BinaryIO) -> Iterator[tuple[TarMember, Iterator[bytes]]
     Raises ModelUnsuitable for any member that is neither file nor folder, and where the archive is damaged or cut
     short.
     """
-    override = _Override()
+    override, metadata_left = _Override(), METADATA_TOTAL_BYTES
     while (header := _next_header(stream)) is not None:
         kind, size = header[156:157], _number(header[124:136], "size")
         if kind in (_PAX_TYPE, _PAX_GLOBAL_TYPE, _LONG_NAME_TYPE):
-            _read_extension(kind, _read_metadata(stream, size), override)
+            _read_extension(kind, _read_metadata(stream, size, metadata_left), override)
+            metadata_left -= size
             continue
         member = _member(header, kind, size, override)
         override = _Override()
@@ -67,6 +75,11 @@ def read_members(stream: BinaryIO) -> Iterator[tuple[TarMember, Iterator[bytes]]
         yield member, content
         for _ in content:
             pass
+
+
+def quoted(name: str | bytes) -> str:
+    """A name as sentences quote it: at most 256 characters of it, and none that a terminal would act on."""
+    return repr(name[:SHOWN_CHARACTERS])
 
 
 def _next_header(stream: BinaryIO) -> bytes | None:
@@ -83,14 +96,18 @@ def _next_header(stream: BinaryIO) -> bytes | None:
 def _member(header: bytes, kind: bytes, size: int, override: _Override) -> TarMember:
     name = _text(override.name if override.name is not None else _ustar_name(header))
     if kind in _REFUSED_TYPES:
-        raise ModelUnsuitable(f"{name!r} is {_REFUSED_TYPES[kind]}: a package holds regular files and folders only")
+        raise ModelUnsuitable(
+            f"{quoted(name)} is {_REFUSED_TYPES[kind]}: a package holds regular files and folders only"
+        )
     if kind != _FOLDER_TYPE and kind not in _FILE_TYPES:
-        raise ModelUnsuitable(f"{name!r} has the unknown type {kind!r}: a package holds regular files and folders only")
+        raise ModelUnsuitable(
+            f"{quoted(name)} has the unknown type {kind!r}: a package holds regular files and folders only"
+        )
     # Archives older than POSIX mark a folder by its trailing slash alone.
     is_folder = kind == _FOLDER_TYPE or name.endswith("/")
     size = override.size_bytes if override.size_bytes is not None else size
     if is_folder and size:
-        raise ModelUnsuitable(f"{name!r} is a folder that claims {size} bytes of content")
+        raise ModelUnsuitable(f"{quoted(name)} is a folder that claims {size} bytes of content")
     return TarMember(name, is_folder, size)
 
 
@@ -103,15 +120,17 @@ def _ustar_name(header: bytes) -> bytes:
 def _content(stream: BinaryIO, member: TarMember) -> Iterator[bytes]:
     left = member.size_bytes
     while left:
-        chunk = _read_exactly(stream, min(left, CHUNK_BYTES), member.name)
+        chunk = _read_exactly(stream, min(left, CHUNK_BYTES), member.shown)
         left -= len(chunk)
         yield chunk
-    _read_exactly(stream, -member.size_bytes % BLOCK, member.name)
+    _read_exactly(stream, -member.size_bytes % BLOCK, member.shown)
 
 
-def _read_metadata(stream: BinaryIO, size: int) -> bytes:
+def _read_metadata(stream: BinaryIO, size: int, left: int) -> bytes:
     if size > METADATA_MAX_BYTES:
         raise ModelUnsuitable(f"an extension header claims {size} bytes: at most {METADATA_MAX_BYTES} are read")
+    if size > left:
+        raise ModelUnsuitable(f"extension headers hold more than {METADATA_TOTAL_BYTES} bytes in all: pack it again")
     content = _read_exactly(stream, size, "an extension header")
     _read_exactly(stream, -size % BLOCK, "an extension header")
     return content
@@ -137,13 +156,15 @@ def _read_extension(kind: bytes, content: bytes, override: _Override) -> None:
 
 def _pax_records(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Records are `{length} {keyword}={value}` and a newline; the length counts itself."""
-    while content:
-        length = _decimal(content[:20].partition(b" ")[0])
-        record, content = content[:length], content[length:]
+    start = 0
+    while start < len(content):
+        end = start + _decimal(content[start : start + 20].partition(b" ")[0])
+        record = content[start:end]
         keyword, separator, value = record.partition(b" ")[2].partition(b"=")
-        if len(record) != length or not separator or not value.endswith(b"\n"):
+        if len(record) != end - start or not separator or not value.endswith(b"\n"):
             raise ModelUnsuitable("the archive is damaged: an extension header cannot be read; pack it again")
         yield keyword, value[:-1]
+        start = end
 
 
 def _number(field: bytes, what: str) -> int:
@@ -168,7 +189,7 @@ def _text(name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError as error:
-        raise ModelUnsuitable(f"the member name {name!r} is not UTF-8: rename the file") from error
+        raise ModelUnsuitable(f"the member name {quoted(name)} is not UTF-8: rename the file") from error
 
 
 def _read_exactly(stream: BinaryIO, size: int, what: str) -> bytes:

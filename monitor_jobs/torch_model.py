@@ -20,7 +20,9 @@ FILE_SUFFIXES = (".pt", ".pth")
 def load_torchscript(folder: Path) -> "torch.nn.Module":
     """The TorchScript module of a package without model_fn: `model.pt`, else the folder's only .pt or .pth file.
 
-    On the GPU where there is one. Raises ModelUnsuitable where there is not exactly one file, or it is no TorchScript.
+    On the GPU where there is one. TorchScript is a program, which may write files as it is loaded: like a package's
+    own code it is run by whoever may deploy. Pickles are not: tests/unit/test_hostile_weights.py.
+    Raises ModelUnsuitable where there is not exactly one file, or it is no TorchScript.
     The toolkit's rule: sagemaker-pytorch-inference-toolkit, default_model_fn.
     """
     import torch

@@ -35,6 +35,10 @@ class EventLog:
         """Something failed; the last frames of the cause are logged with it."""
         self._logger.error(event, exc_info=cause, extra={_FIELDS: fields})
 
+    def fault(self, event: str, *, cause: BaseException, **fields: object) -> None:
+        """The same of a failure over what a caller sent: its kinds and frames, for its texts may quote that."""
+        self._logger.error(event, extra={_FIELDS: {**fields, "traceback": traceback_without_texts(cause)}})
+
 
 def configure(stream: TextIO, *, level: int = logging.INFO) -> None:
     """Send every log record of this process to the stream, as JSON lines; replaces what was configured before."""
@@ -65,6 +69,14 @@ class JsonLines(logging.Formatter):
 def traceback_tail(error: BaseException) -> str:
     """The last frames of an exception and of its causes, as Python prints them."""
     return "".join(traceback.format_exception(error, limit=-TRACEBACK_FRAMES))
+
+
+def traceback_without_texts(error: BaseException) -> str:
+    """The last frames of an exception and of its causes, and their types alone."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = traceback_without_texts(cause) if cause is not None else ""
+    frames = "".join(traceback.format_tb(error.__traceback__, limit=-TRACEBACK_FRAMES))
+    return f"{before}{frames}{type(error).__qualname__}\n"
 
 
 def _finite(value: object) -> object:

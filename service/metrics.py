@@ -1,8 +1,8 @@
 """Every metric that Sextant exports, declared once: name with unit, kind, help, bounded labels.
 
 What lives here: the table, and the function that makes one row real in a registry. What does not: measuring (the
-roles do). Label values are bounded: endpoints, variants and schedules are registered names, classes come from the
-model card or are `other`, reasons, outcomes and statuses from enumerations. Checked in tests/unit/test_metrics.py.
+roles do). Label values are bounded: endpoints, variants and schedules are registered names, classes are the model
+card's first or `other`, reasons, outcomes and statuses from enumerations. Checked in tests/unit/test_metrics.py.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 OTHER_CLASS: Final = "other"
+CLASSES_MAX: Final = 200  # of a model card, in its order, that have a label of their own
+PUBLISHED_MAX: Final = 200  # of what one job publishes, that have a gauge
+SERIES_MAX: Final = 10_000  # of a process: Prometheus must be able to scrape it within a second
 SERVING: Final = ("endpoint", "variant")
 MONITORING: Final = ("schedule", "endpoint")
 LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -51,6 +54,7 @@ class Metric(StrEnum):
     STORED = "sextant_capture_stored_records_total"
     DROPPED = "sextant_capture_dropped_records_total"
     QUARANTINED = "sextant_capture_quarantined_records_total"
+    WITHHELD = "sextant_capture_withheld_bodies_total"
     BACKLOG_RECORDS = "sextant_capture_backlog_records"
     BACKLOG_BYTES = "sextant_capture_backlog_bytes"
     BACKLOG_AGE = "sextant_capture_oldest_backlog_age_seconds"
@@ -67,6 +71,7 @@ class Metric(StrEnum):
     MISSED_SLOTS = "sextant_missed_slots_total"
     IN_ALERT = "sextant_monitoring_alert_state"
     MONITOR_VALUE = "sextant_monitor_metric_value"
+    LEFT_OUT = "sextant_metrics_left_out_state"
 
 
 METRICS: Final = (
@@ -89,7 +94,7 @@ METRICS: Final = (
     MetricSpec(
         Metric.PREDICTIONS,
         Kind.COUNTER,
-        "Predictions answered, by class; classes the model card does not name count as other.",
+        "Predictions answered, by class; other than the first 200 of the model card count as other.",
         (*SERVING, "class"),
     ),
     MetricSpec(Metric.CONFIDENCE, Kind.HISTOGRAM, "Best score of each prediction.", SERVING, RATIO_BUCKETS),
@@ -105,6 +110,12 @@ METRICS: Final = (
     MetricSpec(Metric.DROPPED, Kind.COUNTER, "Captured records that were given up, by reason.", (*SERVING, "reason")),
     MetricSpec(
         Metric.QUARANTINED, Kind.COUNTER, "Captured records set aside in segments that cannot be read.", SERVING
+    ),
+    MetricSpec(
+        Metric.WITHHELD,
+        Kind.COUNTER,
+        "Bodies that were not captured because rules of redaction could not be applied, by half and reason.",
+        (*SERVING, "half", "reason"),
     ),
     MetricSpec(Metric.BACKLOG_RECORDS, Kind.GAUGE, "Captured records that wait for the object store.", SERVING),
     MetricSpec(Metric.BACKLOG_BYTES, Kind.GAUGE, "Bytes of captured records that wait for the object store.", SERVING),
@@ -156,6 +167,11 @@ METRICS: Final = (
         Kind.GAUGE,
         "Last value of a metric that the monitor's container published.",
         (*MONITORING, "metric"),
+    ),
+    MetricSpec(
+        Metric.LEFT_OUT,
+        Kind.GAUGE,
+        f"1 where there are more schedules or endpoints than {SERIES_MAX} series have room for, else 0.",
     ),
 )
 

@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -16,11 +17,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
 
 from monitor_jobs.contract.errors import Conflict
+from service.audit import AuditLog
+from service.core.audit import Entry
 from service.logs import EventLog, configure
 from service.running import Running, running_file, write_running
 from service.settings import Settings, variable_of
@@ -34,6 +38,7 @@ RESTART_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.2
 DOOR_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
+OWN_DESCRIPTORS = 256  # of a process: database, spool, logs
 
 log = EventLog("sextant.up")
 
@@ -67,8 +72,10 @@ def run_all(
     _configure_logs(settings)
     stop = stop_on_signals()
     with _only_one(settings.data), _listener(settings) as listener:
-        introduction = introduce()
+        audit, introduction = AuditLog(settings.data, _now), introduce()
         require_unguessable(settings, introduction.key.pair)
+        if introduction.is_new:
+            audit.record(_own_entry("sextant:FirstKey", AccessKeyId=introduction.key.pair.key_id))
         door = open_door(introduction) if open_door else None
         running = _running(settings, listener, door, sdk_config)
         control = _own("control", "--fd", str(listener.fileno()))
@@ -82,6 +89,7 @@ def run_all(
         try:
             _wait_for_door(door, children, stop)
             announce(running, introduction)
+            audit.record(_own_entry("sextant:Up"))
             write_running(settings.data, running)  # last: who finds it finds what was announced
             _keep(children, stop)
         finally:
@@ -89,28 +97,27 @@ def run_all(
             for child in reversed(children):
                 child.stop()
             running_file(settings.data).unlink(missing_ok=True)
+            audit.record(_own_entry("sextant:Stop"))
 
 
 def run_control(settings: Settings, fd: int) -> None:
     """The control process, on a listening socket that it inherits. Raises BadInput where that is not safe."""
     import uvicorn
 
+    from service.http_server import server_options
     from service.wiring import control_app
 
     _configure_logs(settings)
+    _allow_descriptors(settings)
     listener = socket.socket(fileno=fd)
     settings = settings.model_copy(update={"host": listener.getsockname()[0]})
     require_safe(settings)
     tls = tls_context(settings)
     config = uvicorn.Config(
         control_app(settings),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=75,  # longer than the pools of usual clients keep an idle connection
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+        **server_options(settings.http_limits),
     )
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -128,6 +135,7 @@ def run_endpoint(settings: Settings, spec: Path, fd: int) -> int:
     from service.wiring import serve_endpoint
 
     _configure_logs(settings)
+    _allow_descriptors(settings)
     return serve_endpoint(spec, listener=socket.socket(fileno=fd), settings=settings)
 
 
@@ -199,6 +207,15 @@ def _die_with_parent() -> Callable[[], None]:
     return ask_kernel
 
 
+def _own_entry(operation: str, **named: str) -> Entry:
+    resource = {"ProcessId": str(os.getpid()), **named}
+    return Entry(_now(), operation, 200, user=f"uid:{os.getuid()}", resource=resource)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 def _own(role: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "service", role, *arguments]
 
@@ -235,6 +252,15 @@ def _running(settings: Settings, listener: socket.socket, door: Door | None, sdk
 
 def _configure_logs(settings: Settings) -> None:
     configure(sys.stderr, level=logging.getLevelNamesMapping()[settings.log_level])
+
+
+def _allow_descriptors(settings: Settings) -> None:
+    # A connection of control's may need one more to an endpoint; where the system gives fewer, accepting waits.
+    wanted = 2 * settings.connections + OWN_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _listener(settings: Settings) -> socket.socket:

@@ -11,8 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.retention import RetentionRule, parse_retention
 from service.core.deployment import MAX_BODY_BYTES, Durability, WhenSpoolIsFull
+from service.core.http_limits import HttpLimits
 from service.core.keys import GIVEN_ID_PATTERN, KeyPair, given_key_pair
+from service.core.redaction import Redaction, parse_redaction
 from service.core.secret import HIDDEN, Secret
 
 PREFIX = "SEXTANT_"
@@ -37,6 +40,24 @@ def _secret(value: object) -> object:
 
 def _folders(value: object) -> object:
     return tuple(filter(None, value.split(os.pathsep))) if isinstance(value, str) else value
+
+
+def _rules(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_redaction(value)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
+
+
+def _retention(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_retention(value)
+    except BadInput as error:
+        raise ValueError(str(error)) from error
 
 
 class Settings(BaseModel):
@@ -83,6 +104,17 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         MAX_BODY_BYTES, ge=1, le=2**30, description="bytes that a request, or an answer, of an endpoint may have"
     )
+    body_seconds: float = Field(30, ge=1, le=3600, description="longest time that the body of a request may take")
+    connections: int = Field(1000, ge=10, le=100_000, description="connections that a process takes at the same time")
+    requests_per_second_per_address: float = Field(
+        5000, ge=0, description="requests a second that an address may send; 0 sets no limit"
+    )
+    requests_per_second_per_key: float = Field(
+        5000, ge=0, description="requests a second that a key may send; 0 sets no limit"
+    )
+    failed_keys_per_minute: float = Field(
+        5, ge=0, description="requests without a valid key that an address may send, after 20; 0 sets no limit"
+    )
     tick_seconds: float = Field(0.5, gt=0, le=60, description="how often the scheduler looks around")
     parallel_jobs: int = Field(2, ge=1, le=64, description="processing jobs that run at the same time")
     memory_bytes_per_job: int = Field(4 * 2**30, ge=16 * 2**20, description="memory that one processing job may use")
@@ -101,8 +133,19 @@ class Settings(BaseModel):
     oci_pull: Literal["never", "missing", "always"] = Field(
         "never", description="when an image may be fetched: never, missing or always"
     )
+    redaction: Annotated[Redaction | None, BeforeValidator(_rules)] = Field(
+        None, description="JSON: what no endpoint may capture; a model's own SEXTANT_REDACTION adds to it"
+    )
+    retention: Annotated[tuple[RetentionRule, ...], BeforeValidator(_retention)] = Field(
+        (), description="how long objects are kept: s3://BUCKET/PREFIX=30d, with commas between; all others for ever"
+    )
     torch_threads: int = Field(0, ge=0, le=1024, description="torch threads of an endpoint; 0 leaves it to torch")
     log_level: str = Field("INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
+
+    @property
+    def http_limits(self) -> HttpLimits:
+        """What the processes that answer hold their callers to."""
+        return HttpLimits(body_seconds=self.body_seconds, connections=self.connections)
 
     @property
     def database(self) -> str:

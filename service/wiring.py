@@ -9,7 +9,7 @@ import socket
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from service.first_key import first_key_file, secrets_folder
 from service.settings import Settings, given_pair
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp
 
     from monitor_jobs.object_store import ObjectStore
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from service.adapters.s3_door import S3Door
     from service.control.access.introduction import Introduction
     from service.control.access.issuing import Issuer
+    from service.core.deployment import EndpointSpec
     from service.core.ports import Database, JobLimits, JobRunner
+    from service.endpoint.redaction import Redactor
+    from service.scheduler.chores import Chores
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler
 
@@ -91,8 +95,11 @@ def introduced(settings: Settings) -> "Introduction":
 
 def control_app(settings: Settings) -> "ASGIApp":
     """The control process's application, over a database that has a user then."""
+    from service.audit import AuditLog
+    from service.control.access.auditing import Auditor
     from service.control.access.authentication import Authenticator
     from service.control.access.keys import KnownKeys
+    from service.control.access.rate_limits import RateLimits
     from service.control.access.replay import UsedSignatures
     from service.control.app import Keys, build_app
 
@@ -100,9 +107,10 @@ def control_app(settings: Settings) -> "ASGIApp":
     issuer = open_issuer(settings, database)
     _introduced(settings, issuer)
     known = KnownKeys(database, issuer.sealer, clock=_now)
-    authenticator = Authenticator(known, UsedSignatures(_now()), clock=_now)
+    authenticator = Authenticator(known, UsedSignatures(_now()), RateLimits(settings), clock=_now)
     keys = Keys(known, issuer, authenticator, endpoint_token(settings.data.absolute()))
-    return build_app(database, open_store(settings), settings, keys)
+    auditor = Auditor(AuditLog(settings.data, _now), _now)
+    return build_app(database, open_store(settings), settings, keys, auditor)
 
 
 def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
@@ -110,8 +118,9 @@ def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
     with (
         ThreadPoolExecutor(settings.parallel_jobs, thread_name_prefix="job") as work,
         ThreadPoolExecutor(STOPPING_THREADS, thread_name_prefix="stop") as stopping,
+        ThreadPoolExecutor(1, thread_name_prefix="chore") as chores,
     ):
-        _scheduler(settings, work, stopping, stop).run(tick_seconds=settings.tick_seconds, stop=stop)
+        _scheduler(settings, work, stopping, chores, stop).run(tick_seconds=settings.tick_seconds, stop=stop)
 
 
 def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settings) -> int:
@@ -132,13 +141,32 @@ def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settin
     def capture(registry: CollectorRegistry) -> CaptureSink:
         if spec.data_capture is None or not spec.data_capture.enable_capture:
             return NoCapture()
-        started = start_capture(spec, store, clock=_now, generator=random.SystemRandom())
+        redactor = open_redactor(spec, settings.data, registry)
+        started = start_capture(spec, store, clock=_now, generator=random.SystemRandom(), redactor=redactor)
         serving = (spec.endpoint, spec.variant)
         budget = spec.spool_budget_bytes
         registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
         return started
 
-    return serve(spec, listener=listener, store=store, capture_factory=capture)
+    limits = settings.http_limits
+    return serve(spec, listener=listener, store=store, capture_factory=capture, limits=limits)
+
+
+def open_redactor(spec: "EndpointSpec", data: Path, registry: "CollectorRegistry") -> "Redactor | None":
+    """What takes out of captures what they must not hold, None where nothing is asked for; it counts in the registry.
+
+    Raises BadInput where the key of its digests is none, or open to others.
+    """
+    if spec.data_capture is None or spec.redaction is None:
+        return None
+    from monitor_jobs.contract.keyed_hash import DigestUse, keyed_hash
+    from service.digest_key import digest_key
+    from service.endpoint.redaction import Redactor
+    from service.endpoint.redaction.counts import withheld_counts
+
+    hashed = partial(keyed_hash, digest_key(data), DigestUse.REDACTED)
+    count = withheld_counts(registry, endpoint=spec.endpoint, variant=spec.variant)
+    return Redactor(spec.redaction, spec.data_capture.capture_content_type_header, hashed=hashed, count=count)
 
 
 def job_runner(settings: Settings, environment: dict[str, str]) -> "JobRunner":
@@ -174,7 +202,11 @@ def _container_runner(settings: Settings, engine: str, environment: dict[str, st
 
 
 def _scheduler(
-    settings: Settings, work: ThreadPoolExecutor, stopping: ThreadPoolExecutor, stop: threading.Event
+    settings: Settings,
+    work: ThreadPoolExecutor,
+    stopping: ThreadPoolExecutor,
+    chores: ThreadPoolExecutor,
+    stop: threading.Event,
 ) -> "Scheduler":
     from service.core.names import Resource, arn
     from service.scheduler.executions import Executions
@@ -197,8 +229,31 @@ def _scheduler(
         executions=executions,
         requested_jobs=RequestedJobs(database=database, store=store, jobs=jobs, places=places, clock=_now),
         places=places,
+        chores=_chores(settings, database, store, chores),
         clock=_now,
     )
+
+
+def _chores(settings: Settings, database: "Database", store: "ObjectStore", executor: ThreadPoolExecutor) -> "Chores":
+    from service.adapters.file_lock import ERASING, locked
+    from service.digest_key import digest_key
+    from service.scheduler.chores import Chore, Chores
+    from service.scheduler.erasures import Erasures
+    from service.scheduler.places import Places
+    from service.scheduler.retention import RETENTION_EVERY, Retention
+
+    data = settings.data.absolute()
+    erasures = Erasures(
+        database=database,
+        store=store,
+        key=partial(digest_key, data),
+        alone=partial(locked, data / ERASING),
+        clock=_now,
+    )
+    every = timedelta(seconds=settings.flush_interval_seconds)  # as often as something new arrives
+    retention = Retention(store=store, rules=settings.retention, clock=_now)
+    each = [Chore("erasures", every, erasures.go_on), Chore("retention", RETENTION_EVERY, retention.go_on)]
+    return Chores(each if settings.retention else each[:1], Places(executor, 1), _now)
 
 
 def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExecutor) -> "Endpoints":
@@ -219,6 +274,7 @@ def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExe
             when_spool_is_full=settings.when_spool_is_full,
             durability=settings.durability,
             max_body_bytes=settings.max_body_bytes,
+            redaction=settings.redaction,
         ),
         executor=stopping,
         clock=_now,

@@ -12,11 +12,15 @@ from service.adapters.sealed_secrets import open_sealed_secrets
 from service.control.access.authentication import Authenticator
 from service.control.access.issuing import Issuer
 from service.control.access.keys import KnownKeys
+from service.control.access.rate_limits import RateLimits
 from service.control.access.replay import UsedSignatures
 from service.core.access import Grant
 from service.core.users import UserRecord
 from service.first_key import secrets_folder
+from service.settings import Settings
 from tests.aws_clients import Signed
+
+UNLIMITED = Settings(requests_per_second_per_address=0, requests_per_second_per_key=0, failed_keys_per_minute=0)
 
 
 def now() -> datetime:
@@ -30,7 +34,7 @@ class People:
         self._database = database
         self.issuer = Issuer(database, open_sealed_secrets(secrets_folder(folder)), SystemRandom())
         self.known = KnownKeys(database, self.issuer.sealer, clock=now)
-        self.authenticator = Authenticator(self.known, UsedSignatures(now()), clock=now)
+        self.authenticator = Authenticator(self.known, UsedSignatures(now()), RateLimits(UNLIMITED), clock=now)
 
     def add(self, name: str, *grants: Grant) -> Signed:
         """What signs as a new user who has these grants."""

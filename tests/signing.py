@@ -14,8 +14,9 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from service.core.secret import Secret
 from service.core.signatures.reading import Headers, Signature, read_signature
-from service.core.signatures.verifying import Secret, SigningKeys, verify
+from service.core.signatures.verifying import SigningKeys, verify
 
 KEY_ID, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 SECRETS = {KEY_ID: SECRET}

@@ -20,7 +20,7 @@ import pybase64
 
 from monitor_jobs.capture_io.lines import Output
 from monitor_jobs.capture_io.scores import Scores, best_of, binary_of
-from monitor_jobs.contract.capture import UnreadableReason, media_type
+from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.npy import decode_npy
 
@@ -62,8 +62,10 @@ def read_answer(output: Output) -> Answer:
     Raises UnreadableAnswer with one of these reasons. WRONG_ENCODING: BASE64 that does not decode, JSON that is no
     JSON, CSV that is not rows of numbers or labels. NAN: a score is NaN or infinite. WRONG_SCHEMA: anything else:
     empty, ragged, more than two axes, kinds mixed, a lone score outside [0, 1], an unknown content type, a label that
-    cannot be printed. Checked in tests/unit/test_capture_io_answers.py.
+    cannot be printed. WITHHELD: redaction left a marker in its place. Checked in tests/unit/test_capture_io_answers.py.
     """
+    if output.observed_content_type == WITHHELD_CONTENT_TYPE:
+        raise UnreadableAnswer(UnreadableReason.WITHHELD)
     if output.encoding == "JSON":
         return _from_json(output.data)
     if output.encoding == "CSV":

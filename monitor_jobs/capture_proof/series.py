@@ -19,14 +19,23 @@ class _Lost(Enum):
 
 
 class Series(Generic[ToldT]):
-    """Numbers from 1 to `last`, and those that follow it without a hole; each is asked for once, if it is looked at.
+    """Numbers from `first` to `last`, and those that follow it without a hole; each is asked for once, if looked at.
 
     `parse` makes what an object tells of its number and bytes, and raises ValueError where it is not what it should be.
     """
 
-    def __init__(self, store: ObjectStore, folder: str, last: int, parse: Callable[[int, bytes], ToldT]) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        folder: str,
+        last: int,
+        parse: Callable[[int, bytes], ToldT],
+        *,
+        first: int = FIRST_SEQUENCE,
+    ) -> None:
         self._store = store
         self._folder = S3Address.parse(folder)
+        self._begin = first
         self._last = last
         self._parse = parse
         self._asked: dict[int, ToldT | _Lost] = {}
@@ -36,7 +45,7 @@ class Series(Generic[ToldT]):
 
         What is missing or damaged beside them may belong to them, and counts as theirs.
         """
-        first = self._first(begun, FIRST_SEQUENCE)
+        first = self._first(begun, self._begin)
         end = self._first(over, first)
         while end <= self._last and isinstance(self._at(end), _Lost):
             end += 1

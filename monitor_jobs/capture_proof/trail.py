@@ -1,12 +1,13 @@
 """What one producer says of its segments and gaps, and one capture file as it was found: the values that are judged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from monitor_jobs.capture_io import Contents
 from monitor_jobs.contract.capture import opened_at_of
+from monitor_jobs.contract.erasure import Amendment
 from monitor_jobs.contract.manifest import Manifest
 from monitor_jobs.contract.watermark import GapMarker, Watermark
 from monitor_jobs.contract.window import Window, floor_hour
@@ -39,6 +40,7 @@ class FoundObject:
 
     key: str
     size_bytes: int
+    stored_at: datetime  # by the store's clock
     contents: Contents | None = None
     repeated_events: int = 0  # of the window, that were seen before
 
@@ -58,19 +60,29 @@ class Evidence:
     window: Window
     trails: tuple[Trail, ...]
     objects: tuple[FoundObject, ...]
-    unreadable: tuple[str, ...] = ()  # keys of watermarks
+    unreadable: tuple[str, ...] = ()  # keys of watermarks and amendments
+    removed_before: datetime | None = None  # by retention: no capture of an hour before is missed
+    side: str = ""  # the address of what is kept beside the captures
+    amendments: Mapping[str, Amendment] = field(default_factory=dict)  # by capture file
+    strays: tuple[Manifest, ...] = ()  # of files of the window, far from where their numbers have them looked for
 
     @property
     def manifests(self) -> dict[str, Manifest]:
         """The manifests that tell of a capture file, by its key."""
         told = (manifest for trail in self.trails for manifest in trail.segments.told.values())
-        return {manifest.object_key: manifest for manifest in told if manifest.object_key is not None}
+        return {each.object_key: each for each in (*told, *self.strays) if each.object_key is not None}
 
     @property
     def unknown_objects(self) -> list[FoundObject]:
         """Capture files that may concern the window and that no manifest tells of."""
         known = self.manifests
         return [each for each in self.objects if each.key not in known and each.may_concern(self.window)]
+
+    @property
+    def resized_objects(self) -> list[FoundObject]:
+        """Capture files that have another size than their manifest tells."""
+        sizes = {key: manifest.size_bytes for key, manifest in self.manifests.items()}
+        return [each for each in self.objects if each.size_bytes != sizes.get(each.key, each.size_bytes)]
 
 
 def concerns(manifest: Manifest, window: Window) -> bool:

@@ -8,10 +8,11 @@ be missed: the watermark of a producer that stored nothing in the window, or all
 from collections.abc import Iterable, Iterator
 
 from monitor_jobs.capture_proof.trail import Evidence, FoundObject, Stretch, Trail, concerns
-from monitor_jobs.contract.completeness import CaptureProof, Finding, FindingKind
+from monitor_jobs.contract.completeness import CaptureProof, Finding, FindingKind, Removal, RemovalKind
+from monitor_jobs.contract.erasure import Amendment
 from monitor_jobs.contract.manifest import Manifest, Outcome, numbered
 from monitor_jobs.contract.watermark import GapMarker
-from monitor_jobs.contract.window import Window, format_timestamp
+from monitor_jobs.contract.window import Window, floor_hour, format_timestamp
 
 
 def findings_of(evidence: Evidence) -> CaptureProof:
@@ -24,8 +25,32 @@ def findings_of(evidence: Evidence) -> CaptureProof:
         *(_unreadable(key) for key in evidence.unreadable),
     )
     return CaptureProof(
-        endpoint=evidence.endpoint, start=window.start, end=window.end, producers=len(trails), findings=findings
+        endpoint=evidence.endpoint,
+        start=window.start,
+        end=window.end,
+        producers=len(trails),
+        findings=findings,
+        removals=(*_retention(evidence), *_erasures(evidence)),
     )
+
+
+def _retention(evidence: Evidence) -> Iterator[Removal]:
+    before = evidence.removed_before
+    if before is not None and evidence.window.start < before:
+        detail = f"captures of hours before {format_timestamp(before)}"
+        yield Removal(kind=RemovalKind.RETENTION, detail=detail)
+
+
+def _erasures(evidence: Evidence) -> Iterator[Removal]:
+    manifests = evidence.manifests
+    for key, amendment in evidence.amendments.items():
+        if key in manifests and concerns(manifests[key], evidence.window):
+            yield Removal(
+                kind=RemovalKind.ERASED,
+                detail=f"erasures {', '.join(each.tombstone for each in amendment.erased)}",
+                records=amendment.erased_records,
+                object_key=key,
+            )
 
 
 def _overlaps(marker: GapMarker, window: Window) -> bool:
@@ -45,7 +70,7 @@ def _gap(marker: GapMarker) -> Finding:
 
 
 def _unreadable(key: str) -> Finding:
-    return Finding(kind=FindingKind.UNREADABLE, detail="the watermark is not what it should be", object_key=key)
+    return Finding(kind=FindingKind.UNREADABLE, detail="it is not what it should be", object_key=key)
 
 
 def _of_producer(trail: Trail, window: Window) -> Iterator[Finding]:
@@ -96,17 +121,27 @@ def _of_objects(evidence: Evidence) -> Iterator[Finding]:
     manifests = evidence.manifests
     found = {each.key: each for each in evidence.objects}
     for key, manifest in manifests.items():
-        if key not in found and concerns(manifest, evidence.window):
+        if key not in found and concerns(manifest, evidence.window) and not _is_retired(manifest, evidence):
             yield _about(manifest, FindingKind.MISSING_OBJECT, "the store does not have it", records=manifest.records)
     for each in evidence.objects:
-        yield from _of_object(each, manifests.get(each.key), evidence.window)
+        told = evidence.amendments.get(each.key)
+        yield from _of_object(each, manifests.get(each.key), told, evidence.window)
 
 
-def _of_object(found: FoundObject, manifest: Manifest | None, window: Window) -> Iterator[Finding]:
+def _is_retired(manifest: Manifest, evidence: Evidence) -> bool:
+    before = evidence.removed_before
+    return before is not None and floor_hour(manifest.opened_at) < before
+
+
+def _of_object(
+    found: FoundObject, manifest: Manifest | None, amendment: Amendment | None, window: Window
+) -> Iterator[Finding]:
     if manifest is None:
         if found.may_concern(window):
             yield Finding(kind=FindingKind.UNKNOWN_OBJECT, detail="no manifest tells of it", object_key=found.key)
-    elif difference := _difference(found, manifest):
+    elif amendment is not None and _has_erased_lines(found, amendment, manifest):
+        yield _about(manifest, FindingKind.NOT_ERASED, "it holds lines that were erased", records=1)
+    elif difference := _difference(found, manifest if amendment is None else _amended(manifest, amendment)):
         yield _about(manifest, FindingKind.CHANGED_OBJECT, difference)
     if found.repeated_events:
         yield Finding(
@@ -115,6 +150,20 @@ def _of_object(found: FoundObject, manifest: Manifest | None, window: Window) ->
             records=found.repeated_events,
             object_key=found.key,
         )
+
+
+def _has_erased_lines(found: FoundObject, amendment: Amendment, manifest: Manifest) -> bool:
+    if found.contents is None:
+        return found.size_bytes == manifest.size_bytes
+    return found.contents.sha256 in {*amendment.before, manifest.sha256} - {amendment.sha256}
+
+
+def _amended(manifest: Manifest, amendment: Amendment) -> Manifest:
+    """What the manifest would tell of the file once lines were erased from it."""
+    return manifest.model_copy(update={name: getattr(amendment, name) for name in _MEASURES})
+
+
+_MEASURES = ("records", "size_bytes", "sha256", "first_inference_time", "last_inference_time")
 
 
 def _difference(found: FoundObject, manifest: Manifest) -> str:

@@ -18,6 +18,7 @@ from monitor_jobs.contract.window import format_timestamp
 CAPTURE_SUFFIX = ".jsonl"
 SIDE_FOLDER = "_sextant"  # foreign monitors read everything below {endpoint}/{variant}: our own files stay beside it
 EVENT_VERSION = "0"
+WITHHELD_CONTENT_TYPE = "application/vnd.sextant.withheld+json"  # of the marker of a body that was not captured
 
 Encoding = Literal["CSV", "JSON", "BASE64"]
 WireTime = Annotated[AwareDatetime, PlainSerializer(format_timestamp, return_type=str)]
@@ -35,6 +36,7 @@ class UnreadableReason(StrEnum):
     WRONG_ENCODING = "wrong_encoding"  # `data` is not what `encoding` says it is
     WRONG_SCHEMA = "wrong_schema"  # JSON, but no capture record, or no prediction that a monitor can read
     NAN = "nan"  # a score is NaN or infinite
+    WITHHELD = "withheld"  # the answer was not captured: the rules of redaction could not be applied to it
 
 
 class _Wire(BaseModel):

@@ -25,6 +25,7 @@ class FindingKind(StrEnum):
     NOT_SEALED = "not_sealed"  # a producer has not said that all it has of the window is stored
     DUPLICATE = "duplicate"  # one event is there more than once
     UNREADABLE = "unreadable"  # a manifest, gap or watermark is not what it should be
+    NOT_ERASED = "not_erased"  # lines that were erased are in a capture file, still or again
 
 
 class Finding(BaseModel):
@@ -40,8 +41,25 @@ class Finding(BaseModel):
     object_key: str | None = None
 
 
+class RemovalKind(StrEnum):
+    """On whose wish records are not there any more."""
+
+    ERASED = "erased"  # an id's, asked for by a person
+    RETENTION = "retention"  # all of the hour: they were older than captures are kept
+
+
+class Removal(BaseModel):
+    """Records that were removed on purpose, and that no proof misses; 0 where nobody counted them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind: RemovalKind
+    detail: str
+    records: int = Field(0, ge=0)
+    object_key: str | None = None
+
+
 class CaptureProof(BaseModel):
-    """All findings over one window; none where every sampled record is there.
+    """All findings over one window; none where every sampled record is there, or was removed on purpose.
 
     `producers` is how many were there to capture in it: where there was none, nothing was captured, or somebody removed
     all that tells of it.
@@ -53,6 +71,7 @@ class CaptureProof(BaseModel):
     end: WireTime
     producers: int = Field(0, ge=0)
     findings: tuple[Finding, ...] = ()
+    removals: tuple[Removal, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -72,17 +91,27 @@ class CaptureProof(BaseModel):
     def summary(self) -> str:
         """The findings in one sentence: kinds with counts, gaps and lost segments by reason."""
         if self.complete:
-            return "Capture is complete." if self.producers else _NOBODY
+            return f"Capture is complete.{self._removed()}" if self.producers or self.removals else _NOBODY
         counts: dict[str, tuple[int, int]] = {}
         for finding in self.findings:
             name = f"{finding.kind.replace('_', ' ')}{f' ({finding.reason})' if finding.reason else ''}"
             findings, records = counts.get(name, (0, 0))
             counts[name] = (findings + 1, records + finding.records)
         parts = [f"{findings} {name}{_of(records)}" for name, (findings, records) in counts.items()]
-        return f"Capture is incomplete: {'; '.join(parts)}."
+        return f"Capture is incomplete: {'; '.join(parts)}.{self._removed()}"
+
+    def _removed(self) -> str:
+        erased = sum(each.records for each in self.removals if each.kind is RemovalKind.ERASED)
+        sentences = [f" {erased} {'record was' if erased == 1 else 'records were'} erased."] if erased else []
+        retained = (each for each in self.removals if each.kind is RemovalKind.RETENTION)
+        return "".join([*sentences, *(f" Removed by retention: {each.detail}." for each in retained)])
 
 
-_LOSSES = frozenset(FindingKind) - {FindingKind.UNKNOWN_OBJECT, FindingKind.DUPLICATE}
+_LOSSES = frozenset(FindingKind) - {
+    FindingKind.UNKNOWN_OBJECT,
+    FindingKind.DUPLICATE,
+    FindingKind.NOT_ERASED,
+}
 _MISSING = frozenset({FindingKind.GAP, FindingKind.MISSING_OBJECT, FindingKind.LOST_SEGMENT})
 _NOBODY = "Nobody captured in this window: nothing is missing, unless all that tells of it was removed."
 

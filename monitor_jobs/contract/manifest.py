@@ -58,9 +58,14 @@ def unstored(producer: str, sequence: int, opened_at: datetime, outcome: Outcome
     return Manifest(producer=producer, sequence=sequence, opened_at=opened_at, outcome=outcome, records=records)
 
 
+def manifests_folder(side_prefix: str) -> str:
+    """The address below which the manifests of all producers of one variant lie."""
+    return f"{side_prefix}/manifests/"
+
+
 def manifest_folder(side_prefix: str, producer: str) -> str:
     """The address below which one producer's manifests lie."""
-    return f"{side_prefix}/manifests/{producer}/"
+    return f"{manifests_folder(side_prefix)}{producer}/"
 
 
 def manifest_address(side_prefix: str, producer: str, sequence: int) -> str:

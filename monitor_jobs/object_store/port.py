@@ -1,5 +1,6 @@
 """The door to object storage: addresses, and the operations that everything else is written against."""
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Protocol, Self
 from monitor_jobs.contract.errors import BadInput, NotFound
 
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# Amazon's names for what is no bucket. botocore sends a request for some of them to another host than the store's.
+RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", "--op-s3", "--x-s3", "--table-s3", ".mrap")
 KEY_MAX_BYTES = 1024
 
 
@@ -25,8 +28,14 @@ class S3Address:
     key: str
 
     def __post_init__(self) -> None:
-        if not BUCKET_PATTERN.fullmatch(self.bucket) or ".." in self.bucket:
-            raise BadInput(f"{self.bucket!r} is no S3 bucket name: 3 to 63 of a-z, 0-9, dot and hyphen")
+        if not BUCKET_PATTERN.fullmatch(self.bucket) or ".." in self.bucket or _is_ip_address(self.bucket):
+            raise BadInput(
+                f"{self.bucket[:80]!r} is no S3 bucket name: 3 to 63 of a-z, 0-9, dot and hyphen, and no IP address"
+            )
+        if self.bucket.endswith(RESERVED_SUFFIXES):
+            raise BadInput(
+                f"{self.bucket!r} is no S3 bucket name: Amazon keeps its ending for access points and others"
+            )
         size_bytes = len(self.key.encode(errors="surrogatepass"))
         if size_bytes > KEY_MAX_BYTES or "\0" in self.key:
             raise BadInput(f"S3 key {self.key[:80]!r}... is longer than 1,024 bytes or holds a NUL")
@@ -35,11 +44,16 @@ class S3Address:
 
     @classmethod
     def parse(cls, address: str) -> Self:
-        """The address of an `s3://bucket/key` text. Raises BadInput for another scheme or no bucket."""
+        """The address of an `s3://bucket/key` text. Raises BadInput for another scheme, no bucket, or a key with dots.
+
+        A part `.` or `..` is kept by some servers and followed by others, and then leads into another bucket.
+        """
         scheme, separator, rest = address.partition("://")
         if scheme != "s3" or not separator:
-            raise BadInput(f"{address!r} is no S3 address: write s3://bucket/key")
+            raise BadInput(f"{address[:80]!r} is no S3 address: write s3://bucket/key")
         bucket, _, key = rest.partition("/")
+        if {".", ".."} & set(key.split("/")):
+            raise BadInput(f"{address[:80]!r} has a part '.' or '..', which S3 servers read differently: leave it out")
         return cls(bucket, key)
 
     def joined(self, *parts: str) -> "S3Address":
@@ -48,6 +62,14 @@ class S3Address:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+def _is_ip_address(name: str) -> bool:
+    try:
+        ipaddress.IPv4Address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _has_surrogates(text: str) -> bool:

@@ -5,6 +5,7 @@ one variant share a folder: each has a spec of its own there, named by its port,
 """
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -24,11 +25,10 @@ LAST_WORDS_LINES = 5
 TAIL_LINES = 1000  # among which those of one process are looked for
 COMMAND = "serve-endpoint"
 LAST_WORDS_BYTES = 262_144  # a state_dict that does not fit is told in one line of many thousand names
-
-
 OWN_PREFIX = "SEXTANT_"
 OWN_SETTINGS = ("SEXTANT_DATA", "SEXTANT_LOG_LEVEL", "SEXTANT_REGION", "SEXTANT_STORE_ENDPOINT_URL")
 STORE_PREFIX = "AWS_"
+STEERS_THE_STORE = re.compile(r"(SEXTANT|AWS)_.*|.*_PROXY", re.IGNORECASE | re.DOTALL)
 PASSWORDS = ("PGPASSWORD", "PGPASSFILE")  # of the database, which no endpoint opens
 
 
@@ -109,10 +109,18 @@ class ProcessHost:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**self._environment, **environment},  # before the start: torch reads its thread count only once
+            env={**self._environment, **at_start(environment)},
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
+
+
+def at_start(environment: dict[str, str]) -> dict[str, str]:
+    """The part of a model's environment that its process starts with: torch, for one, reads its thread count only once.
+
+    Not where the store is, and who asks it: that is the service's own to say. The package's code sees all of it later.
+    """
+    return {name: value for name, value in environment.items() if not STEERS_THE_STORE.fullmatch(name)}
 
 
 def _serves_below(pid: int, folder: Path) -> bool:

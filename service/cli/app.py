@@ -10,15 +10,18 @@ import typer
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
 from service.cli import (
+    audit,
     baseline,
     capture,
     doctor,
     endpoint,
     endpoint_update,
     environment,
+    erasing,
     executions,
     keys,
     report,
+    retention,
     schedule,
     up,
     users,
@@ -46,9 +49,12 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(executions.app, name="executions")
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(report.app, name="report")
+capture.app.command("erase")(erasing.erase)
 app.add_typer(capture.app, name="capture")
+app.add_typer(audit.app, name="audit")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
+app.add_typer(retention.app, name="retention")
 app.command("doctor")(doctor.doctor)
 
 

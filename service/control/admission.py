@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import orjson
+
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.object_store import S3Address
 from service.control.shapes import Shape
@@ -26,6 +28,18 @@ def require_shallow(request: object) -> None:
     raise BadInput(f"Request has more than {DEEPEST} levels of lists and objects inside each other: flatten it")
 
 
+def require_addresses(request: object, shape_name: str, shapes: Mapping[str, Shape]) -> None:
+    """Return where every address of a request that fits its shape lies in the store. Raises BadInput with the member.
+
+    AWS's shapes let https URLs through as well, which would be other servers.
+    """
+    for path, address in _addresses(request, shape_name, shapes):
+        try:
+            S3Address.parse(address)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
+
+
 def require_allowed(found: Iterable[str], allowed: frozenset[str]) -> None:
     """Return where every address lies in an allowed bucket. Raises BadInput that names the one that is not."""
     for address in found:
@@ -36,23 +50,60 @@ def require_allowed(found: Iterable[str], allowed: frozenset[str]) -> None:
             )
 
 
-def addresses(value: Any, shape_name: str, shapes: Mapping[str, Shape]) -> Iterator[str]:  # noqa: ANN401 -- wire value
-    """Every S3 address in a request that fits its shape: what a shape says is one, and those in the values of maps."""
+def addresses(value: object, shape_name: str, shapes: Mapping[str, Shape]) -> Iterator[str]:
+    """Every S3 address in a request that fits its shape: the members of which a shape says that they are one."""
+    return (address for _, address in _addresses(value, shape_name, shapes))
+
+
+def mentioned(value: object, shape_name: str, shapes: Mapping[str, Shape]) -> Iterator[str]:
+    """Every S3 address in the texts of a request's maps, inside JSON as well.
+
+    An environment carries addresses too: where tensors are written, for one.
+    """
+    for _, shape, leaf in _leaves(value, shape_name, shapes):
+        if shape["type"] == "map":
+            yield from (
+                found for text in leaf.values() for said in _said(text) for found in ADDRESS_IN_TEXT.findall(said)
+            )
+
+
+def _addresses(value: object, shape_name: str, shapes: Mapping[str, Shape]) -> Iterator[tuple[str, str]]:
+    for path, shape, leaf in _leaves(value, shape_name, shapes):
+        if shape.get("pattern", "").startswith(ADDRESS_PATTERN):
+            yield ".".join(path), leaf
+
+
+def _leaves(
+    value: Any,  # noqa: ANN401 -- wire value
+    shape_name: str,
+    shapes: Mapping[str, Shape],
+    path: tuple[str, ...] = (),
+) -> Iterator[tuple[tuple[str, ...], Shape, Any]]:
+    """The values inside a wire value that have no members or items of a published shape, with the way to each."""
     shape = shapes[shape_name]
     if shape["type"] == "structure":
         for name, member in shape["members"].items():
             if value.get(name) is not None:
-                yield from addresses(value[name], member["shape"], shapes)
+                yield from _leaves(value[name], member["shape"], shapes, (*path, name))
     elif shape["type"] == "list":
-        for item in value:
-            yield from addresses(item, shape["member"]["shape"], shapes)
-    elif shape["type"] == "map":
-        # An environment carries addresses too, also inside JSON: where tensors are written, for one.
-        yield from (
-            found for item in value.values() if isinstance(item, str) for found in ADDRESS_IN_TEXT.findall(item)
-        )
-    elif shape.get("pattern", "").startswith(ADDRESS_PATTERN):
-        yield value
+        for number, item in enumerate(value):
+            yield from _leaves(item, shape["member"]["shape"], shapes, (*path, str(number)))
+    else:
+        yield path, shape, value
+
+
+def _said(text: object) -> Iterator[str]:
+    """A text, and where it is JSON the texts in it, whose slashes may be escaped there."""
+    if not isinstance(text, str):
+        return
+    yield text
+    try:
+        level = [orjson.loads(text)]
+    except orjson.JSONDecodeError:
+        return
+    while level:
+        yield from (value for value in level if isinstance(value, str))
+        level = [inner for value in level for inner in _inside(value)]
 
 
 def _inside(value: object) -> Iterable[object]:

@@ -39,6 +39,7 @@ class ApiError(SextantError):
     """An answer whose code is the one that AWS gives; the query protocol has some by another name and status."""
 
     code = "ValidationException"
+    status = 400
     query_code: str | None = None
     query_status = 400
 
@@ -96,7 +97,7 @@ class Api:
 
 def refusal_of(error: ApiError) -> Refusal:
     """What an error that has its own code is answered with, by any API."""
-    return Refusal(error.code, str(error), query_code=error.query_code, query_status=error.query_status)
+    return Refusal(error.code, str(error), error.status, query_code=error.query_code, query_status=error.query_status)
 
 
 def query_code(code: str, api: Api | None) -> str:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor_jobs.object_store import ObjectStore
+from service.control.access.auditing import Audited, Auditor
 from service.control.access.authentication import Authenticator
 from service.control.access.enforcement import Access
 from service.control.access.issuing import Issuer
@@ -33,11 +34,13 @@ from service.control.monitoring_metrics import MonitoringCollector
 from service.control.protocol import dispatcher
 from service.control.sagemaker.context import Context
 from service.control.sagemaker.operations import sagemaker_api
+from service.control.throttling import AddressesLimited
 from service.control.unserved import CBOR_PATH, no_cbor, not_found
 from service.core.access import Principal
 from service.core.ports import Database
 from service.core.records import Query
 from service.local_only import LocalOnly
+from service.request_bodies import RequestBodies
 from service.settings import Settings
 from service.transport import StrictTransport, hosts_of, is_encrypted
 
@@ -52,14 +55,15 @@ class Keys:
     endpoint_token: str
 
 
-def build_app(database: Database, store: ObjectStore, settings: Settings, keys: Keys) -> ASGIApp:
+def build_app(database: Database, store: ObjectStore, settings: Settings, keys: Keys, auditor: Auditor) -> ASGIApp:
     """The ASGI application of the control process."""
     here, authenticator = Installation(database, settings.region, settings.account), keys.authenticator
-    gate = Gate(authenticator, here)
-    invocations = Invocations(gate, settings, endpoint_token=keys.endpoint_token, generator=random.SystemRandom())
-    lifespan = _closing(invocations.close, keys.known.close)
+    gate, bodies = Gate(authenticator, here), RequestBodies(longest=settings.max_body_bytes)
+    generator = random.SystemRandom()
+    invocations = Invocations(gate, settings, bodies, endpoint_token=keys.endpoint_token, generator=generator)
+    lifespan = _closing(invocations.close, keys.known.close, auditor.close)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator), methods=["POST"])
+    app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator, bodies), methods=["POST"])
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
     for status in (404, 405):
         app.add_exception_handler(status, not_found)
@@ -77,7 +81,8 @@ def build_app(database: Database, store: ObjectStore, settings: Settings, keys: 
         invoked = scope["type"] == "http" and scope["path"].startswith(PREFIX)
         await (invocations if invoked else app)(scope, receive, send)
 
-    guarded = LocalOnly(route, hosts=hosts_of(settings))
+    limited = AddressesLimited(Audited(route, auditor), authenticator.limits)
+    guarded = LocalOnly(limited, hosts=hosts_of(settings))
     return StrictTransport(guarded) if is_encrypted(settings) else guarded
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.core import Metric as Family
@@ -20,28 +21,41 @@ from service.core.states import (
     ExecutionStatus,
     ScheduleStatus,
 )
-from service.metrics import Kind, Metric, spec_of
+from service.metrics import METRICS, PUBLISHED_MAX, SERIES_MAX, Kind, Metric, spec_of
+
+MOST_OF_A_SCHEDULE: Final = 2 * len(ExecutionStatus) + len(METRICS) + PUBLISHED_MAX
 
 
 class MonitoringCollector(Collector):
     """Schedules, executions and endpoints as Prometheus families."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], *, most_series: int = SERIES_MAX) -> None:
         self._database = database
         self._clock = clock
+        self._most_series = most_series
 
     def describe(self) -> Iterable[Family]:
         """Nothing: registering must not read the database."""
         return ()
 
     def collect(self) -> Iterator[Family]:
-        """Every family, with one sample a schedule or endpoint."""
+        """Every family, with one sample a schedule or endpoint; of the oldest, where all are too many."""
         families = _Families()
-        for endpoint in self._database.endpoints.find(Query()):
+        most_endpoints = self._most_series // 2
+        endpoints = self._database.endpoints.find(Query(limit=most_endpoints + 1))
+        for endpoint in endpoints[:most_endpoints]:
             _add_endpoint(families, endpoint)
-        for schedule in self._database.schedules.find(Query()):
-            self._add_schedule(families, schedule)
+        schedules = self._database.schedules.find(Query(limit=self._most_series))
+        told = [schedule for schedule in schedules if self._told(families, schedule)]
+        families.add(Metric.LEFT_OUT, [], len(told) < len(schedules) or most_endpoints < len(endpoints))
         yield from families.all()
+
+    def _told(self, families: "_Families", schedule: ScheduleRecord) -> bool:
+        """True where there was room for all that a schedule may have to tell."""
+        if families.series + MOST_OF_A_SCHEDULE >= self._most_series:
+            return False
+        self._add_schedule(families, schedule)
+        return True
 
     def _add_schedule(self, families: "_Families", schedule: ScheduleRecord) -> None:
         labels = [schedule.name, schedule.endpoint_name]
@@ -87,6 +101,7 @@ class MonitoringCollector(Collector):
 
 class _Families:
     def __init__(self) -> None:
+        self.series = 0
         self._families: dict[Metric, CounterMetricFamily | GaugeMetricFamily] = {}
 
     def add(self, metric: Metric, labels: list[str], value: float | None) -> None:
@@ -95,6 +110,7 @@ class _Families:
         family = self._families.get(metric)
         if family is None:
             family = self._families[metric] = _new_family(metric)
+        self.series += 1
         family.add_metric(labels, float(value))
 
     def all(self) -> Iterable[Family]:

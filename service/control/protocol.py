@@ -5,7 +5,6 @@ What lives here: the dispatcher, and what all protocols share of a request. What
 """
 
 import re
-import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -14,17 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor_jobs.contract.errors import SextantError
-from service.control.access.authentication import Authenticator, head_of
-from service.control.access.rules import changes
+from service.control.access.auditing import Call, notes_of
+from service.control.access.authentication import Authenticator, Throttled, head_of
+from service.control.access.enforcement import AccessDenied
+from service.control.access.rules import may_change
 from service.control.api import Api, ApiError, Json, Refusal, refusal_of
+from service.control.content_encoding import unpacked
 from service.control.json_protocol import JsonProtocol
-from service.control.query_protocol import QueryProtocol
-from service.core.access import Principal
+from service.control.query_protocol import FORM, QueryProtocol
 from service.core.signatures.errors import SignatureRefused
 from service.logs import EventLog
+from service.request_bodies import BodyRoom, BodyTooLong, RequestBodies, TooManyBodies
 
 MAX_REQUEST_BYTES: Final = 1_048_576
-FORM: Final = "application/x-www-form-urlencoded"
 SCOPE: Final = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 
 log = EventLog(__name__)
@@ -50,57 +51,44 @@ class WireProtocol(Protocol):
         ...
 
 
-def dispatcher(apis: Sequence[Api], authenticator: Authenticator) -> Callable[[Request], Awaitable[Response]]:
+def dispatcher(
+    apis: Sequence[Api], authenticator: Authenticator, bodies: RequestBodies
+) -> Callable[[Request], Awaitable[Response]]:
     """The HTTP route of all APIs."""
     as_json, as_query = JsonProtocol(apis), QueryProtocol(apis)
 
     async def dispatch(request: Request) -> Response:
         is_query = request.headers.get("content-type", "").startswith(FORM)
         protocol: WireProtocol = as_query if is_query else as_json
+        call = notes_of(request.scope)
         try:
-            head = head_of(request.scope)
-            claim = authenticator.claim(head)
-            sent = await read_body(request)
-            caller = authenticator.prove(claim, sent)
-            body = unpacked(sent, request.headers)
-            api, operation = protocol.target(request.headers, body, claim.service)
-            authenticator.require_service(claim, api.signing_name)
-            if changes(f"{api.service}:{operation}"):
-                authenticator.use_once(claim)
-        except SignatureRefused as error:
-            return protocol.refusal(Refusal(error.code, str(error), error.status, error.query_code), None)
-        except ApiError as error:
-            return protocol.refusal(refusal_of(error), None)
+            with bodies.room() as room:
+                return await answered(request, protocol, room, call)
         except SextantError as error:
-            return protocol.refusal(Refusal(ApiError.code, str(error)), None)
-        return await run_in_threadpool(_answered, protocol, api, operation, body, caller)
+            return _refused(protocol, error, call)
+
+    async def answered(request: Request, protocol: WireProtocol, room: BodyRoom, call: Call) -> Response:
+        claim = authenticator.claim(head_of(request.scope))
+        call.claimed = claim.principal
+        sent = await read_body(request, room)
+        call.proven = authenticator.prove(claim, sent)
+        body = unpacked(sent, request.headers.get("content-encoding", ""), limit=MAX_REQUEST_BYTES)
+        api, operation = protocol.target(request.headers, body, claim.service)
+        call.operation = f"{api.service}:{operation}"
+        authenticator.require_service(claim, api.signing_name)
+        if may_change(call.proven, call.operation):  # others are denied, and fill no memory of what was used
+            authenticator.use_once(claim)
+        return await run_in_threadpool(_answered, protocol, api, operation, body, call)
 
     return dispatch
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, room: BodyRoom) -> bytes:
     """The request's body as it was sent; at most 1 MiB. Raises ApiError beyond that."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST_BYTES:
-            raise _too_long()
-    return bytes(body)
-
-
-def unpacked(body: bytes, headers: Mapping[str, str]) -> bytes:
-    """A body as its client wrote it, unpacked where it is gzip. Raises ApiError beyond 1 MiB, or for no gzip."""
-    if headers.get("content-encoding", "").lower() != "gzip":
-        return body
-    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        # One byte more than may be: who packs a gigabyte into a megabyte must not have it unpacked.
-        whole = unpacking.decompress(body, MAX_REQUEST_BYTES + 1)
-    except zlib.error as error:
-        raise ApiError(f"Request body is no gzip: {error}") from error
-    if len(whole) > MAX_REQUEST_BYTES:
-        raise _too_long()
-    return whole
+        return await room.read(request.scope, request.receive, limit=MAX_REQUEST_BYTES)
+    except BodyTooLong as error:
+        raise _too_long() from error
 
 
 def signing_name(headers: Mapping[str, str]) -> str | None:
@@ -109,14 +97,35 @@ def signing_name(headers: Mapping[str, str]) -> str | None:
     return found[1] if found else None
 
 
-def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, caller: Principal) -> Response:
+def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, call: Call) -> Response:
+    call.admitted = True
     try:
-        return protocol.answer(api.call(operation, protocol.parse(body, api, operation), caller), api, operation)
+        call.request = protocol.parse(body, api, operation)
+        return protocol.answer(api.call(operation, call.request, call.caller), api, operation)
     except SextantError as error:
-        return protocol.refusal(api.refusal(error), api)
+        refusal = api.refusal(error)
+        call.error, call.refused = refusal.code, isinstance(error, AccessDenied)
+        return protocol.refusal(refusal, api)
     except Exception as error:  # noqa: BLE001 -- logged with its traceback
         log.error("operation_failed", service=api.service, operation=operation, cause=error)
-        return protocol.refusal(Refusal("InternalFailure", f"{operation} failed: see the control log", 500), api)
+        call.error = "InternalFailure"
+        return protocol.refusal(Refusal(call.error, f"{operation} failed: see the control log", 500), api)
+
+
+def _refused(protocol: WireProtocol, error: SextantError, call: Call) -> Response:
+    """The answer to a request that no operation saw."""
+    if isinstance(error, SignatureRefused):
+        # Nobody is refused who is only told to sign anew, or to wait.
+        call.error, call.refused = error.code, error.status < 500 and not isinstance(error, Throttled)
+        refusal = Refusal(error.code, str(error), error.status, error.query_code)
+    elif isinstance(error, TooManyBodies):
+        refusal = Refusal("ServiceUnavailable", str(error), 503)
+    else:
+        refusal = refusal_of(error) if isinstance(error, ApiError) else Refusal(ApiError.code, str(error))
+    answer = protocol.refusal(refusal, None)
+    if isinstance(error, Throttled | TooManyBodies):
+        answer.headers["retry-after"] = error.retry_after
+    return answer
 
 
 def _too_long() -> ApiError:

@@ -19,8 +19,10 @@ from service.control.api import Api, Json, Refusal, UnknownOperationException, q
 from service.control.shapes import Shape
 from service.core.keys import without_api_keys
 
+FORM: Final = "application/x-www-form-urlencoded"
 MOST_FIELDS: Final = 100_000
 DEEPEST: Final = 16
+LIST_PLACE: Final = re.compile("[0-9]{1,9}")
 NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Tree = dict[str, Any]  # members by name; a text where the form has a value
 
@@ -106,7 +108,7 @@ def _structure(tree: Tree, shape: Shape, shapes: Mapping[str, Shape]) -> Json:
 
 def _list(tree: Tree, shape: Shape, shapes: Mapping[str, Shape]) -> list[object]:
     items = tree.get("member", {})
-    if not isinstance(items, dict) or not all(number.isascii() and number.isdigit() for number in items):
+    if not isinstance(items, dict) or not all(LIST_PLACE.fullmatch(number) for number in items):
         raise BadInput("a list is sent as NAME.member.1, NAME.member.2 and so on")
     return [_parsed(items[number], shapes[shape["member"]["shape"]], shapes) for number in sorted(items, key=int)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor_jobs.contract.capture import DataCaptureConfig
+from service.core.redaction import Redaction
 
 MAX_BODY_BYTES = 6_291_456  # InvokeEndpoint's limit, both ways
 
@@ -40,6 +41,7 @@ class EndpointSpec(BaseModel):
     model_data_url: str
     environment: dict[str, str] = Field(default_factory=dict)
     data_capture: DataCaptureConfig | None = None
+    redaction: Redaction | None = None
     spool_folder: Path
     spool_budget_bytes: int = Field(gt=0)
     flush_interval_seconds: float = Field(gt=0)

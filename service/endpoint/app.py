@@ -5,9 +5,7 @@ messages (invocation), the model's thread (worker), capture itself (behind ports
 FastAPI, whose machinery costs more than all of this file; the other pages use it.
 """
 
-import asyncio
 import time
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -22,11 +20,8 @@ from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.callers_only import CallersOnly
 from service.endpoint.codecs import Answer, NotAcceptable, UnsupportedContentType
 from service.endpoint.invocation import (
-    BodyTooLarge,
-    CallerGone,
     InvocationHeaders,
     client_gone,
-    read_body,
     read_headers,
     send_answer,
     send_error,
@@ -38,25 +33,22 @@ from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelBusy, ModelWorker
 from service.local_only import LocalOnly
 from service.logs import EventLog
+from service.request_bodies import BodyTooLong, CallerGone, RequestBodies, TooManyBodies
 
 INVOKE_PATHS: Final = frozenset({"/invoke", "/invocations"})
-BODY_DEADLINE_SECONDS: Final = 60.0
 CLIENT_CLOSED_REQUEST: Final = 499  # nobody receives it; it is what the metrics say
 STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
-    (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (BodyTooLong, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (UnsupportedContentType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (NotAcceptable, HTTPStatus.NOT_ACCEPTABLE),
     (BadInput, HTTPStatus.BAD_REQUEST),
     (ModelBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (CaptureRefused, HTTPStatus.SERVICE_UNAVAILABLE),
+    (TooManyBodies, HTTPStatus.SERVICE_UNAVAILABLE),
     (ModelUnsuitable, HTTPStatus.FAILED_DEPENDENCY),
 )
 
 log = EventLog("sextant.endpoint")
-
-
-class BodyTooSlow(SextantError):
-    """The request's body did not arrive in time."""
 
 
 def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics, spec: EndpointSpec) -> ASGIApp:
@@ -85,6 +77,7 @@ class Invocations:
         self._capture = capture
         self._metrics = metrics
         self._limit = spec.max_body_bytes
+        self._bodies = RequestBodies(longest=self._limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, then count it."""
@@ -101,9 +94,6 @@ class Invocations:
             await self._invoke(scope, receive, send)
         except CallerGone:
             return CLIENT_CLOSED_REQUEST
-        except BodyTooSlow as error:
-            await send_error(send, HTTPStatus.REQUEST_TIMEOUT, str(error))
-            return HTTPStatus.REQUEST_TIMEOUT
         except SextantError as error:
             return await _refuse(send, error)
         return HTTPStatus.OK
@@ -111,8 +101,8 @@ class Invocations:
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = read_headers(scope)
         self._capture.require_room()
-        with self._worker.place() as place:
-            body = await _in_time(read_body(scope, receive, limit=self._limit))
+        with self._worker.place() as place, self._bodies.room() as room:
+            body = await room.read(scope, receive, limit=self._limit)
             request = ModelRequest(body, headers.content_type, headers.accept)
             pass_on = partial(self._pass_on, headers, body)
             answer = await self._worker.answer(place, request, hung_up=client_gone(receive), before_answer=pass_on)
@@ -156,19 +146,11 @@ def _pages(worker: ModelWorker, metrics: ServingMetrics) -> ASGIApp:
     return pages
 
 
-async def _in_time(body: Awaitable[bytes]) -> bytes:
-    try:
-        async with asyncio.timeout(BODY_DEADLINE_SECONDS):
-            return await body
-    except TimeoutError as error:
-        raise BodyTooSlow(f"the body did not arrive within {BODY_DEADLINE_SECONDS:g} s") from error
-
-
 async def _refuse(send: Send, error: SextantError) -> int:
     status = next(status for kind, status in STATUSES if isinstance(error, kind))
     if isinstance(error, ModelUnsuitable):
-        log.error("model_failed", cause=error.__cause__ or error, error=str(error))
-    elif isinstance(error, ModelBusy | CaptureRefused):
+        log.fault("model_failed", cause=error.__cause__ or error)  # the caller is told the text
+    elif isinstance(error, ModelBusy | CaptureRefused | TooManyBodies):
         log.warning("invocation_refused", error=str(error))
     await send_error(send, status, str(error), type=type(error.__cause__ or error).__name__)
     return status

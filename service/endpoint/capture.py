@@ -22,15 +22,16 @@ from service.core.deployment import Durability, EndpointSpec, Exchange, WhenSpoo
 from service.core.sampling import is_sampled
 from service.endpoint.accounting import Ledger
 from service.endpoint.adoption import Estate
-from service.endpoint.capture_lines import line_of
+from service.endpoint.capture_lines import line_of, redacted_line_of
 from service.endpoint.ownership import Destination, Ownership, become_producer, make_folder
 from service.endpoint.ports import CaptureRefused, Tell
+from service.endpoint.redaction import Redactor
 from service.endpoint.segment import Files
 from service.endpoint.snapshot import Fate, Snapshot
 from service.endpoint.spool import Clock, Spool
 from service.endpoint.uploader import Uploader
 from service.endpoint.waiting import Told
-from service.endpoint.writer import Writer
+from service.endpoint.writer import Encode, Writer
 
 QUEUE_BYTES = 64 * 2**20  # what a slow disk may cost in memory
 EXCHANGE_OVERHEAD_BYTES = 1024  # metadata and framing of one record
@@ -49,11 +50,12 @@ class Capture:
         generator: random.Random,
         when_full: WhenSpoolIsFull,
         durability: Durability,
+        redactor: Redactor | None,
     ) -> None:
         self._config = config
         self._when_full = when_full
         self._spool = spool
-        self._writer = Writer(spool, partial(line_of, config=config), durability)
+        self._writer = Writer(spool, _encoder(config, redactor), durability)
         self._uploader = uploader
         self._generator = generator
         self._writer.start()
@@ -114,17 +116,26 @@ class Capture:
 
 
 def start_capture(
-    spec: EndpointSpec, store: ObjectStore, *, clock: Clock, generator: random.Random, files: Files = os
+    spec: EndpointSpec,
+    store: ObjectStore,
+    *,
+    clock: Clock,
+    generator: random.Random,
+    files: Files = os,
+    redactor: Redactor | None = None,
 ) -> Capture:
     """Begin to capture, and to deliver what dead processes left in the spool folder.
 
-    `generator` must not be seeded alike in two processes. Raises BadInput where the spec asks for no capture, or the
+    `generator` must not be seeded alike in two processes. Raises BadInput where the spec asks for redaction and there
+    is no redactor; BadInput where the spec asks for no capture, or the
     spool folder cannot be written to.
     """
     config = spec.data_capture
     if config is None:
         raise BadInput(f"endpoint {spec.endpoint} has no DataCaptureConfig: use NoCapture, or configure data capture")
     destination = Destination(destination=config.destination_s3_uri, endpoint=spec.endpoint, variant=spec.variant)
+    if spec.redaction is not None and redactor is None:
+        raise BadInput(f"endpoint {spec.endpoint} must not capture without the redaction that it asks for")
     own = _become_producer_in(spec.spool_folder, destination, clock(), files)
     ledger = Ledger(budget_bytes=spec.spool_budget_bytes, queue_bytes=QUEUE_BYTES)
     spool = Spool(spec.spool_folder, own.producer, spec.flush_interval_seconds, ledger, clock, files)
@@ -136,7 +147,15 @@ def start_capture(
         generator=generator,
         when_full=spec.when_spool_is_full,
         durability=spec.durability,
+        redactor=redactor,
     )
+
+
+def _encoder(config: DataCaptureConfig, redactor: Redactor | None) -> Encode:
+    # chosen once: where there are no rules, no record asks whether there are
+    if redactor is None:
+        return partial(line_of, config=config)
+    return partial(redacted_line_of, config=config, redactor=redactor)
 
 
 def _become_producer_in(folder: Path, destination: Destination, born_at: datetime, files: Files) -> Ownership:

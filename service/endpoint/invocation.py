@@ -1,7 +1,7 @@
-"""One invocation's way over the wire: its headers and body in, its answer or error out.
+"""One invocation's way over the wire: its headers in, its answer or error out.
 
-What lives here: reading and writing ASGI messages within limits. What does not: the model (worker), which error has
-which status (app).
+What lives here: reading and writing ASGI messages. What does not: its body (request_bodies), the model (worker), which
+error has which status (app).
 """
 
 import json
@@ -10,7 +10,8 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope, Send
 
-from monitor_jobs.contract.errors import BadInput, SextantError
+from monitor_jobs.contract.errors import BadInput
+from service.endpoint.codecs import UnsupportedContentType
 
 DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
 HEADER_MAX_CHARACTERS: Final = {
@@ -19,14 +20,6 @@ HEADER_MAX_CHARACTERS: Final = {
     "x-amzn-sagemaker-inference-id": 64,
     "x-amzn-sagemaker-custom-attributes": 1024,
 }
-
-
-class BodyTooLarge(BadInput):
-    """The request's body is larger than the endpoint takes."""
-
-
-class CallerGone(SextantError):
-    """The caller hung up; nobody is left to be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,10 @@ class InvocationHeaders:
 
 
 def read_headers(scope: Scope) -> InvocationHeaders:
-    """The headers that matter. Raises BadInput for one that is given twice, too long, or not visible ASCII."""
+    """The headers that matter.
+
+    Raises BadInput for one that is given twice, too long or not ASCII, UnsupportedContentType for a packed body.
+    """
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1")
@@ -48,31 +44,14 @@ def read_headers(scope: Scope) -> InvocationHeaders:
             if key in found:
                 raise BadInput(f"the header {key} is given twice: send it once")
             found[key] = _checked(key, value)
+        elif key == "content-encoding" and value.lower() not in (b"", b"identity"):
+            raise UnsupportedContentType(f"the body is packed by {value[:80].decode('latin-1')!r}: send it as it is")
     return InvocationHeaders(
         content_type=found.get("content-type") or DEFAULT_CONTENT_TYPE,
         accept=found.get("accept", ""),
         inference_id=found.get("x-amzn-sagemaker-inference-id"),
         custom_attributes=found.get("x-amzn-sagemaker-custom-attributes"),
     )
-
-
-async def read_body(scope: Scope, receive: Receive, *, limit: int) -> bytes:
-    """The request's body. Raises BodyTooLarge without having held more than the limit, CallerGone."""
-    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if int(declared) > limit:
-        raise _too_large(limit)
-    chunks, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerGone("the caller hung up before the end of its request")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
 
 
 async def client_gone(receive: Receive) -> None:
@@ -111,7 +90,3 @@ def _checked(name: str, value: bytes) -> str:
     if not text and name.startswith("x-amzn-"):
         raise BadInput(f"the header {name} is empty: leave it out or give it a value")
     return text
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is larger than {limit} bytes: send less, or raise the endpoint's limit")

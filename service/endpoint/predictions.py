@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from monitor_jobs.contract.capture import media_type
 from monitor_jobs.contract.model_package import ModelCard
 from service.endpoint.codecs import JSON, Answer
-from service.metrics import OTHER_CLASS
+from service.metrics import CLASSES_MAX, OTHER_CLASS
 
 TEXT_MAX_BYTES: Final = 64 * 1024
 PREDICTIONS_MAX: Final = 10_000
@@ -34,14 +34,14 @@ NO_PREDICTIONS: Final = Predictions({})
 
 
 def read_predictions(answer: Answer, card: ModelCard) -> Predictions:
-    """The predictions of an answer, by the model card's labels; all other classes count as `other`.
+    """The predictions of an answer, by the model card's first 200 labels; all other classes count as `other`.
 
     Integers are classes, strings are labels, floats are scores along the last axis (softmax where they do not sum to
     1 within 1e-3); rows that hold NaN count no prediction. Answers of more than 10,000 predictions, or that only
     exist as more than 64 KiB of text, are not read: this must cost a request next to nothing.
     """
     try:
-        array = np.asarray(_value(answer))
+        array = _array(_value(answer))
     except ValueError:
         return NO_PREDICTIONS
     if array.dtype.kind == "f" and array.ndim:
@@ -50,8 +50,9 @@ def read_predictions(answer: Answer, card: ModelCard) -> Predictions:
         return NO_PREDICTIONS
     if array.dtype.kind in "biu":
         return Predictions(_counted([_label(int(index), card) for index in array.ravel()]))
-    if array.dtype.kind == "U":
-        return Predictions(_counted([name if name in card.classes else OTHER_CLASS for name in array.ravel().tolist()]))
+    if array.dtype.kind in "UO":
+        labels = frozenset(card.classes[:CLASSES_MAX])
+        return Predictions(_counted([name if name in labels else OTHER_CLASS for name in array.ravel().tolist()]))
     return NO_PREDICTIONS
 
 
@@ -60,6 +61,19 @@ def _value(answer: Answer) -> object:
     if value is None and media_type(answer.content_type) == JSON and len(answer.body) <= TEXT_MAX_BYTES:
         value = orjson.loads(answer.body)
     return value.get("predictions") if isinstance(value, dict) else value
+
+
+def _array(value: object) -> NDArray[Any]:
+    """Numbers as such, texts as objects. Raises ValueError for anything else."""
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        return value
+    array = np.asarray(value, dtype=object)  # an array of texts gives each the room of the longest
+    kinds = set(map(type, array.flat))
+    if kinds == {str}:
+        return array
+    if not all(issubclass(kind, (int, float, np.number, np.bool_)) for kind in kinds):
+        raise ValueError(kinds)
+    return np.asarray(value)
 
 
 def _from_scores(scores: NDArray[Any], card: ModelCard) -> Predictions:
@@ -82,7 +96,7 @@ def _probabilities(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _label(index: int, card: ModelCard) -> str:
-    return card.classes[index] if 0 <= index < len(card.classes) else OTHER_CLASS
+    return card.classes[index] if 0 <= index < min(len(card.classes), CLASSES_MAX) else OTHER_CLASS
 
 
 def _counted(labels: list[str]) -> dict[str, int]:

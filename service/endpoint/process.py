@@ -27,11 +27,13 @@ from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.model_archive import unpack
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
+from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import build_app
 from service.endpoint.model_functions import ServedModel, load_model
 from service.endpoint.ports import CaptureSink
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker
+from service.http_server import server_options
 from service.local_only import require_loopback
 from service.logs import EventLog
 
@@ -46,7 +48,14 @@ CaptureFactory = Callable[[CollectorRegistry], CaptureSink]
 log = EventLog("sextant.endpoint")
 
 
-def serve(spec: EndpointSpec, *, listener: socket.socket, store: ObjectStore, capture_factory: CaptureFactory) -> int:
+def serve(
+    spec: EndpointSpec,
+    *,
+    listener: socket.socket,
+    store: ObjectStore,
+    capture_factory: CaptureFactory,
+    limits: HttpLimits = DEFAULT_LIMITS,
+) -> int:
     """Serve one variant on a bound loopback socket until SIGTERM or SIGINT; the process's exit code.
 
     0 after a stop that was asked for; 3 where the model cannot be loaded: the last line on standard error is then a
@@ -60,7 +69,8 @@ def serve(spec: EndpointSpec, *, listener: socket.socket, store: ObjectStore, ca
     worker = ModelWorker(timeout_seconds=spec.model_timeout_seconds, observe=metrics.model_ran)
     capture = capture_factory(registry)
     folder = Path(tempfile.mkdtemp(prefix="sextant-model-"))
-    server = _Server(uvicorn.Config(build_app(worker, capture, metrics, spec), **_SERVER_OPTIONS), worker)
+    app = build_app(worker, capture, metrics, spec)
+    server = _Server(uvicorn.Config(app, **server_options(limits), **_SERVER_OPTIONS), worker)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             failure = runner.run(_serve(server, listener, worker, partial(_fetch_and_load, spec, store, folder)))
@@ -131,13 +141,7 @@ def _outlive(_number: int, _frame: FrameType | None) -> None:
 
 
 _SERVER_OPTIONS: Final[dict[str, Any]] = {
-    "http": "httptools",
-    "ws": "none",
     "lifespan": "off",
-    "log_config": None,
     "log_level": logging.WARNING,
-    "access_log": False,
-    "server_header": False,
-    "timeout_keep_alive": 75,  # longer than the pools of usual clients keep an idle connection
     "timeout_graceful_shutdown": DRAIN_SECONDS,
 }

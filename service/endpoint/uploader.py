@@ -14,10 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused, StoreUnavailable
+from monitor_jobs.contract.errors import NotFound, SextantError, StoreRefused
 from monitor_jobs.contract.manifest import Manifest, Outcome
 from monitor_jobs.contract.watermark import SECOND, Gap, Watermark, floor_second
 from monitor_jobs.object_store import Head, ObjectStore, S3Address
+from monitor_jobs.object_store.shown import require_shown
 from service.endpoint.adoption import Estate
 from service.endpoint.manifests import last_numbers_of, lost, manifest_of, watermark_of
 from service.endpoint.ownership import Destination, Ownership
@@ -178,7 +179,7 @@ class Uploader:
         self._require(Head(len(body), etag), address)
 
     def _require(self, sent: Head, address: S3Address) -> None:
-        self._asked("head", partial(_require_shown, self._store, address, sent))
+        self._asked("head", partial(require_shown, self._store, address, sent))
 
     def _put_manifest(self, manifest: Manifest, destination: Destination) -> None:
         address = destination.manifest_of(manifest.producer, manifest.sequence)
@@ -273,12 +274,3 @@ class Uploader:
             raise
         self._spool.ledger.note_request(operation, OK)
         return answer
-
-
-def _require_shown(store: ObjectStore, address: S3Address, sent: Head) -> None:
-    shown = store.head(address)
-    if not shown.agrees_with(sent):
-        raise StoreUnavailable(
-            f"{address} shows {shown} after the store had taken {sent}: it is sent again; should this go on, see the "
-            "store's log, and whether something between rewrites bodies or ETags"
-        )

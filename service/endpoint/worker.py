@@ -20,9 +20,9 @@ from typing import Any, Final
 
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
 from service.endpoint.codecs import Answer
-from service.endpoint.invocation import CallerGone
 from service.endpoint.model_functions import ModelRequest, ServedModel
 from service.endpoint.ports import Tell
+from service.request_bodies import CallerGone
 
 PLACES: Final = 128
 

@@ -129,7 +129,7 @@ class Writer:
             self._failed_at = time.monotonic()
             self._leave_bad_segment(failure)
         except Exception as error:  # noqa: BLE001 -- logged with its traceback
-            log.error("capture_record_not_encoded", cause=error)
+            log.fault("capture_record_not_encoded", cause=error)
             failure = DropReason.UNENCODABLE
         if failure is not None:
             self._spool.ledger.drop(ticket, failure)

@@ -12,6 +12,7 @@ from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, EndpointSpec, WhenSpoolIsFull
 from service.core.ports import Database
 from service.core.records import EndpointConfigRecord, EndpointRecord, ModelRecord
+from service.core.redaction import Redaction, redaction_of
 from service.core.variants import initial_weights
 
 
@@ -25,6 +26,7 @@ class CaptureLimits:
     when_spool_is_full: WhenSpoolIsFull = WhenSpoolIsFull.DROP
     durability: Durability = Durability.PROCESS
     max_body_bytes: int = MAX_BODY_BYTES
+    redaction: Redaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class EndpointSpecs:
         self._limits = limits
 
     def of(self, record: EndpointRecord, config_name: str) -> Wanted:
-        """What this endpoint is to be under a configuration. Raises BadInput where a row is gone."""
+        """What this endpoint is to be under a configuration. Raises BadInput where a row is gone, or rules are none."""
         config = self._config(config_name)
         variants: list[dict[str, Any]] = config.request["ProductionVariants"]
         folders = self._spool_folders(record, [variant["VariantName"] for variant in variants])
@@ -67,6 +69,7 @@ class EndpointSpecs:
             model_data_url=container["ModelDataUrl"],
             environment=self._environment(container),
             data_capture=None if capture is None else DataCaptureConfig.model_validate(capture),
+            redaction=redaction_of(self._limits.redaction, container.get("Environment", {})),
             spool_folder=spool_folder,
             spool_budget_bytes=self._limits.spool_budget_bytes,
             flush_interval_seconds=self._limits.flush_interval_seconds,

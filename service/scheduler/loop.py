@@ -18,6 +18,7 @@ from service.core.ports import Database
 from service.core.records import ExecutionRecord, Query
 from service.core.states import ExecutionStatus
 from service.logs import EventLog
+from service.scheduler.chores import Chores
 from service.scheduler.completeness import Completeness, completeness
 from service.scheduler.endpoint_specs import running_spec
 from service.scheduler.endpoints import Endpoints
@@ -46,6 +47,7 @@ class Scheduler:
         executions: Executions,
         requested_jobs: RequestedJobs,
         places: Places,
+        chores: Chores,
         clock: Callable[[], datetime],
     ) -> None:
         self._owner = owner
@@ -55,6 +57,7 @@ class Scheduler:
         self._executions = executions
         self._requested_jobs = requested_jobs
         self._places = places
+        self._chores = chores
         self._clock = clock
 
     def run(self, *, tick_seconds: float, stop: threading.Event) -> None:
@@ -73,6 +76,7 @@ class Scheduler:
             self._take_over,
             self._start_pending,
             self._requested_jobs.attend,
+            self._chores.attend,
         ):
             _attempt(step)
 

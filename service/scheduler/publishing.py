@@ -14,9 +14,9 @@ from monitor_jobs.contract.report import REPORT_FILE, VIOLATIONS_FILE, VIOLATION
 from monitor_jobs.contract.window import parse_timestamp
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.processing import ProcessingOutput
+from service.metrics import PUBLISHED_MAX
 from service.scheduler.left_files import name_of, opened, regular_files
 
-MAX_METRICS = 200  # a gauge each: a job must not be able to grow /metrics without bound
 LOG_TAIL_LINES = 20
 LOG_TAIL_BYTES = 16_384
 
@@ -70,7 +70,7 @@ def read_metrics(paths: ContainerPaths) -> list[CloudWatchMetric]:
     last: dict[str, CloudWatchMetric] = {}
     with opened(paths.root, paths.cloudwatch_metrics) as lines:
         for metric in filter(None, map(_metric, lines or ())):
-            if metric.gauge in last or len(last) < MAX_METRICS:
+            if metric.gauge in last or len(last) < PUBLISHED_MAX:
                 last[metric.gauge] = metric
     return list(last.values())
 

@@ -1,4 +1,4 @@
-"""Who may do what, tried: signatures that were changed, what it costs to verify one, every role at every operation.
+"""Who may do what, tried: changed signatures, every role at every operation, hostile packages, and what leaks.
 
 `python -m tests.benchmarks.access [--quick] [--json] [--only NAME ...]`. What lives here: the campaigns' names. What
 does not: the campaigns (tests.benchmarks.access_campaigns).
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from tests.benchmarks.access_campaigns import canaries, matrix, signatures
+from tests.benchmarks.access_campaigns import canaries, limits, matrix, packages, pii, signatures
 from tests.benchmarks.figures import Figure, publish
 
 Measured = tuple[dict[str, Figure], dict[str, str]]  # figures, and why others could not be taken
@@ -25,9 +25,12 @@ class Campaign(Protocol):
 
 
 CAMPAIGNS: dict[str, Campaign] = {
+    "packages": packages.measured,
     "signatures": signatures.measured,
-    "canaries": canaries.measured,
+    "limits": limits.measured,
     "matrix": matrix.measured,
+    "canaries": canaries.measured,
+    "pii": pii.measured,
 }
 
 

@@ -158,19 +158,19 @@ def in_turn(targets: tuple[Target, Target], plan: Plan, cost: Callable[[], Cost]
 
 async def _in_turn(targets: tuple[Target, Target], plan: Plan, cost: Callable[[], Cost]) -> Turns:
     async with AsyncExitStack() as stack:
-        callers = {port: await _connected(port, plan.callers, stack) for port in {target.port for target in targets}}
+        callers = {port: await connected(port, plan.callers, stack) for port in {target.port for target in targets}}
         windows: dict[Target, list[Window]] = {target: [] for target in targets}
         for pair in range(plan.pairs):
             for target in targets if pair % 2 else targets[::-1]:
                 before = cost()
-                window = await _window(callers[target.port], target.request, plan.window_seconds)
+                window = await window_of(callers[target.port], target.request, plan.window_seconds)
                 await asyncio.sleep(plan.pause_seconds)
                 window.cost = cost() - before
                 windows[target].append(window)
         return Turns(*windows.values())
 
 
-async def _connected(port: int, count: int, stack: AsyncExitStack) -> list[Caller]:
+async def connected(port: int, count: int, stack: AsyncExitStack) -> list[Caller]:
     loop, callers = asyncio.get_running_loop(), []
     for _ in range(count):
         transport, caller = await loop.create_connection(Caller, "127.0.0.1", port)
@@ -179,7 +179,7 @@ async def _connected(port: int, count: int, stack: AsyncExitStack) -> list[Calle
     return callers
 
 
-async def _window(callers: list[Caller], request: bytes, seconds: float) -> Window:
+async def window_of(callers: list[Caller], request: bytes, seconds: float) -> Window:
     started = time.perf_counter()
     window = Window(started + seconds)
     await asyncio.gather(*(caller.call_until_it_ends(window, request) for caller in callers))

@@ -330,8 +330,8 @@ def test_processes_that_start_together_migrate_once(url):
 ROWS_OF_BEFORE = (
     (
         "INSERT INTO executions (id, schedule_name, scheduled_at, origin, window_start, window_end, status, created_at,"
-        " modified_at, endpoint_name, attempt, processing_job_name, version)"
-        " VALUES ('e', 'hourly', :at, 'Slot', :at, :at, 'Completed', :at, :at, 'signs', 1, 'of-schedule', 0)"
+        " modified_at, endpoint_name, attempt, processing_job_name, version) VALUES ('e', 'hourly', :at, 'Slot', :at,"
+        " :at, 'Completed', :at, :at, 'signs', 1, 'of-schedule', 0)"
     ),
     *(
         "INSERT INTO processing_jobs (name, status, created_at, modified_at, request, schedule_name, metrics,"

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from service.core.deployment import MAX_BODY_BYTES
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
+from tests.aws_clients import SIGNED
 from tests.contract.invoke_endpoint import gateway_process
 from tests.sagemaker_requests import NOON
 from tests.servers.processes import free_ports
@@ -137,6 +138,13 @@ def test_a_member_that_is_given_twice_is_refused(gateway):
     answer = httpx.post(url, headers=[("X-Api-Key", gateway.api_key), (name, "a"), (name, "b")], trust_env=False)
     words = f"The header {name.lower()} is given twice: send it once."
     assert (answer.status_code, answer.json()["message"]) == (400, words)
+
+
+def test_a_packed_body_is_refused_in_words(gateway):
+    url = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations"
+    answer = httpx.post(url, content=b"x", headers={"Content-Encoding": "gzip"}, auth=SIGNED, trust_env=False)
+    assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (415, "ValidationError")
+    assert answer.json()["message"] == "Content-Encoding 'gzip': send the body as it is."
 
 
 def test_an_operation_that_is_not_served_says_which_is(gateway):

@@ -127,6 +127,9 @@ def test_a_header_that_is_no_key_is_refused_in_xml(url, header, code, status):
         b"Action.x=GetRole",
         b"\xff\xfe",
         b"Action=GetRole&RoleName=%00%ff",
+        b"Action=PutMetricData&Namespace=n&MetricData.member." + b"1" * 5000 + b".MetricName=m",
+        b"Action=PutMetricData&Namespace=n&MetricData.member.1.MetricName=m&MetricData.member.1.Value=" + b"1" * 5000,
+        b"Action=PutMetricData&Namespace=n&MetricData.member.1.MetricName=m&MetricData.member.1.Value=nan",
         b"Action=GetRole&" + b"a." * 5000 + b"b=1",
         b"&" * 200_000,
     ],
@@ -143,11 +146,25 @@ def test_a_gzip_body_is_unpacked(url):
 
 @pytest.mark.parametrize(
     ("body", "words"),
-    [(gzip.compress(b" " * 50_000_000), "longer than 1048576 bytes"), (b"no gzip", "is no gzip")],
+    [
+        (gzip.compress(b" " * 50_000_000), "longer than 1048576 bytes"),
+        (gzip.compress(b" " * 500_000), "unpacks to more than 100 times its"),
+        (gzip.compress(b'{"MaxResults": 5}')[:-9], "is cut short"),
+        (gzip.compress(b'{"MaxResults": 5}') * 2, "something follows it"),
+        (b"no gzip", "is no gzip"),
+    ],
 )
 def test_a_gzip_body_that_is_a_bomb_or_none_is_refused(url, body, words):
     answer = post(url, body, {**JSON, "X-Amz-Target": "SageMaker.ListModels", "Content-Encoding": "gzip"})
     assert (answer.status_code, words in answer.json()["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "br", "zstd", "gzip, gzip"])
+def test_a_body_that_is_packed_in_another_way_is_refused_in_words(url, encoding):
+    headers = {**JSON, "X-Amz-Target": "SageMaker.ListModels", "Content-Encoding": encoding}
+    answer = post(url, b"anything", headers)
+    assert answer.status_code == 415
+    assert answer.json()["message"] == f"Content-Encoding {encoding!r} is not unpacked: send gzip, or the body as it is"
 
 
 @pytest.mark.parametrize(

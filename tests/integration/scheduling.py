@@ -21,6 +21,7 @@ from service.adapters.process_runner import ProcessRunner
 from service.core.deployment import EndpointSpec
 from service.core.records import EndpointRecord, ExecutionOrigin, ExecutionRecord, Query, ScheduleRecord
 from service.core.states import FINAL_EXECUTION_STATUSES, EndpointStatus, ExecutionStatus, ScheduleStatus
+from service.scheduler.chores import Chore, Chores
 from service.scheduler.endpoint_specs import CaptureLimits
 from service.scheduler.endpoints import Endpoints
 from service.scheduler.executions import Executions
@@ -100,6 +101,7 @@ class House:
     clock: Clock = field(default_factory=Clock)
     processes: list[Process] = field(default_factory=list)
     places: int = 2
+    chores: list[Chore] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.database = connect(f"sqlite:///{self.folder / 'sextant.db'}")
@@ -121,6 +123,7 @@ class House:
             executions=Executions(**shared, jobs=jobs, cards=self.folder / "cards"),
             requested_jobs=RequestedJobs(**shared, jobs=jobs, places=places),
             places=places,
+            chores=Chores(self.chores, Places(executor, self.places), self.clock),
         )
         self.processes.append(Process(scheduler, stop, executor))
         return self.processes[-1]

@@ -17,6 +17,7 @@ import pytest
 
 from tests.endpoint_token import AUTHORIZATION, AUTHORIZED, TOKEN
 from tests.servers.endpoint import RunningEndpoint, running_endpoint, started_endpoint, write_package
+from tests.servers.long_bodies import Framing, long_body
 from tests.wait import wait_until
 
 BODY_LIMIT = 100_000
@@ -32,6 +33,11 @@ def transform_fn(model, data, content_type, accept):
     command, _, value = (data if isinstance(data, str) else data.decode("latin-1")).partition(" ")
     if command == "raise":
         raise RuntimeError("out of cheese")
+    if command == "quote":
+        try:
+            raise KeyError(value)
+        except KeyError as error:
+            raise ValueError(value) from error
     if command == "exit":
         sys.exit(1)
     if command == "die":
@@ -181,8 +187,16 @@ def test_an_exception_of_the_package_is_424_and_is_logged(endpoint: RunningEndpo
     answer = invoke(endpoint, "raise")
     assert answer.status_code == 424
     assert answer.json() == {"error": "transform_fn raised RuntimeError: out of cheese", "type": "RuntimeError"}
-    logged = [line for line in endpoint.log_lines if "cheese" in str(line.get("error"))]
+    logged = [line for line in endpoint.log_lines if line["event"] == "model_failed"]
     assert 'raise RuntimeError("out of cheese")' in str(logged[-1]["traceback"])
+
+
+def test_what_an_exception_quotes_of_a_request_is_told_its_caller_and_not_logged(endpoint: RunningEndpoint) -> None:
+    answer = invoke(endpoint, "quote 111-22-3333")
+    assert "111-22-3333" in answer.json()["error"]
+    traceback = str(endpoint.log_lines[-1]["traceback"])
+    assert ("KeyError\n" in traceback, "ValueError\n" in traceback) == (True, True)
+    assert "111-22-3333" not in (endpoint.folder / "stderr").read_text()
 
 
 def test_a_package_that_exits_fails_its_request_only(endpoint: RunningEndpoint) -> None:
@@ -244,28 +258,26 @@ def test_a_declared_length_over_the_limit_is_refused_before_the_body_comes(endpo
     assert raw(endpoint, head).startswith(b"HTTP/1.1 413 ")
 
 
-def send_chunked(endpoint: RunningEndpoint, *, mebibytes: int) -> tuple[bytes, int]:
-    """The answer to a chunked upload, and by how much the server's memory grew meanwhile."""
-    process, chunk = psutil.Process(endpoint.process.pid), b"100000\r\n" + bytes(1 << 20) + b"\r\n"
-    before, peak = process.memory_info().rss, 0
-    with closing(socket.create_connection(("127.0.0.1", endpoint.port), timeout=30)) as connection:
-        head = b"POST /invoke HTTP/1.1\r\nhost: localhost\r\n" + AUTHORIZATION
-        connection.sendall(head + b"transfer-encoding: chunked\r\n\r\n")
-        for _ in range(mebibytes):
-            connection.sendall(chunk)
-            peak = max(peak, process.memory_info().rss)
-        connection.sendall(b"0\r\n\r\n")
-        return connection.recv(4096), peak - before
+@pytest.mark.parametrize("framing", Framing)
+@pytest.mark.parametrize(("path", "status"), [("/invoke", 413), ("/invocations", 413), ("/nobodys", 404)])
+def test_three_hundred_megabytes_are_refused_without_being_held(
+    endpoint: RunningEndpoint, path: str, status: int, framing: Framing
+) -> None:
+    process = psutil.Process(endpoint.process.pid)
+    token = AUTHORIZATION.decode().strip()
+    long_body(endpoint.port, path, framing, mebibytes=10, server=process, header=token)
+    answer, growth = long_body(endpoint.port, path, framing, mebibytes=300, server=process, header=token)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert growth <= 16 << 20
 
 
-def test_three_hundred_megabytes_are_refused_without_being_held(endpoint: RunningEndpoint) -> None:
-    invoke(endpoint, b"x" * (BODY_LIMIT + 1))
-    answer, growth = send_chunked(endpoint, mebibytes=300)
-    assert answer.startswith(b"HTTP/1.1 413 ")
-    assert growth <= 32 << 20
+def test_a_packed_body_is_refused_in_words(endpoint: RunningEndpoint) -> None:
+    answer = invoke(endpoint, b"x", content_encoding="gzip")
+    assert (answer.status_code, answer.json()["error"]) == (415, "the body is packed by 'gzip': send it as it is")
+    assert invoke(endpoint, b"x", content_encoding="identity").status_code == 200
 
 
-def test_the_same_connection_goes_on_after_a_body_that_was_too_large(endpoint: RunningEndpoint) -> None:
+def test_the_same_client_goes_on_after_a_body_that_was_too_large(endpoint: RunningEndpoint) -> None:
     with httpx.Client(base_url=endpoint.url, headers=AUTHORIZED) as client:
         assert client.post("/invoke", content=b"x" * (BODY_LIMIT * 3)).status_code == 413
         assert client.post("/invoke", content="[1]").text == "[1]"

@@ -21,6 +21,7 @@ from service.control.gateway.invocations import Invocations
 from service.core.access import Grant, Role
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
+from service.request_bodies import RequestBodies
 from service.settings import Settings
 from tests.people import People
 from tests.sagemaker_requests import NOON
@@ -92,7 +93,9 @@ def invoked(rows, tmp_path, *peers):
         database, settings = SimpleNamespace(endpoints=rows), Settings(data=tmp_path)
         people = People(tmp_path, connect(settings.database))
         gate = Gate(people.authenticator, Installation(database, settings.region, settings.account))
-        served = Invocations(gate, settings, endpoint_token="token", generator=random.Random(1))
+        served = Invocations(
+            gate, settings, RequestBodies(longest=1000), endpoint_token="token", generator=random.Random(1)
+        )
         transport, asks = httpx.ASGITransport(served), people.add("asks", Grant(Role.INVOKER))
         async with httpx.AsyncClient(transport=transport, base_url="http://here", auth=asks) as client:
             for number, each in enumerate(peers, start=1):

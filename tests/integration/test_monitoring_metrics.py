@@ -184,10 +184,10 @@ def test_nothing_is_forgotten_by_a_restart(here, folder, url):
     assert after.keys() == before.keys()
 
 
-def test_a_scrape_of_nothing_is_empty(url, here):
+def test_a_scrape_of_nothing_says_that_nothing_is_left_out(url, here):
     here.call("DeleteMonitoringSchedule", MonitoringScheduleName="hourly")
     here.database.endpoints.remove("signs")
-    assert scrape(url) == {}
+    assert scrape(url) == {("sextant_metrics_left_out_state", frozenset()): 0}
 
 
 @pytest.mark.server("promtool")

@@ -12,7 +12,7 @@ import pytest
 
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
-from service.adapters.process_host import ProcessHost, inherited_by_endpoints
+from service.adapters.process_host import ProcessHost, at_start, inherited_by_endpoints
 from service.core.deployment import EndpointSpec
 from tests.endpoint_token import AUTHORIZED, TOKEN_SHA256
 from tests.integration import job_program
@@ -74,6 +74,17 @@ def test_a_started_endpoint_serves_at_its_address_on_loopback(host, start):
 def test_an_endpoint_that_loads_is_running_and_not_ready(host, start):
     handle = start(BEHAVIOUR="hang")
     assert (host.running(handle), host.ready(handle)) == (True, False)
+
+
+def test_a_models_environment_says_nothing_of_where_the_store_is(host, start):
+    nowhere = "http://127.0.0.1:9"
+    names = ("SEXTANT_STORE_ENDPOINT_URL", "SEXTANT_DATA", "AWS_ENDPOINT_URL_S3", "aws_endpoint_url", "HTTPS_PROXY")
+    wait_ready(host, start(**dict.fromkeys(names, nowhere)))
+
+
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "BEHAVIOUR", "MY_AWS_REGION", "PROXY"])
+def test_what_else_a_models_environment_says_is_there_from_the_start(name):
+    assert at_start({name: "1", "AWS_ENDPOINT_URL": "http://elsewhere", "no_proxy": "*"}) == {name: "1"}
 
 
 def test_a_proxy_in_the_environment_does_not_stand_between_us(host, start, monkeypatch):
@@ -196,7 +207,7 @@ def orphan(tmp_path):
 START_AND_DIE = """
 import json, os, sys
 from pathlib import Path
-from service.adapters.process_host import ProcessHost
+from service.adapters.process_host import ProcessHost, at_start
 from service.core.deployment import EndpointSpec
 
 spec = EndpointSpec.model_validate_json(sys.argv[1])

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from monitor_jobs.contract.erasure import IdKind
 from monitor_jobs.contract.errors import StoreUnavailable
 from monitor_jobs.contract.report import Report
+from monitor_jobs.erasure import Variant, begin
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.adapters.process_runner import ProcessRunner
@@ -91,6 +93,18 @@ def test_raw_lines_give_the_same_report_to_the_last_count(house):
     from_raw, log, lines = judged(house, source=CaptureSource.RAW)
     assert by_index == from_raw
     assert (read_files(log), lines) == (3, 12)
+
+
+def test_both_give_the_same_report_after_an_erasure(house):
+    captured(house, files=3, records=4)
+    judged(house)
+    variant = Variant(house.store, "s3://bucket/captures", "digits", "AllTraffic")
+    rest = {"key": b"k" * 32, "now": house.clock(), "reports": ["s3://bucket/reports/"], "watch": len}
+    assert begin(variant, IdKind.INFERENCE_ID, "12-1-2", **rest).lines == 1
+    by_index, log, lines = judged(house)
+    from_raw, _, _ = judged(house, source=CaptureSource.RAW)
+    assert by_index == from_raw
+    assert (read_files(log), lines, by_index.predictions) == (1, 11, 11)
 
 
 def test_the_index_is_there_when_the_watermark_passes_its_hour(house):

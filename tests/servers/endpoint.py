@@ -22,6 +22,7 @@ from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import start_capture
 from service.endpoint.ports import CaptureSink, Tell
 from service.endpoint.process import serve
+from service.wiring import open_redactor
 from tests.endpoint_token import TOKEN_SHA256
 from tests.wait import wait_until
 
@@ -154,7 +155,9 @@ def main(folder: Path, descriptor: int) -> int:
     def capture_factory(registry: CollectorRegistry) -> CaptureSink:
         if spec.data_capture is None:
             return FileCapture(folder / "captured")
-        return Asked(start_capture(spec, store, clock=lambda: datetime.now(UTC), generator=random.SystemRandom()))
+        redactor = open_redactor(spec, folder / "data", registry)
+        clock, generator = (lambda: datetime.now(UTC)), random.SystemRandom()
+        return Asked(start_capture(spec, store, clock=clock, generator=generator, redactor=redactor))
 
     return serve(spec, listener=socket.socket(fileno=descriptor), store=store, capture_factory=capture_factory)
 

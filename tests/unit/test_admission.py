@@ -14,6 +14,7 @@ BASELINE = {"StatisticsResource": {"S3Uri": "s3://private/statistics.json"}}
 SCRIPT = {"ImageUri": "sextant/class-skew", "RecordPreprocessorSourceUri": "s3://private/pre.py"}
 CAPTURE = requests.CAPTURE | {"DestinationS3Uri": "s3://private/captures"}
 HOOK = {"SEXTANT_DEBUG_HOOK": '{"S3OutputPath": "s3://private/tensors"}'}
+ESCAPED = {"SEXTANT_DEBUG_HOOK": r'{"deep": ["s3:\/\/private\/tensors"]}'}
 CONTAINER = {"ModelDataUrl": "s3://models/signs/model.tar.gz", "Environment": HOOK}
 PRIVATE = {
     "a package": ("CreateModel", requests.model("other", url="s3://private/model.tar.gz")),
@@ -24,6 +25,10 @@ PRIVATE = {
     "JSON in an environment": (
         "CreateModel",
         requests.model("other") | {"PrimaryContainer": CONTAINER},
+    ),
+    "JSON with escapes in an environment": (
+        "CreateModel",
+        requests.model("other") | {"PrimaryContainer": CONTAINER | {"Environment": ESCAPED}},
     ),
     "a job definition": ("CreateDataQualityJobDefinition", requests.job_definition(DataQualityBaselineConfig=BASELINE)),
     "an update": ("UpdateMonitoringSchedule", requests.schedule(BaselineConfig=BASELINE)),
@@ -66,6 +71,14 @@ def test_allowed_buckets_are_let_through(here):
 def test_an_address_whose_bucket_cannot_be_told_is_refused(here, address):
     with pytest.raises(BadInput, match=r"is no S3 (address|bucket name)"):
         here.call("CreateModel", **requests.model("other", url=address))
+
+
+def test_a_url_of_another_server_is_refused_with_its_member_though_any_bucket_is_allowed(tmp_path):
+    anywhere = Installation(tmp_path).with_endpoint()
+    baseline = {"StatisticsResource": {"S3Uri": "https://169.254.169.254/latest"}}
+    with pytest.raises(BadInput, match=r"BaselineConfig\.StatisticsResource\.S3Uri: 'https://.*' is no S3 address"):
+        anywhere.call("CreateMonitoringSchedule", **requests.schedule(BaselineConfig=baseline))
+    anywhere.database.engine.dispose()
 
 
 def test_a_tag_that_looks_like_an_address_is_none(here):

@@ -221,6 +221,35 @@ def test_a_producer_that_has_ended_and_is_still_among_the_open_has_ended(capture
     assert proof_of(store).findings == ()
 
 
+@pytest.fixture
+def jumpy(tmp_path):
+    """What one producer left whose clock was set by a day, on and back, within one watermark's interval."""
+    store, clock = FolderStore(tmp_path / "jumpy"), Clock(NOON)
+    capture = started(spec_of(tmp_path, flush_seconds=3600), store, clock=clock)
+    for day in (0, 1, 0, -1, 0):
+        clock.now = NOON + timedelta(days=day, seconds=5)
+        offer_all(capture, [f"of {day}"], at=clock.now)
+    capture.close()
+    return store
+
+
+@pytest.mark.parametrize("day", [-1, 0, 1])
+def test_files_of_a_clock_that_was_set_by_days_are_known(jumpy, day):
+    window = Window(NOON + timedelta(days=day), NOON + timedelta(days=day) + HOUR)
+    assert proof_of(jumpy, window).findings == ()
+
+
+def test_so_they_are_not_where_their_manifests_are_gone_or_nobody_knows_their_producer(jumpy):
+    for prefix in (MANIFESTS, WATERMARKS):
+        kept = {found.address: jumpy.get(found.address) for found in jumpy.list(prefix)}
+        for address in kept:
+            jumpy.delete(address)
+        days = (NOON + timedelta(days=day) for day in (-1, 0, 1))
+        assert any(FindingKind.UNKNOWN_OBJECT in kinds(proof_of(jumpy, Window(day, day + HOUR))) for day in days)
+        for address, body in kept.items():
+            jumpy.put(address, body)
+
+
 def test_a_watermark_in_the_place_of_another_is_found(captured, store):
     first, second = below(captured, WATERMARKS)
     store.put(first, captured[second])

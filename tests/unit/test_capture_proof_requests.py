@@ -111,7 +111,10 @@ def test_thousands_of_producers_that_ended_before_the_window_or_were_born_after_
         bodies[closed_watermark_address(SIDE, mark)] = mark.to_json
     store = Ledger(bodies)
     assert proof_over(store, Window(NOON - 1000 * HOUR, NOON - 999 * HOUR)).producers == 1
-    assert (store.requests["get"], store.requests["list"]) == (4, 5)  # two watermarks, no first segment, no first gap
+    assert (store.requests["get"], store.requests["list"]) == (
+        5,
+        5,
+    )  # two watermarks, no first segment, no first gap, no retention
 
 
 def test_a_scheduler_that_waits_looks_at_those_only_that_have_not_ended(tmp_path):

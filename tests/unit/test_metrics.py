@@ -9,11 +9,15 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry
 
+from monitor_jobs.contract.model_package import ModelCard
 from service import metrics
 from service.control.monitoring_metrics import MonitoringCollector
 from service.core.deployment import EndpointSpec
 from service.endpoint.accounting import Ledger
 from service.endpoint.capture_metrics import CaptureCollector
+from service.endpoint.codecs import Answer
+from service.endpoint.predictions import read_predictions
+from service.endpoint.redaction.counts import withheld_counts
 from service.endpoint.serving_metrics import ServingMetrics
 from service.metrics import METRICS, Kind, Metric, spec_of
 from tests import sagemaker_requests as requests
@@ -23,7 +27,7 @@ UNITS = ("seconds", "bytes", "ratio", "invocations", "records", "violations", "s
 # Each takes few values: registered names, enumerations, classes of the model card, HTTP status codes.
 BOUNDED_LABELS = {
     *("endpoint", "variant", "schedule"),
-    *("class", "code", "source", "reason", "operation", "outcome", "status", "metric"),
+    *("class", "code", "source", "reason", "half", "operation", "outcome", "status", "metric"),
 }
 
 
@@ -43,7 +47,7 @@ def test_a_help_is_a_sentence(spec):
 @pytest.mark.parametrize("spec", METRICS, ids=lambda spec: spec.name)
 def test_labels_are_bounded_and_begin_with_whose_the_value_is(spec):
     assert set(spec.labels) <= BOUNDED_LABELS
-    assert spec.labels[:2] in (metrics.SERVING, metrics.MONITORING) or spec.labels == ("endpoint",)
+    assert spec.labels[:2] in (metrics.SERVING, metrics.MONITORING) or spec.labels in (("endpoint",), ())
     assert len(set(spec.labels)) == len(spec.labels)
 
 
@@ -70,6 +74,11 @@ def test_a_metric_is_made_as_the_kind_it_is_declared_as(kind):
                 kind(metric, registry)
 
 
+def endpoint_spec(folder):
+    names = {"endpoint": "signs", "variant": "AllTraffic", "model_name": "signs", "model_data_url": "s3://models/x"}
+    return EndpointSpec(**names, spool_folder=folder, spool_budget_bytes=1, flush_interval_seconds=1)
+
+
 def families(*collectors, registry=None):
     registry = registry or CollectorRegistry()
     for collector in collectors:
@@ -88,10 +97,9 @@ def exported(tmp_path):
     capture = CaptureCollector(
         Ledger(budget_bytes=1, queue_bytes=1).snapshot, serving=serving, budget_bytes=1, clock=lambda: NOON
     )
-    names = {"endpoint": "signs", "variant": "AllTraffic", "model_name": "signs", "model_data_url": "s3://models/x"}
-    spool = {"spool_folder": tmp_path, "spool_budget_bytes": 1, "flush_interval_seconds": 1}
     registry = CollectorRegistry()
-    ServingMetrics(registry, EndpointSpec(**names, **spool))
+    ServingMetrics(registry, endpoint_spec(tmp_path))
+    withheld_counts(registry, endpoint="signs", variant="AllTraffic")
     yield families(capture, MonitoringCollector(here.database, lambda: NOON), registry=registry)
     here.database.engine.dispose()
 
@@ -110,3 +118,35 @@ def test_everything_is_exported_with_its_declared_kind_help_and_labels(exported)
         assert (family.type, family.documentation) == (spec.kind, spec.help)
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == set(spec.labels)
+
+
+def test_a_model_that_answers_a_class_of_its_own_each_time_grows_nothing(tmp_path):
+    registry = CollectorRegistry()
+    serving = ServingMetrics(registry, endpoint_spec(tmp_path))
+    card = ModelCard(classes=tuple(f"class {number}" for number in range(10_000)))
+    for number in range(2000):
+        serving.predicted(read_predictions(Answer(b"", "", [f"class {number}", f"made up {number}"]), card))
+    assert series_of(registry) <= 1000
+
+
+def test_ten_thousand_schedules_are_told_of_within_the_most_series(tmp_path):
+    here = Installation(tmp_path).with_endpoint()
+    for number in range(40):
+        here.call("CreateMonitoringSchedule", **requests.schedule(f"hourly-{number}"))
+    everything, few = (series_in(here, most) for most in (10_000, 600))
+    assert everything["sextant_metrics_left_out_state"] == [0]
+    assert len(everything["sextant_last_report_age_seconds"]) == 40
+    assert few["sextant_metrics_left_out_state"] == [1]
+    assert 0 < len(few["sextant_last_report_age_seconds"]) < 40
+    assert sum(map(len, few.values())) <= 600
+    here.database.engine.dispose()
+
+
+def series_in(here, most):
+    """Values by name of one scrape of the control process's metrics."""
+    families = MonitoringCollector(here.database, lambda: NOON, most_series=most).collect()
+    return {family.samples[0].name: [sample.value for sample in family.samples] for family in families}
+
+
+def series_of(registry):
+    return sum(len(family.samples) for family in registry.collect())

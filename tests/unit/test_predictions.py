@@ -78,3 +78,22 @@ def test_no_answer_makes_reading_fail(value: object) -> None:
 
 def test_an_answer_that_was_encoded_is_read_from_its_value() -> None:
     assert read_predictions(answer_from(np.array([1]), "application/json"), CARD).counts == {"go": 1}
+
+
+def test_classes_beyond_the_first_two_hundred_of_the_card_are_other() -> None:
+    card = ModelCard(classes=tuple(f"class {number}" for number in range(1000)))
+    by_number = read_predictions(Answer(b"", "", list(range(1000))), card).counts
+    by_name = read_predictions(Answer(b"", "", list(card.classes)), card).counts
+    assert by_number == by_name
+    assert (len(by_number), by_number["other"], by_number["class 199"]) == (201, 800, 1)
+
+
+def test_one_long_text_among_many_short_ones_takes_no_room() -> None:
+    texts = ["go"] * 9_999 + ["x" * 30_000]
+    assert counts_of(texts) == {"go": 9_999, "other": 1}
+    assert counts_of([*texts, 1]) == {}
+
+
+def test_objects_that_a_model_answers_count_nothing() -> None:
+    assert counts_of(np.array([{}, []], dtype=object)) == {}
+    assert counts_of([np.float32(0.25), np.float32(0.75)]) == {"go": 1}

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.object_store import S3Address
 
+DOTS = {".", ".."}
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=200)
 
 
-@given(key=KEYS)
+@given(key=KEYS.filter(lambda key: not DOTS & set(key.split("/"))))
 def test_an_address_is_read_as_it_was_written(key: str):
     address = S3Address("some-bucket", key)
     assert S3Address.parse(str(address)) == address
@@ -30,11 +31,44 @@ def test_only_s3_addresses_are_addresses(text: str):
 
 
 @pytest.mark.parametrize(
-    "bucket", ["", "..", "a", "ab", "x" * 64, "-abc", "abc-", "a..b", "A-b", "a_b", "a/b", "ü-ü", "a\nb"]
+    "bucket",
+    [
+        "",
+        "..",
+        "a",
+        "ab",
+        "x" * 64,
+        "-abc",
+        "abc-",
+        "a..b",
+        "A-b",
+        "a_b",
+        "a/b",
+        "ü-ü",
+        "a\nb",
+        "169.254.169.254",
+        "127.0.0.1",
+    ],
 )
 def test_a_bucket_name_is_3_to_63_plain_characters(bucket: str):
     with pytest.raises(BadInput, match="no S3 bucket name"):
         S3Address(bucket, "key")
+
+
+@pytest.mark.parametrize(
+    "bucket",
+    ["test-accessp-o0b1d075431d83bebde8xz5w8ijx1qzlbp3i3kuse10--op-s3", "a--x-s3", "a-s3alias", "a--ol-s3", "abc.mrap"],
+)
+def test_amazons_names_for_what_is_no_bucket_are_refused(bucket: str):
+    with pytest.raises(BadInput, match="Amazon keeps its ending"):
+        S3Address(bucket, "key")
+
+
+@pytest.mark.parametrize("key", ["..", "../other/key", "a/../../other/key", "a/..", "./a", "a/./b", "."])
+def test_a_key_with_dots_is_refused_where_an_address_is_read_and_may_be_listed(key: str):
+    with pytest.raises(BadInput, match="has a part"):
+        S3Address.parse(f"s3://bucket/{key}")
+    assert S3Address("bucket", key).key == key
 
 
 @pytest.mark.parametrize("key", ["k" * 1025, "ü" * 513, "nul\0"])

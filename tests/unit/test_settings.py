@@ -6,6 +6,7 @@ import pytest
 
 from monitor_jobs.contract.errors import BadInput
 from service.core.keys import KeyPair
+from service.core.redaction import Redaction
 from service.core.secret import Secret
 from service.settings import Settings, given_pair, load_settings, variable_of
 
@@ -15,8 +16,9 @@ def test_an_empty_environment_gives_the_defaults():
     assert load_settings({"PATH": "/bin"}).host == "127.0.0.1"
 
 
-SMALL = {"port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"}
+SMALL = {"body_seconds", "port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"}
 WORDS = {
+    "connections": "500",
     "account": "7" * 12,
     "log_level": "DEBUG",
     "when_spool_is_full": "refuse",
@@ -26,17 +28,37 @@ WORDS = {
     "oci_pull": "missing",
     "behind_proxy": "True",
 }
+RULES = {"redaction", "retention"}  # tested below
 LISTS = {"allowed_buckets", "allowed_hosts", "program_folders"}
 
 
 def test_every_setting_has_a_variable_and_says_what_it_is():
     for name, field in Settings.model_fields.items():
+        assert field.description
+        if name in RULES:
+            continue
         value = WORDS.get(name, "5" if name in SMALL else "1048576")
         found = getattr(load_settings({variable_of(name): value}), name)
         if name == "secret_access_key":
             found = found.reveal()
         assert (",".join(map(str, found)) if name in LISTS else str(found).removesuffix(".0")) == value
-        assert field.description
+
+
+def test_retention_is_a_prefix_and_how_long():
+    (rule,) = load_settings({"SEXTANT_RETENTION": "s3://captures/signs=30d"}).retention
+    assert str(rule) == "s3://captures/signs/ for 30 d"
+    with pytest.raises(BadInput, match=r"SEXTANT_RETENTION=.*'s3://captures=30d' is no retention"):
+        load_settings({"SEXTANT_RETENTION": "s3://captures=30d"})
+
+
+def test_redaction_is_json():
+    found = load_settings({"SEXTANT_REDACTION": '{"request": {"json": {"$.ssn": "drop"}}}'}).redaction
+    assert found == Redaction.model_validate({"request": {"json": {"$.ssn": "drop"}}})
+
+
+def test_redaction_that_is_none_stops_every_process():
+    with pytest.raises(BadInput, match=r"SEXTANT_REDACTION=.*ssn.*request\.json"):
+        load_settings({"SEXTANT_REDACTION": '{"request": {"json": {"ssn": "drop"}}}'})
 
 
 def test_allowed_buckets_are_listed_with_commas():

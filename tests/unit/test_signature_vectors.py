@@ -9,8 +9,9 @@ from hashlib import sha256
 
 import pytest
 
+from service.core.secret import Secret
 from service.core.signatures.reading import read_signature
-from service.core.signatures.verifying import Secret, SigningKeys, verify
+from service.core.signatures.verifying import SigningKeys, verify
 from tests.signing import SECRET
 
 NOW = datetime(2015, 8, 30, 12, 36, tzinfo=UTC)

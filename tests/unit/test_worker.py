@@ -9,10 +9,10 @@ import uvloop
 
 from monitor_jobs.contract.model_package import ModelCard
 from service.endpoint.codecs import Answer
-from service.endpoint.invocation import CallerGone
 from service.endpoint.model_functions import ModelRequest, ServedModel
 from service.endpoint.ports import Tell
 from service.endpoint.worker import BeforeAnswer, ModelBusy, ModelTimedOut, ModelWorker
+from service.request_bodies import CallerGone
 
 Transform = Callable[..., object]
 

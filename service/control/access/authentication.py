@@ -5,6 +5,7 @@ without a key is read from; then the body shows whether the signature is true. W
 (enforcement), how a protocol words a refusal.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +15,12 @@ from typing import Final
 from starlette.types import Scope
 
 from service.control.access.keys import KnownKeys
+from service.control.access.rate_limits import RateLimits
 from service.control.access.replay import UsedSignatures
 from service.core.access import Principal
-from service.core.signatures.errors import UnrecognizedClient
+from service.core.signatures.errors import MissingAuthenticationToken, SignatureRefused, UnrecognizedClient
 from service.core.signatures.reading import Signature, read_signature, require_service
-from service.core.signatures.verifying import Secret, SigningKeys, verify
+from service.core.signatures.verifying import SigningKeys, verify
 
 AUTHORIZATION: Final = b"authorization"
 API_KEY_HEADER: Final = b"x-api-key"
@@ -36,6 +38,7 @@ class Head:
     path: bytes
     query: bytes
     headers: Headers
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Claim:
 
     principal: Principal
     signature: Signature | None = None
+    address: str = ""
 
     @property
     def service(self) -> str | None:
@@ -51,10 +55,25 @@ class Claim:
         return None if self.signature is None else self.signature.scope.service
 
 
+class Throttled(SignatureRefused):
+    """A caller who asks too often, by its address or by its key."""
+
+    status = 400
+    code, query_code = "ThrottlingException", "Throttling"
+
+    def __init__(self, wait_seconds: float) -> None:
+        seconds = max(1, math.ceil(wait_seconds))
+        super().__init__(f"Rate exceeded: try again in {seconds} s.")
+        self.retry_after = str(seconds)
+
+
 class Authenticator:
     """Tells callers by their keys. Thread safe; proven by tests/contract/test_authentication.py."""
 
-    def __init__(self, known: KnownKeys, used: UsedSignatures, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, known: KnownKeys, used: UsedSignatures, limits: RateLimits, *, clock: Callable[[], datetime]
+    ) -> None:
+        self.limits = limits
         self._known = known
         self._used = used
         self._clock = clock
@@ -62,20 +81,24 @@ class Authenticator:
 
     def claim(self, head: Head) -> Claim:
         """What the head claims. Raises SignatureRefused where there is no key, none that is known, or no such form."""
-        api_key = _api_key(head.headers)
-        if api_key is not None:
-            return Claim(_known(self._known.bearer(api_key)))
-        signature = read_signature(head.method, head.path, head.query, head.headers, self._clock())
-        return Claim(_known(self._known.signing_key(signature.scope.key_id).principal), signature)
+        try:
+            return self._claimed(head)
+        except SignatureRefused as error:
+            raise self._counted(error, head.address) from error
 
     def prove(self, claim: Claim, body: bytes) -> Principal:
-        """The caller, once the body has come as it was sent. Raises SignatureRefused where the claim is not true."""
-        if claim.signature is None:
-            return claim.principal
-        key = self._known.signing_key(claim.signature.scope.key_id)
-        secret = None if key.principal is None else Secret(key.secret.reveal())
-        verify(claim.signature, secret, sha256(body).hexdigest(), self._signing_keys)
-        return _known(key.principal)
+        """The caller, once the body has come as it was sent.
+
+        Raises SignatureRefused where the claim is not true, Throttled where its key was used too often.
+        """
+        try:
+            caller = self._proven(claim, body)
+        except SignatureRefused as error:
+            raise self._counted(error, claim.address) from error
+        wait = self.limits.admit_key(caller.key_id)
+        if wait is not None:
+            raise Throttled(wait)
+        return caller
 
     def require_service(self, claim: Claim, signing_name: str) -> None:
         """Return where a signature, if there is one, is for the service. Raises InvalidSignature."""
@@ -87,10 +110,37 @@ class Authenticator:
         if claim.signature is not None:
             self._used.use(claim.signature, self._clock())
 
+    def _claimed(self, head: Head) -> Claim:
+        api_key = _api_key(head.headers)
+        if api_key is not None:
+            return Claim(_known(self._known.bearer(api_key)), address=head.address)
+        signature = read_signature(head.method, head.path, head.query, head.headers, self._clock())
+        return Claim(_known(self._known.signing_key(signature.scope.key_id).principal), signature, head.address)
+
+    def _proven(self, claim: Claim, body: bytes) -> Principal:
+        if claim.signature is None:
+            return claim.principal
+        key = self._known.signing_key(claim.signature.scope.key_id)
+        secret = None if key.principal is None else key.secret
+        verify(claim.signature, secret, sha256(body).hexdigest(), self._signing_keys)
+        return _known(key.principal)
+
+    def _counted(self, error: SignatureRefused, address: str) -> SignatureRefused:
+        if isinstance(error, MissingAuthenticationToken):
+            return error  # no key was tried
+        wait = self.limits.failed(address)
+        return error if wait is None else Throttled(wait)
+
 
 def head_of(scope: Scope) -> Head:
     """The head of a request that came over HTTP."""
-    return Head(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
+    return Head(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], address_of(scope))
+
+
+def address_of(scope: Scope) -> str:
+    """The caller's address; "" for one that came over a socket with no address."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _known(principal: Principal | None) -> Principal:

@@ -86,7 +86,7 @@ def _require_free(key_id: str, issuer: Issuer) -> None:
 def _keep_user(issuer: Issuer, now: datetime) -> None:
     users = issuer.database.users
     with suppress(Conflict):  # there, or made this moment by another machine that shares the database
-        users.add(UserRecord(FIRST_USER, now))
+        users.add(UserRecord(FIRST_USER, now, {POLICY: ADMINISTRATION}))
     found = users.get(FIRST_USER)
-    if found is not None:
+    if found is not None and found.policies.get(POLICY) != ADMINISTRATION:
         users.save(replace(found, policies={**found.policies, POLICY: ADMINISTRATION}))

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.control.access.authentication import Authenticator, head_of
+from service.control.access.auditing import notes_of
+from service.control.access.authentication import Authenticator, Throttled, head_of
 from service.control.access.enforcement import Access, AccessDenied
 from service.control.access.resources import Installation
 from service.core.signatures.errors import SignatureRefused
@@ -30,11 +31,16 @@ class Guard:
         """The page for those whom a rule lets in; a body is not read."""
 
         async def guarded(request: Request) -> Response:
+            call = notes_of(request.scope)
+            call.operation = rule
             try:
                 claim = self._authenticator.claim(head_of(request.scope))
                 self._authenticator.require_service(claim, SIGNING_NAME)
-                caller = self._authenticator.prove(claim, b"")
+                call.claimed = claim.principal
+                call.proven = caller = self._authenticator.prove(claim, b"")
                 Access(caller, self._here).require(rule, {"ProcessingJobName": request.path_params.get("name")})
+            except Throttled as error:
+                return JSONResponse({"detail": str(error)}, 429, {"Retry-After": error.retry_after})
             except SignatureRefused as error:
                 return JSONResponse({"detail": str(error)}, 401, CHALLENGE)
             except AccessDenied as error:

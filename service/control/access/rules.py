@@ -13,7 +13,7 @@ from typing import Final
 from service.control.access import logs_and_metrics as measured
 from service.control.access import resources as of
 from service.control.access.resources import Concern, Json
-from service.core.access import Action
+from service.core.access import Action, Principal, patterns
 from service.core.names import Resource
 from service.core.own_code import definition_brings_code, job_brings_code, schedule_brings_code
 from service.core.records import MonitoringType
@@ -47,6 +47,12 @@ class Rule:
 def changes(operation: str) -> bool:
     """True for an operation whose requests must not be carried out twice."""
     return operation in RULES and RULES[operation].changes
+
+
+def may_change(principal: Principal, operation: str) -> bool:
+    """True for a change that some grant of the principal's allows, for whatever names."""
+    rule = RULES.get(operation)
+    return rule is not None and rule.changes and bool(patterns(principal, Action(rule.action)))
 
 
 def _of_kind(kind: MonitoringType) -> Mapping[str, Rule]:

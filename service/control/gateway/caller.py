@@ -12,10 +12,10 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from service.control.gateway.connections import Answer
-from service.control.gateway.errors import CallerGone, InvocationError, ValidationError
+from service.control.gateway.errors import ERROR_HEADER, InvocationError, ServiceUnavailable, ValidationError
 from service.control.gateway.recent_answers import KeptAnswer
+from service.request_bodies import BodyRoom, BodyTooLong, CallerGone, TooManyBodies
 
-ERROR_HEADER: Final = b"x-amzn-errortype"
 REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
 
 Headers = list[tuple[bytes, bytes]]
@@ -26,26 +26,19 @@ class Caller:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.headers: Headers = scope["headers"]
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._is_answered = False
 
-    async def body(self, *, limit: int) -> bytes:
-        """The request's body. Raises ValidationError for a longer one, which is not read to its end, CallerGone."""
-        declared = next((value for name, value in self.headers if name == b"content-length"), b"0")
-        if int(declared) > limit:
-            raise _too_long(limit)
-        chunks, size, more = [], 0, True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise CallerGone("the caller hung up before the end of its request")
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            if size > limit:
-                raise _too_long(limit)
-            more = message.get("more_body", False)
-        return b"".join(chunks)
+    async def body(self, room: BodyRoom, *, limit: int) -> bytes:
+        """The request's body. Raises ValidationError for a longer one, ServiceUnavailable, CallerGone."""
+        try:
+            return await room.read(self._scope, self._receive, limit=limit)
+        except BodyTooLong as error:
+            raise ValidationError(f"Request body is longer than {limit} bytes.") from error
+        except TooManyBodies as error:
+            raise ServiceUnavailable(str(error)) from error
 
     @contextmanager
     def hanging_up(self, ends: Callable[[], None]) -> Iterator[None]:
@@ -98,6 +91,8 @@ class Caller:
             raise error
         body = error.body()
         headers = [(b"content-type", b"application/json"), (ERROR_HEADER, error.code.encode())]
+        if error.retry_after is not None:
+            headers.append((b"retry-after", error.retry_after.encode()))
         await self._start(error.status, headers, len(body))
         await self._send({"type": "http.response.body", "body": body})
 
@@ -109,7 +104,3 @@ class Caller:
     async def _gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-
-
-def _too_long(limit: int) -> ValidationError:
-    return ValidationError(f"Request body is longer than {limit} bytes.")

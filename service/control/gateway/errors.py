@@ -3,13 +3,15 @@
 | code | status | when |
 |---|---|---|
 | ValidationError | 400 | an endpoint or target that is not there, not InService, a member or body that does not fit |
+| ThrottlingException | 400 | a caller who asks too often; botocore tries again |
 | ModelError | 424 | whatever the model answers beyond 2xx, answers over the limit, and no answer in time |
 | ModelNotReadyException | 429 | the process was started again and still loads its model |
 | InternalFailure | 500 | a failure of the gateway's own; its log tells |
 | MissingAuthenticationTokenException and its like | 403 | no key, an unknown one, or a signature that is not its own |
 | AccessDeniedException | 403 | the caller has no grant for the endpoint, be it there or not |
-| ServiceUnavailable | 503 | the process cannot be reached, broke off, or is busy: botocore tries again |
+| ServiceUnavailable | 503 | the process cannot be reached, broke off, or one of both is busy: botocore tries again |
 
+A packed body is a ValidationError of status 415.
 InternalDependencyException (530) is never answered: nothing here depends on another service.
 """
 
@@ -19,14 +21,12 @@ from typing import Final
 import orjson
 
 from monitor_jobs.contract.errors import SextantError
+from service.control.access.authentication import Throttled
 from service.core.keys import without_api_keys
 
 MESSAGE_MAX_CHARACTERS: Final = 1024
+ERROR_HEADER: Final = b"x-amzn-errortype"
 NO_STATUS: Final = 0  # AWS's OriginalStatusCode where the model gave no answer that has one
-
-
-class CallerGone(SextantError):
-    """The caller hung up: nobody is left to be answered."""
 
 
 class InvocationError(SextantError):
@@ -34,6 +34,7 @@ class InvocationError(SextantError):
 
     status = 500
     code = "InternalFailure"
+    retry_after: str | None = None
 
     def members(self) -> dict[str, object]:
         """The answer's JSON; botocore reads either spelling of the message."""
@@ -59,6 +60,22 @@ class ValidationError(InvocationError):
     status, code = 400, "ValidationError"
 
 
+class UnsupportedEncoding(ValidationError):
+    """The body is packed."""
+
+    status = 415
+
+
+class ThrottlingException(InvocationError):
+    """A caller asks too often."""
+
+    status, code = 400, "ThrottlingException"
+
+    def __init__(self, throttled: Throttled) -> None:
+        super().__init__(str(throttled))
+        self.retry_after = throttled.retry_after
+
+
 class UnknownOperationException(InvocationError):
     """No operation of the runtime API."""
 
@@ -75,6 +92,7 @@ class ServiceUnavailable(InvocationError):
     """The process does not answer; another attempt may be."""
 
     status, code = 503, "ServiceUnavailable"
+    retry_after = "1"
 
 
 @dataclass(frozen=True, slots=True)

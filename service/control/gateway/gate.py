@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 from starlette.types import Scope
 
-from service.control.access.authentication import Authenticator, Claim, head_of
+from service.control.access.auditing import notes_of
+from service.control.access.authentication import Authenticator, Claim, Throttled, head_of
 from service.control.access.enforcement import Access, AccessDenied
 from service.control.access.resources import Installation
-from service.control.gateway.errors import Refused
+from service.control.gateway.errors import Refused, ThrottlingException
 from service.core.access import Principal
 from service.core.signatures.errors import SignatureRefused
 
@@ -28,8 +29,11 @@ class Gate:
 
     def claim(self, scope: Scope) -> Claim:
         """What the head of a request claims. Raises Refused."""
+        call = notes_of(scope)
+        call.operation = OPERATION
         with _refusals():
             claim = self._authenticator.claim(head_of(scope))
+            call.claimed = claim.principal
             self._authenticator.require_service(claim, SIGNING_NAME)
             return claim
 
@@ -45,6 +49,8 @@ class Gate:
 def _refusals() -> Iterator[None]:
     try:
         yield
+    except Throttled as error:
+        raise ThrottlingException(error) from error
     except SignatureRefused as error:
         raise Refused(error.code, str(error), error.status) from error
     except AccessDenied as error:

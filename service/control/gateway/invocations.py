@@ -20,7 +20,6 @@ from service.control.gateway.connections import Answer, BrokenOffError, Connecti
 from service.control.gateway.errors import (
     MESSAGE_MAX_CHARACTERS,
     NO_STATUS,
-    CallerGone,
     InvocationError,
     ModelError,
     Origin,
@@ -34,6 +33,7 @@ from service.control.gateway.recent_answers import KeptAnswer, RecentAnswers, ca
 from service.control.gateway.routes import Routes, drawn
 from service.core.variants import Variant
 from service.logs import EventLog
+from service.request_bodies import CallerGone, RequestBodies
 from service.settings import Settings
 
 PREFIX: Final = "/endpoints/"
@@ -59,7 +59,15 @@ class _Request:
 class Invocations:
     """The ASGI endpoint below /endpoints/."""
 
-    def __init__(self, gate: Gate, settings: Settings, *, endpoint_token: str, generator: random.Random) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        settings: Settings,
+        bodies: RequestBodies,
+        *,
+        endpoint_token: str,
+        generator: random.Random,
+    ) -> None:
         self._gate = gate
         self._routes = Routes(gate.here.database, account=settings.account)
         self._authorization = b"authorization: Bearer " + endpoint_token.encode()
@@ -67,6 +75,7 @@ class Invocations:
         self._recent = RecentAnswers()
         self._generator = generator
         self._limit = settings.max_body_bytes
+        self._bodies = bodies
         self._log_group = f"arn:aws:logs:{settings.region}:{settings.account}:log-group:/aws/sagemaker/Endpoints"
 
     def close(self) -> None:
@@ -83,18 +92,21 @@ class Invocations:
         except InvocationError as error:
             await caller.refuse(error)
         except Exception as error:  # noqa: BLE001 -- logged with its traceback
-            log.error("invocation_failed", path=scope["path"], cause=error)
+            log.fault("invocation_failed", path=scope["path"], cause=error)
             await caller.refuse(InvocationError("The invocation failed: see the control log."))
 
     async def _invoke(self, endpoint: str, claim: Claim, caller: Caller) -> None:
-        body = await caller.body(limit=self._limit)
-        user = self._gate.admit(claim, body, endpoint).user
-        request = _Request(endpoint, read_members(endpoint, caller.headers), body, caller)
-        call = call_of(user, endpoint, caller.headers, len(body))
+        with self._bodies.room() as room:
+            body = await caller.body(room, limit=self._limit)
+            user = self._gate.admit(claim, body, endpoint).user
+            await self._answer_once(_Request(endpoint, read_members(endpoint, caller.headers), body, caller), user)
+
+    async def _answer_once(self, request: _Request, user: str) -> None:
+        call = call_of(user, request.endpoint, request.caller.headers, len(request.body))
         if call is None:
             await self._answer(request)
         elif kept := self._recent.find(call):
-            await caller.give(kept)
+            await request.caller.give(kept)
         else:
             self._recent.keep(call, await self._answer(request))
 

@@ -11,9 +11,10 @@ from typing import Any, Final
 from botocore.loaders import Loader
 
 from monitor_jobs.contract.errors import BadInput
-from service.control.gateway.errors import ValidationError
+from service.control.gateway.errors import UnsupportedEncoding, ValidationError
 from service.control.shapes import Shape, validate
 
+ENCODING: Final = b"content-encoding"
 INPUT: Final = "InvokeEndpointInput"
 
 # Forwarded to the process as they came. A model that keeps no sessions takes no notice of SessionId, as at AWS.
@@ -61,6 +62,8 @@ def read_members(endpoint: str, headers: Iterable[tuple[bytes, bytes]]) -> Invoc
             if member in given:
                 raise ValidationError(f"The header {name.decode()} is given twice: send it once.")
             given[member] = value
+        elif name == ENCODING and value.lower() not in (b"", b"identity"):
+            raise UnsupportedEncoding(f"Content-Encoding {value[:80].decode('latin-1')!r}: send the body as it is.")
     _check(endpoint, given)
     target = given.get("TargetVariant")
     return Invocation(

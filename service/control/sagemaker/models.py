@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from monitor_jobs.contract.errors import Conflict
+from monitor_jobs.contract.errors import BadInput, Conflict
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ValidationException
 from service.control.sagemaker.listing import Listing, page
 from service.core.names import Resource
 from service.core.records import ModelRecord
+from service.core.redaction import redaction_of
 
 LISTING = Listing(ModelRecord, key="name", sort_columns={"Name": "name", "CreationTime": "created_at"})
 
@@ -19,6 +20,7 @@ def create_model(request: Json, context: Context) -> Json:
     """
     record = ModelRecord(str(request["ModelName"]), context.now, request)
     S3Address.parse(model_data_url(record))
+    _require_rules(record)
     try:
         context.database.models.add(record)
     except Conflict as error:
@@ -67,6 +69,16 @@ def model_data_url(record: ModelRecord) -> str:
     if len(urls) != 1 or not urls[0]:
         raise ValidationException(f"Model {record.name} needs one container with a ModelDataUrl, s3://.../model.tar.gz")
     return str(urls[0])
+
+
+def _require_rules(record: ModelRecord) -> None:
+    """Raise ValidationException where its environment's rules of redaction are none: no endpoint could run it."""
+    for container in (record.request.get("PrimaryContainer"), *_list(record.request.get("Containers"))):
+        environment = container.get("Environment") if isinstance(container, dict) else None
+        try:
+            redaction_of(None, environment or {})
+        except BadInput as error:
+            raise ValidationException(f"Model {record.name}: {error}") from error
 
 
 def _list(value: object) -> list[Any]:

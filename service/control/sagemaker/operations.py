@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from typing import Final
 
 from monitor_jobs.contract.errors import NotFound, SextantError
 from service.control import api
-from service.control.admission import addresses, require_allowed
+from service.control.admission import addresses, mentioned, require_addresses, require_allowed
 from service.control.api import Api, Table
 from service.control.sagemaker import (
     alerts,
@@ -106,13 +107,11 @@ EXTENSION_SHAPES: Final[Mapping[str, Shape]] = {
 def call(operation: str, request: Json, context: Context) -> Json:
     """The answer of one operation to a request that fits its published shape and stays within the allowed buckets.
 
-    Raises what `api.fitting` does, BadInput for an address in another bucket, and what the operation itself
-    raises.
+    Raises what `api.fitting` does, BadInput for an address elsewhere than in the store or in another bucket, and what
+    the operation itself raises.
     """
     handler, fitting = api.fitting(operation, request, context, table=OPERATIONS, model=_model())
-    shape = _model().input_shape(operation)
-    if context.allowed_buckets and shape is not None:
-        require_allowed(addresses(fitting, shape, _model().shapes), context.allowed_buckets)
+    _require_contained(fitting, operation, context.allowed_buckets)
     return handler(fitting, context)
 
 
@@ -126,6 +125,15 @@ def sagemaker_api(new_context: Callable[[Principal], Context]) -> Api:
         call=lambda operation, request, caller: call(operation, request, new_context(caller)),
         codes={NotFound: "ResourceNotFound", SextantError: "ValidationException"},
     )
+
+
+def _require_contained(request: Json, operation: str, allowed: frozenset[str]) -> None:
+    shape, shapes = _model().input_shape(operation), _model().shapes
+    if shape is None:
+        return
+    require_addresses(request, shape, shapes)
+    if allowed:
+        require_allowed(chain(addresses(request, shape, shapes), mentioned(request, shape, shapes)), allowed)
 
 
 @cache

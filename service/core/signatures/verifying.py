@@ -4,23 +4,16 @@ What lives here: signing keys, and the comparison. What does not: whose the secr
 """
 
 import hmac
-from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
+from service.core.secret import Secret
 from service.core.signatures.errors import InvalidSignature, UnrecognizedClient
 from service.core.signatures.parts import Scope
 from service.core.signatures.reading import Signature
 
 KEYS_KEPT: Final = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """An access key's secret, which no repr and no error shows."""
-
-    text: str = field(repr=False)
 
 
 NOBODY: Final = Secret("the secret of keys that nobody has")
@@ -30,12 +23,18 @@ class SigningKeys:
     """Signing keys by scope and secret, the last ones used kept; a new secret has keys of its own. Thread safe."""
 
     def __init__(self, *, most: int = KEYS_KEPT) -> None:
-        self.of = lru_cache(maxsize=most)(signing_key)
+        self._of = lru_cache(maxsize=most)(_signing_key)
+
+    def of(self, scope: Scope, secret: Secret) -> bytes:
+        """The key that signs within a scope, 32 bytes."""
+        return self._of(scope, secret.reveal())
+
+    def __len__(self) -> int:
+        return self._of.cache_info().currsize
 
 
-def signing_key(scope: Scope, secret: Secret) -> bytes:
-    """The key that signs within a scope, 32 bytes."""
-    key = f"AWS4{secret.text}".encode()
+def _signing_key(scope: Scope, secret: str) -> bytes:
+    key = f"AWS4{secret}".encode()
     for part in (scope.date, scope.region, scope.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key

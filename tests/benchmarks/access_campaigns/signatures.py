@@ -17,9 +17,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from service.core.secret import Secret
 from service.core.signatures.errors import SignatureRefused
 from service.core.signatures.reading import read_signature
-from service.core.signatures.verifying import Secret, SigningKeys, verify
+from service.core.signatures.verifying import SigningKeys, verify
 from tests.benchmarks.figures import Figure, interleaved, median_at_most
 from tests.signature_tampers import Tampered, signed_names, tampered
 from tests.signed_calls import genuine_requests, request_of
