@@ -20,6 +20,8 @@ from service.first_key import secrets_folder
 from service.settings import Settings
 from tests.aws_clients import Signed
 
+UNLIMITED = Settings(requests_per_second_per_address=0, requests_per_second_per_key=0, failed_keys_per_minute=0)
+
 
 def now() -> datetime:
     return datetime.now(UTC)
@@ -32,7 +34,7 @@ class People:
         self._database = database
         self.issuer = Issuer(database, open_sealed_secrets(secrets_folder(folder)), SystemRandom())
         self.known = KnownKeys(database, self.issuer.sealer, clock=now)
-        self.authenticator = Authenticator(self.known, UsedSignatures(now()), RateLimits(Settings()), clock=now)
+        self.authenticator = Authenticator(self.known, UsedSignatures(now()), RateLimits(UNLIMITED), clock=now)
 
     def add(self, name: str, *grants: Grant) -> Signed:
         """What signs as a new user who has these grants."""

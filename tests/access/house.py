@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
+from service.audit import AuditLog
+from service.control.access.auditing import Auditor
 from service.control.access.rules import RULES
 from service.control.app import Keys, build_app
 from service.core.access import Grant, Role
@@ -22,7 +24,7 @@ from tests.access.asking import DEFINITIONS, JOBS, KINDS, SCHEDULES, Asked, aske
 from tests.access.cells import OWN_CODE, ROLES, Cell, Reach, Whose
 from tests.aws_clients import Signed
 from tests.documentation import served
-from tests.people import People
+from tests.people import People, now
 
 ADDRESS = "http://127.0.0.1:8080"
 DENIALS = (b"AccessDenied", b"is not authorized to perform")
@@ -89,7 +91,10 @@ def house(folder: Path) -> Iterator[House]:
     callers = {key: people.add(f"{key[0]}-{key[1].name.lower()}", grant) for key, grant in grants.items()}
     keys = Keys(people.known, people.issuer, people.authenticator, "no endpoint process is asked here")
     try:
-        yield House(build_app(here.database, here.store, here.settings, keys), callers, people.add("nobody"), here)
+        auditor = Auditor(AuditLog(folder, now), now)
+        yield House(
+            build_app(here.database, here.store, here.settings, keys, auditor), callers, people.add("nobody"), here
+        )
     finally:
         people.close()
         here.database.engine.dispose()
