@@ -30,7 +30,7 @@ def _listed(value: object) -> object:
 
 def _key_id(value: object) -> object:
     if isinstance(value, str) and not GIVEN_ID_PATTERN.fullmatch(value):
-        raise ValueError(f"{len(value)} characters that are no id: use 3 to 128 letters, digits and _")
+        raise ValueError(f"{len(value)} characters that are no id: use 3 to 128 letters, digits, _ and -")
     return value
 
 

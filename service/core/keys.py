@@ -19,7 +19,8 @@ from service.core.secret import HIDDEN, Secret
 
 API_KEY_PREFIX: Final = "sxt_"  # by which secret scanners find one that leaked
 API_KEY_PATTERN: Final = re.compile(API_KEY_PREFIX + r"[A-Za-z0-9_-]{43}")
-GIVEN_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_]{3,128}")  # S3 services have shorter ones than AWS
+# S3 services have shorter ones than AWS, and with hyphens. What is as long as a secret, or an API key, was put wrong.
+GIVEN_ID_PATTERN: Final = re.compile(rf"(?!{API_KEY_PREFIX}|.{{40}}$)[A-Za-z0-9_-]{{3,128}}")
 LEAST_SECRET_CHARACTERS: Final = 16
 _ID_LETTERS: Final = string.ascii_uppercase + string.digits
 _ID_CHARACTERS: Final = 17  # with three letters in front as many as AWS's
@@ -78,7 +79,8 @@ def given_key_pair(key_id: str, secret: Secret) -> KeyPair:
     """The pair that a person chose. Raises BadInput, which shows no secret, for an id that no signature could name."""
     if not GIVEN_ID_PATTERN.fullmatch(key_id):
         # Not shown: a secret may have been put in its place.
-        raise BadInput(f"an access key id of {len(key_id)} characters does not fit: use 3 to 128 letters, digits and _")
+        rule = "use 3 to 128 letters, digits, _ and -, and no secret"
+        raise BadInput(f"an access key id of {len(key_id)} characters does not fit: {rule}")
     if not secret.reveal() or not secret.reveal().isprintable() or secret.reveal() != secret.reveal().strip():
         raise BadInput(f"the secret of access key {key_id} is empty, or has spaces around it or control characters")
     return KeyPair(key_id, secret)

@@ -55,7 +55,7 @@ def test_the_digest_is_sha_256():
 
 @pytest.mark.parametrize("key_id", ["", "ab", "has space", "semi;colon", "a" * 129, "sch\u00f6n", "line\n"])
 def test_an_id_that_no_signature_could_name_is_refused(key_id):
-    with pytest.raises(BadInput, match="does not fit: use 3 to 128 letters, digits and _") as raised:
+    with pytest.raises(BadInput, match="does not fit: use 3 to 128 letters, digits, _ and -") as raised:
         given_key_pair(key_id, Secret("long enough to be one"))
     assert not key_id or key_id not in str(raised.value)
 

@@ -59,7 +59,7 @@ class Server:
 
 
 def measured(folder: Path, *, quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
-    """All figures; nothing is missing in either form."""
+    """All figures; how much slower good requests become takes more windows than the short form has."""
     size = QUICK if quick else FULL
     package = write_package(folder / "package", {"code/inference.py": ECHO})
     with running_endpoint(package, folder) as endpoint, control_process(folder) as url:
@@ -70,10 +70,11 @@ def measured(folder: Path, *, quick: bool) -> tuple[dict[str, Figure], dict[str,
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             figures = {
                 "oversize_rss_mb": oversize(servers, size.mebibytes),
-                "slow_p99_ratio": p99_ratio(runner.run(turns(servers[0], size))),
                 "slow_connections_closed_s": closing_time(runner.run(hanging(servers, size)), size),
             }
-    return figures, {}
+            if quick:
+                return figures, {"slow_p99_ratio": f"takes {FULL.pairs} pairs of windows"}
+            return figures | {"slow_p99_ratio": p99_ratio(runner.run(turns(servers[0], size)))}, {}
 
 
 def oversize(servers: Sequence[Server], mebibytes: int) -> Figure:
