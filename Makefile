@@ -5,18 +5,19 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
 ALONE := tests/unit tests/papers
-DOORS := tests/contract tests/integration
+DOORS := tests/contract
+ROOMS := tests/integration
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-alone test-doors test-whole check unit bench faults clean
+.PHONY: demo test test-alone test-doors test-rooms test-whole check unit bench faults clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
 
-# Three at a time: tests with processes wait for the most part, the others only count. What each prints comes when it
-# has ended. Every file of tests is in one of the three: the last takes what the others leave.
+# Four at a time: tests with processes wait for the most part, the others only count. What each prints comes when it
+# has ended. Every file of tests is in one of the four: the last takes what the others leave.
 test: .venv/installed-for-tests servers check
-	$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-alone test-doors test-whole
+	$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-alone test-doors test-rooms test-whole
 
 test-alone:
 	$(BIN)/python -m pytest --durations=10 $(ALONE)
@@ -24,8 +25,11 @@ test-alone:
 test-doors:
 	$(BIN)/python -m pytest --durations=25 $(DOORS)
 
+test-rooms:
+	$(BIN)/python -m pytest --durations=25 $(ROOMS)
+
 test-whole:
-	$(BIN)/python -m pytest --durations=25 $(addprefix --ignore=,$(ALONE) $(DOORS))
+	$(BIN)/python -m pytest --durations=25 $(addprefix --ignore=,$(ALONE) $(DOORS) $(ROOMS))
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check .
