@@ -41,6 +41,7 @@ from tests.servers.endpoint import write_package
 from tests.wait import wait_until
 
 PATIENCE = 60
+HEIRS_PATIENCE = 300  # the dead of a whole campaign leave hundreds of segments, which nobody hurries to upload
 CALLERS = 4
 WEAK_FLUSH_SECONDS = 0.1
 ECHO = """
@@ -254,7 +255,7 @@ def lived(folder: Path, prefix: str, records: int) -> int:
 def drain(folder: Path) -> None:
     """Let the next start deliver what the dead left."""
     capture = started(spec_of(folder), FolderStore(folder / "data"))
-    wait_until(lambda: not entries_in(folder / "spool"), timeout_seconds=PATIENCE, what="an empty spool")
+    wait_until(lambda: not entries_in(folder / "spool"), timeout_seconds=HEIRS_PATIENCE, what="an empty spool")
     capture.close()
 
 
