@@ -196,7 +196,7 @@ def test_a_requested_job_of_a_killed_scheduler_fails_and_says_why(house):
     house.database.processing_jobs.add(_requested_job(house, started_at=NOON, handle=handle))
     process = house.start()
     process.tick()
-    assert lives(handle["pid"])
+    assert lives(handle["pid"]), (house.folder / "jobs/asked/root/log").read_text()
     house.clock.go(seconds=BEYOND_LEASE)
     process.tick()
     job = house.database.processing_jobs.get("asked")

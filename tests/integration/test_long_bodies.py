@@ -17,7 +17,8 @@ INVOCATIONS = "/endpoints/signs/invocations"
 def control(tmp_path_factory):
     """The port and the process."""
     with control_process(tmp_path_factory.mktemp("control")) as url:
-        (process,) = (child for child in psutil.Process().children() if "control" in child.cmdline())
+        living = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        (process,) = (child for child in living if "control" in child.cmdline())
         yield urlsplit(url).port, process
 
 
