@@ -11,7 +11,7 @@ from typing import Final
 
 from monitor_jobs.contract.errors import BadInput
 from service.first_key import secrets_folder
-from service.private_files import create_private, private_folder, read_private
+from service.private_files import made_once
 
 KEY_BYTES: Final = 32
 
@@ -27,10 +27,7 @@ def digest_key(data: Path) -> bytes:
     Raises BadInput where others may read the file, or it is no key.
     """
     path = digest_key_file(data)
-    private_folder(path.parent)
-    if not path.exists():
-        create_private(path, secrets.token_bytes(KEY_BYTES))
-    key = read_private(path, most_bytes=KEY_BYTES + 1)
+    key = made_once(path, lambda: secrets.token_bytes(KEY_BYTES), most_bytes=KEY_BYTES + 1)
     if len(key) != KEY_BYTES:
         raise BadInput(f"{path} is no key of {KEY_BYTES} bytes: put the right one back, or remove it to get another")
     return key

@@ -11,7 +11,7 @@ from typing import Final
 
 from monitor_jobs.contract.errors import BadInput
 from service.first_key import secrets_folder
-from service.private_files import create_private, private_folder, read_private
+from service.private_files import made_once
 
 TOKEN_BYTES: Final = 32
 LEAST_CHARACTERS, MOST_BYTES = 32, 1024
@@ -28,10 +28,8 @@ def endpoint_token(data: Path) -> str:
     Raises BadInput where others may read it, or it is too short to be one.
     """
     path = endpoint_token_file(data)
-    private_folder(path.parent)
-    if not path.exists():
-        create_private(path, secrets.token_urlsafe(TOKEN_BYTES).encode())
-    token = read_private(path, most_bytes=MOST_BYTES).decode(errors="replace").strip()
+    content = made_once(path, lambda: secrets.token_urlsafe(TOKEN_BYTES).encode(), most_bytes=MOST_BYTES)
+    token = content.decode(errors="replace").strip()
     if len(token) < LEAST_CHARACTERS or not token.isascii() or not token.isprintable():
         raise BadInput(f"{path} is no endpoint token: delete it, and restart the service and its endpoints")
     return token

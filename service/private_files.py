@@ -8,7 +8,7 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -34,14 +34,15 @@ def read_private(path: Path, *, most_bytes: int) -> bytes:
         return file.read(most_bytes)
 
 
-def create_private(path: Path, content: bytes) -> None:
-    """Write a new file, whole or not at all; nothing happens where another process was first."""
-    with _written_beside(path, content) as written:
-        try:
-            os.link(written, path)  # and not a rename, which would replace what is there already
-        except FileExistsError:
-            return
-    _sync_folder(path.parent)
+def made_once(path: Path, make: Callable[[], bytes], *, most_bytes: int) -> bytes:
+    """The first bytes of a file, which is made, with its folder, where there is none.
+
+    Processes that start at once come to have the same. Raises BadInput where others may read it.
+    """
+    private_folder(path.parent)
+    if not path.exists():
+        _create_private(path, make())
+    return read_private(path, most_bytes=most_bytes)
 
 
 def replace_private(path: Path, content: bytes) -> None:
@@ -60,6 +61,16 @@ def only_one(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _create_private(path: Path, content: bytes) -> None:
+    """Write a new file, whole or not at all; nothing happens where another process was first."""
+    with _written_beside(path, content) as written:
+        try:
+            os.link(written, path)  # and not a rename, which would replace what is there already
+        except FileExistsError:
+            return
+    _sync_folder(path.parent)
 
 
 @contextmanager

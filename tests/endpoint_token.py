@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from service.endpoint_token import endpoint_token_file
-from service.private_files import create_private, private_folder
+from service.private_files import private_folder, replace_private
 
 TOKEN: Final = "what-every-caller-in-a-test-presents"
 TOKEN_SHA256: Final = sha256(TOKEN.encode()).hexdigest()
@@ -17,4 +17,4 @@ def leave_token(data: Path) -> None:
     """Make this the token of a data folder, so that its gateway reaches the processes that tests start."""
     path = endpoint_token_file(data)
     private_folder(path.parent)
-    create_private(path, TOKEN.encode())
+    replace_private(path, TOKEN.encode())

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from monitor_jobs.contract.errors import BadInput
 from service.core.secret import Secret, Unsealable
-from service.private_files import create_private, private_folder, read_private
+from service.private_files import made_once
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12  # random: GCM allows 2^32 seals under one key
@@ -52,10 +52,8 @@ def open_sealed_secrets(folder: Path) -> SealedSecrets:
     Raises BadInput where others may read it, or it is no key. Processes that start at once come to have the same.
     Proven by tests/unit/test_sealed_secrets.py.
     """
-    path = private_folder(folder) / "sealing.key"
-    if not path.exists():
-        create_private(path, secrets.token_bytes(KEY_BYTES))
-    key = read_private(path, most_bytes=KEY_BYTES + 1)
+    path = folder / "sealing.key"
+    key = made_once(path, lambda: secrets.token_bytes(KEY_BYTES), most_bytes=KEY_BYTES + 1)
     if len(key) != KEY_BYTES:
         raise BadInput(
             f"{path} is no sealing key of {KEY_BYTES} bytes: put back the right one; without it, delete the file, and "

@@ -50,7 +50,7 @@ class TokenBuckets:
         if full_at is None:
             name = self._place(name, now)
             full_at = self._full_at.get(name, now)
-        full_at = (max(now, full_at)) + self._seconds_a_token
+        full_at = max(now, full_at) + self._seconds_a_token
         wait = full_at - now - self._burst_seconds
         if wait > 0:
             return wait

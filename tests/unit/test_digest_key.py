@@ -10,7 +10,7 @@ import pytest
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.keyed_hash import DigestUse, keyed_hash
 from service.digest_key import digest_key, digest_key_file
-from service.private_files import create_private, private_folder
+from service.private_files import private_folder, replace_private
 
 
 def test_a_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"x" * 31, b"x" * 33])
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path, content: bytes) -> None:
-    create_private(private_folder(digest_key_file(tmp_path).parent) / "digest.key", content)
+    replace_private(private_folder(digest_key_file(tmp_path).parent) / "digest.key", content)
     with pytest.raises(BadInput, match="no key of 32 bytes"):
         digest_key(tmp_path)
 

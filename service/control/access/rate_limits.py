@@ -36,7 +36,7 @@ class RateLimits:
         An address that failed too often waits as well, be its next key the right one. This machine's own does not:
         everybody here has it, and a script with an old key would lock out all others.
         """
-        now, name = self._clock(), _site(address) if ":" in address else address
+        now, name = self._clock(), _caller_at(address)
         if self._failures is not None:
             wait = self._failures.wait(name, now)
             if wait is not None and not is_loopback(address):
@@ -49,12 +49,15 @@ class RateLimits:
 
     def failed(self, address: str) -> float | None:
         """For each request that cannot be authenticated; where this is no None, answer `throttled` instead of why."""
-        name = _site(address) if ":" in address else address
-        return self._failures.take(name, self._clock()) if self._failures is not None else None
+        return self._failures.take(_caller_at(address), self._clock()) if self._failures is not None else None
 
 
 def _buckets(per_second: float) -> TokenBuckets | None:
     return TokenBuckets(Rate(per_second, max(1.0, per_second * BURST_SECONDS))) if per_second else None
+
+
+def _caller_at(address: str) -> str:
+    return _site(address) if ":" in address else address
 
 
 @lru_cache(maxsize=1024)
