@@ -5,25 +5,14 @@ What does not: the campaigns (tests.benchmarks.faults), each of which has a cont
 something is deliberately weak.
 """
 
-import argparse
-import logging
-import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Protocol
 
+from tests.benchmarks.campaigns import Campaign, Measured, run_campaigns
 from tests.benchmarks.faults import holes, kills, nth_call, power_cut, rolling_restart, store, system
-from tests.benchmarks.figures import Figure, publish
+from tests.benchmarks.figures import Figure
 
-Measured = tuple[dict[str, Figure], dict[str, str]]  # figures, and why others could not be taken
 LONG_FIGURES = ("kill9_acked", "put_unlink_kills", "store_down_p99_ratio", "rolling_restarts", "restart_control_killed")
-
-
-class Campaign(Protocol):
-    """One kind of faults, forced in a folder of its own."""
-
-    def __call__(self, folder: Path, *, quick: bool) -> Measured: ...
 
 
 class Measure(Protocol):
@@ -50,26 +39,5 @@ CAMPAIGNS: dict[str, Campaign] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a few faults instead of thousands")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--only", nargs="+", choices=CAMPAIGNS, default=list(CAMPAIGNS), help="these campaigns")
-    options = parser.parse_args()
-    logging.disable()  # what the campaigns provoke in this process is not news
-    figures: dict[str, Figure] = {}
-    missing: dict[str, str] = {}
-    for name in options.only:
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch:
-            found, left = CAMPAIGNS[name](Path(scratch), quick=options.quick)
-        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
-        figures |= found
-        missing |= left
-    if options.quick:
-        missing |= {name: "only the long form is large enough" for name in LONG_FIGURES if name not in figures}
-    publish("capture_faults", figures, missing, options.json)
-
-
 if __name__ == "__main__":
-    main()
+    run_campaigns("capture_faults", __doc__, CAMPAIGNS, LONG_FIGURES)
