@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.control.access.authentication import Throttled, address_of
 from service.control.access.rate_limits import RateLimits
 from service.control.api import Refusal
-from service.control.gateway.errors import ERROR_HEADER, ThrottlingException
+from service.control.gateway.caller import Caller
+from service.control.gateway.errors import ThrottlingException
 from service.control.gateway.invocations import PREFIX
 from service.control.json_protocol import JsonProtocol
 from service.control.query_protocol import FORM, QueryProtocol
@@ -34,24 +35,22 @@ class AddressesLimited:
         if scope["type"] == "http":
             wait = self._limits.admit_address(address_of(scope))
             if wait is not None:
-                await throttled(scope, wait)(scope, receive, send)
+                await _refuse(scope, receive, send, Throttled(wait))
                 return
         await self._app(scope, receive, send)
 
 
-def throttled(scope: Scope, wait_seconds: float) -> Response:
-    """The answer to a request that came too soon, as the API that it asks words it; Retry-After in whole seconds."""
-    error = Throttled(wait_seconds)
+async def _refuse(scope: Scope, receive: Receive, send: Send, error: Throttled) -> None:
+    """Answer a request that came too soon, as the API that it asks words it; Retry-After in whole seconds."""
+    if scope["path"].startswith(PREFIX):
+        await Caller(scope, receive, send).refuse(ThrottlingException(error))
+        return
     response = _refusal(scope, error)
     response.headers["retry-after"] = error.retry_after
-    return response
+    await response(scope, receive, send)
 
 
 def _refusal(scope: Scope, error: Throttled) -> Response:
-    if scope["path"].startswith(PREFIX):
-        runtime = ThrottlingException(error)
-        headers = {ERROR_HEADER.decode(): runtime.code}
-        return Response(runtime.body(), runtime.status, headers, "application/json")
     if scope["path"] != "/":
         return JSONResponse({"detail": str(error)}, TOO_MANY_REQUESTS)
     refusal = Refusal(error.code, str(error), error.status, error.query_code)
