@@ -251,9 +251,11 @@ def _chores(settings: Settings, database: "Database", store: "ObjectStore", exec
         clock=_now,
     )
     every = timedelta(seconds=settings.flush_interval_seconds)  # as often as something new arrives
-    retention = Retention(store=store, rules=settings.retention, clock=_now)
-    each = [Chore("erasures", every, erasures.go_on), Chore("retention", RETENTION_EVERY, retention.go_on)]
-    return Chores(each if settings.retention else each[:1], Places(executor, 1), _now)
+    each = [Chore("erasures", every, erasures.go_on)]
+    if settings.retention:
+        retention = Retention(store=store, rules=settings.retention, clock=_now)
+        each.append(Chore("retention", RETENTION_EVERY, retention.go_on))
+    return Chores(each, Places(executor, 1), _now)
 
 
 def _endpoints(settings: Settings, database: "Database", stopping: ThreadPoolExecutor) -> "Endpoints":

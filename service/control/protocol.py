@@ -4,7 +4,6 @@ What lives here: the dispatcher, and what all protocols share of a request. What
 (json_protocol, query_protocol), the operations (api.Api), how callers are told (access.authentication).
 """
 
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -26,7 +25,6 @@ from service.logs import EventLog
 from service.request_bodies import BodyRoom, BodyTooLong, RequestBodies, TooManyBodies
 
 MAX_REQUEST_BYTES: Final = 1_048_576
-SCOPE: Final = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 
 log = EventLog(__name__)
 
@@ -89,12 +87,6 @@ async def read_body(request: Request, room: BodyRoom) -> bytes:
         return await room.read(request.scope, request.receive, limit=MAX_REQUEST_BYTES)
     except BodyTooLong as error:
         raise _too_long() from error
-
-
-def signing_name(headers: Mapping[str, str]) -> str | None:
-    """The service in the scope of a SigV4 signature; None where a request has none."""
-    found = SCOPE.search(headers.get("authorization", ""))
-    return found[1] if found else None
 
 
 def _answered(protocol: WireProtocol, api: Api, operation: str, body: bytes, call: Call) -> Response:

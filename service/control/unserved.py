@@ -3,13 +3,13 @@
 What does not live here: operations of APIs that are served in part (api.call says those).
 """
 
+import re
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.control.protocol import signing_name
 from service.core.keys import without_api_keys
 
 CBOR_PATH: Final = "/service/{service}/operation/{operation}"
@@ -17,12 +17,14 @@ NO_CBOR: Final = "the CBOR protocol is not served: send AWS JSON 1.0 or the quer
 NO_S3: Final = (
     "S3 is not served at this address: run `sextant up --s3`, and set AWS_ENDPOINT_URL_S3 as `sextant env` prints it"
 )
+SCOPE: Final = re.compile(r"Credential=[^/,\s]+/\d{8}/[^/,\s]+/([^/,\s]+)/aws4_request")
 MAP_OF_TWO, TEXT, LENGTH_OF_TWO_BYTES = 0xA2, 0x60, 25
 
 
 async def not_found(request: Request, _error: Exception) -> Response:
     """The answer where no route is, or none of that method: S3's own where the request was signed for S3."""
-    if signing_name(request.headers) == "s3":
+    scope = SCOPE.search(request.headers.get("authorization", ""))
+    if scope is not None and scope[1] == "s3":
         root = ET.Element("Error")
         for name, text in (("Code", "NotImplemented"), ("Message", NO_S3), ("Resource", request.url.path)):
             ET.SubElement(root, name).text = text
