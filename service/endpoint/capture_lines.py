@@ -8,32 +8,41 @@ from monitor_jobs.contract.capture import DataCaptureConfig, encoding_of
 from service.core.deployment import Exchange
 from service.endpoint.redaction import Redactor
 
+Halves = tuple[CapturedBody | None, CapturedBody | None]
+
 
 def line_of(exchange: Exchange, moment: datetime, config: DataCaptureConfig) -> bytes:
     """The capture line of an exchange, with `moment` in whole seconds as its inferenceTime."""
-    request = _captured(exchange.request_body, exchange.request_content_type, config)
-    response = _captured(exchange.response_body, exchange.response_content_type, config)
-    return capture_line(
-        event_id=str(uuid.uuid4()),
-        inference_time=moment,
-        request=request if config.captures_input else None,
-        response=response if config.captures_output else None,
-        inference_id=exchange.inference_id,
-        custom_attributes=exchange.custom_attributes,
-    )
+    return _line(moment, _halves(exchange, config), exchange.inference_id, exchange.custom_attributes)
 
 
 def redacted_line_of(exchange: Exchange, moment: datetime, config: DataCaptureConfig, redactor: Redactor) -> bytes:
     """The same of what the rules leave of the exchange."""
+    request, response = _halves(exchange, config)
+    left = (
+        None if request is None else redactor.body("request", request),
+        None if response is None else redactor.body("response", response),
+    )
+    inference_id = redactor.inference_id(exchange.inference_id)
+    return _line(moment, left, inference_id, redactor.custom_attributes(exchange.custom_attributes))
+
+
+def _halves(exchange: Exchange, config: DataCaptureConfig) -> Halves:
+    """Request and answer as they are captured; None for one that is not."""
     request = _captured(exchange.request_body, exchange.request_content_type, config)
     response = _captured(exchange.response_body, exchange.response_content_type, config)
+    return request if config.captures_input else None, response if config.captures_output else None
+
+
+def _line(moment: datetime, halves: Halves, inference_id: str | None, custom_attributes: str | None) -> bytes:
+    request, response = halves
     return capture_line(
         event_id=str(uuid.uuid4()),
         inference_time=moment,
-        request=redactor.body("request", request) if config.captures_input else None,
-        response=redactor.body("response", response) if config.captures_output else None,
-        inference_id=redactor.inference_id(exchange.inference_id),
-        custom_attributes=redactor.custom_attributes(exchange.custom_attributes),
+        request=request,
+        response=response,
+        inference_id=inference_id,
+        custom_attributes=custom_attributes,
     )
 
 
