@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.errors import BadInput
-from service.control.sagemaker.listing import moment
+from service.control.moments import moment
 from service.core.pagination import encode_token
 from tests import sagemaker_requests as requests
 from tests.sagemaker_requests import NOON, Installation

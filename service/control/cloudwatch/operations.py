@@ -14,7 +14,7 @@ from service.control.cloudwatch.kept import by_minute, forget, keep
 from service.control.cloudwatch.metrics import LISTED_FOR, MetricKey, Metrics, key_of
 from service.control.cloudwatch.putting import parsed_datums
 from service.control.cloudwatch.statistics import Datapoint, Statistic, StatisticSet, by_period
-from service.control.sagemaker.listing import moment
+from service.control.moments import moment
 from service.control.shapes import published_model
 from service.core.access import Principal
 from service.core.pagination import decode_token, encode_token

@@ -9,7 +9,7 @@ from monitor_jobs.contract.errors import BadInput
 from service.control.api import ApiError, Json
 from service.control.cloudwatch.metrics import MetricKey, key_of
 from service.control.cloudwatch.statistics import Datapoint, StatisticSet, of_values
-from service.control.sagemaker.listing import moment
+from service.control.moments import moment
 
 MOST_DATUMS: Final = 1000
 MOST_VALUES: Final = 150

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from monitor_jobs.contract.errors import BadInput
 from service.control.api import Json
 from service.control.identity.context import LimitExceeded
-from service.control.sagemaker.listing import moment
+from service.control.moments import moment
 from service.core.keys import KeyStatus, status_at
 from service.core.users import AccessKeyRecord, ApiKeyRecord
 

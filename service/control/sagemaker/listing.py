@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Self, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter
 
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.window import parse_timestamp
+from service.control.moments import moment
 from service.control.sagemaker.context import Context, Json
 from service.core.access import EVERY_NAME
 from service.core.pagination import DEFAULT_MAX_RESULTS, checked_max_results, decode_token, encode_token
@@ -95,15 +94,3 @@ def page(
 
 
 _TIME_COLUMNS = {"CreationTime": "created_at", "LastModifiedTime": "modified_at", "ScheduledTime": "scheduled_at"}
-
-
-def moment(value: object) -> datetime:
-    """A time as clients send it: epoch seconds or ISO 8601. Raises BadInput for anything else."""
-    try:
-        if isinstance(value, str):
-            return parse_timestamp(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError) as error:  # OSError: beyond the C library's calendar
-        raise BadInput(f"{value!r} is no time between the years 1 and 9999") from error
-    raise BadInput(f"{value!r} is no time: send epoch seconds or ISO 8601")

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from monitor_jobs.contract.errors import Conflict
 from monitor_jobs.object_store import S3Address
+from service.control.moments import moment
 from service.control.sagemaker.context import Context, Json, ResourceInUse, ResourceNotFound, ValidationException
 from service.control.sagemaker.endpoints import find_endpoint
 from service.control.sagemaker.executions import execution_summary, last_execution, requested_execution
-from service.control.sagemaker.listing import Listing, moment, page
+from service.control.sagemaker.listing import Listing, page
 from service.control.sagemaker.parsing import parsed
 from service.core.cron import RunOnce, next_fire_time, parse_expression
 from service.core.job_definitions import referred, require_runnable, with_definition
