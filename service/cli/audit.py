@@ -1,12 +1,13 @@
 """`sextant audit`: who did what, and whether the log of it is as it was written. Reads this machine's data folder."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from monitor_jobs.contract.errors import BadInput
 from service.cli.output import AsJson, print_fields, print_json, print_table
+from service.cli.schedule import utc
 
 app = typer.Typer(help="The audit log of this installation.", no_args_is_help=True)
 COLUMNS = ["Time", "User", "From", "Operation", "Resource", "Status", "Error", "Count"]
@@ -75,7 +76,7 @@ def _moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadInput(f"--since {text!r} is no moment: write 2026-11-20 or 2026-11-20T12:00:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return utc(moment)
 
 
 def _row(line: dict[str, Any]) -> dict[str, object]:
