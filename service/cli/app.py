@@ -27,7 +27,6 @@ from service.cli import (
     users,
 )
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
-from service.core.keys import without_api_keys
 
 EXIT_CODES: tuple[tuple[type[SextantError], int], ...] = (
     (NotFound, 3),
@@ -124,6 +123,8 @@ def exit_code(command: Callable[[], object]) -> int:
     try:
         command()
     except SextantError as error:
+        from service.core.keys import without_api_keys
+
         say(without_api_keys(f"sextant: {error}"))
         return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
     except SystemExit as end:

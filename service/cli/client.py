@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from monitor_jobs.contract.errors import BadInput, Conflict, NotFound, SextantError
-from service.core.secret import Secret
-from service.first_key import read_first_key
 
 if TYPE_CHECKING:
     import ssl
     from xml.etree import ElementTree as ET
 
     from monitor_jobs.object_store import ObjectStore
+    from service.core.secret import Secret
     from service.settings import Settings
 
 Found = TypeVar("Found")
@@ -38,7 +37,7 @@ class Unreachable(SextantError):
 class Client:
     """Calls operations at one address, with an API key where there is one."""
 
-    def __init__(self, url: str, api_key: Secret | None = None, *, certificate: Path | None = None) -> None:
+    def __init__(self, url: str, api_key: "Secret | None" = None, *, certificate: Path | None = None) -> None:
         self.url = url
         self._api_key = api_key
         self._certificate = certificate
@@ -164,8 +163,11 @@ def connect() -> Client:
     return Client(url, api_key_for(url, settings.data, is_own=url == written), certificate=certificate)
 
 
-def api_key_for(url: str, data: Path, *, is_own: bool) -> Secret | None:
+def api_key_for(url: str, data: Path, *, is_own: bool) -> "Secret | None":
     """The API key to send to a URL: the one that was given, else the first key, which no other machine is sent."""
+    from service.core.secret import Secret
+    from service.first_key import read_first_key
+
     given = os.environ.get(KEY_VARIABLE)
     if given:
         return Secret(given)

@@ -9,7 +9,6 @@ import typer
 from monitor_jobs.contract.errors import NotFound
 from service.cli.client import Client, connect, load
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
-from service.first_key import first_key_file, read_first_key
 
 app = typer.Typer(help="Keys of users.", no_args_is_help=True)
 API_KEY, ACCESS_KEY = "API key", "access key"
@@ -142,6 +141,8 @@ def _show(made: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _remind(key: str) -> None:
+    from service.first_key import first_key_file, read_first_key
+
     data = load().data
     first = read_first_key(data)
     if first is not None and key in (first.pair.key_id, first.api_key.key_id):

@@ -9,7 +9,6 @@ from monitor_jobs.contract.errors import NotFound
 from service.cli.client import Client, connect
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
 from service.core.access import EVERY_NAME, Grant, Role
-from service.core.policy_document import document_of, grants_of
 
 app = typer.Typer(help="Users and their roles.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="Name of the user.")]
@@ -62,8 +61,7 @@ def delete(name: Name) -> None:
 def grant(name: Name, role: RoleName, endpoints: Endpoints = EVERY_NAME) -> None:
     """Give a user a role, for all endpoints or those of a pattern."""
     given = Grant(role, endpoints)
-    members = {"PolicyName": _policy_name(given), "PolicyDocument": document_of([given])}
-    connect().query("PutUserPolicy", UserName=name, **members)
+    _put(connect(), name, _policy_name(given), [given])
     say(f"User {name} is {_shown([given])}")
 
 
@@ -81,12 +79,20 @@ def revoke(name: Name, role: RoleName, endpoints: Endpoints = EVERY_NAME) -> Non
 
 def _put_rest(client: Client, name: str, policy: str, rest: list[Grant]) -> None:
     if rest:
-        client.query("PutUserPolicy", UserName=name, PolicyName=policy, PolicyDocument=document_of(rest))
+        _put(client, name, policy, rest)
     else:
         client.query("DeleteUserPolicy", UserName=name, PolicyName=policy)
 
 
+def _put(client: Client, name: str, policy: str, grants: list[Grant]) -> None:
+    from service.core.policy_document import document_of
+
+    client.query("PutUserPolicy", UserName=name, PolicyName=policy, PolicyDocument=document_of(grants))
+
+
 def _policies(client: Client, name: str) -> dict[str, list[Grant]]:
+    from service.core.policy_document import grants_of
+
     names: list[str] = client.query("ListUserPolicies", UserName=name)["PolicyNames"] or []
     found = {policy: client.query("GetUserPolicy", UserName=name, PolicyName=policy) for policy in names}
     return {policy: grants_of(urllib.parse.unquote(row["PolicyDocument"])) for policy, row in found.items()}
