@@ -41,7 +41,7 @@ class Quantiles:
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """How often each text occurs; beyond a cap the rare ones are only counted in `others`, `distinct` is an estimate."""
+    """How often each text occurs; beyond a cap rare ones count as `others`, and `distinct` is estimated."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     others: int = 0
