@@ -26,6 +26,9 @@ class CaptureFormat(_Format):
     )
 
 
+CAPTURE_FORMAT: Final = CaptureFormat()
+
+
 class CsvFormat(_Format):
     """CSV; without a header columns are `_c0`, `_c1`, ...; where the column of the model's output stands."""
 

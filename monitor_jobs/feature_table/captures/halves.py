@@ -10,22 +10,20 @@ What lives here: text and bytes to rows. What does not: putting both halves toge
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
 import pybase64
 
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.feature_table.captures.lines import Half
+from monitor_jobs.feature_table.json_values import MAX_COLUMNS, TooWide, UnreadableJson, flattened, json_value
 
 DecodeBytes = Callable[[bytes, str], Mapping[str, float]]  # a body and its content type to named numbers, or BadInput
 
 WRAPPERS: Final = ("instances", "predictions", "inputs")
-MAX_COLUMNS: Final = 4096  # a wider row is an array, not a set of features
 
 Cell = tuple[str | None, object]  # a value and its name; None: it is known by its position
 Row = Sequence[Cell]
@@ -68,14 +66,6 @@ def rows_of_half(half: Half, name: str, decode: DecodeBytes | None) -> Rows:
         return _measured(half.data.encode(), content_type, name, decode)
 
 
-def cells_of_object(item: Mapping[str, Any]) -> Row:
-    """The values of an object by their names, nested ones by dotted names. Raises UnreadableHalf: WRONG_SCHEMA."""
-    try:
-        return _of_object(item)
-    except _NoTable as error:
-        raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA) from error
-
-
 def _of_bytes(body: bytes, content_type: str, name: str, decode: DecodeBytes | None) -> Rows:
     if content_type not in ("text/csv", "application/json"):
         return _measured(body, content_type, name, decode)
@@ -116,7 +106,10 @@ def _of_csv(text: str) -> list[Row]:
 
 
 def _of_json(text: str) -> list[Row]:
-    value = json_value(text)
+    try:
+        value = json_value(text)
+    except UnreadableJson as error:
+        raise UnreadableHalf(error.reason) from error
     if isinstance(value, dict):
         value = next((value[key] for key in WRAPPERS if isinstance(value.get(key), list | dict)), value)
     if isinstance(value, dict):
@@ -131,23 +124,6 @@ def _of_json(text: str) -> list[Row]:
     if kinds == {list}:
         return [_of_array(row) for row in value]
     return [_of_array(value)]
-
-
-def json_value(text: str | bytes) -> Any:  # noqa: ANN401  any JSON value
-    """The value of a JSON text, integers of any size exactly; Python's NaN and Infinity are read too.
-
-    Raises UnreadableHalf: WRONG_ENCODING where it is no JSON, WRONG_SCHEMA where it is too deep or a number too long.
-    """
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UnreadableHalf(UnreadableReason.WRONG_ENCODING) from error
-    except (ValueError, RecursionError) as error:
-        raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA) from error
 
 
 def _kind(item: object) -> type | None:
@@ -169,20 +145,10 @@ def _unnamed(values: Sequence[object]) -> Row:
 
 
 def _of_object(item: Mapping[str, Any]) -> Row:
-    row: list[Cell] = []
-    for cell in _flattened(item, ""):
-        row.append(cell)
-        if len(row) > MAX_COLUMNS:
-            raise _NoTable
+    try:
+        row = flattened(item)
+    except TooWide as error:
+        raise _NoTable from error
     if not row:
         raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA)
-    return row
-
-
-def _flattened(item: Mapping[str, Any] | list[Any], prefix: str) -> Iterator[Cell]:
-    named = item.items() if isinstance(item, Mapping) else enumerate(item)
-    for key, value in named:
-        if isinstance(value, dict | list):
-            yield from _flattened(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    return list(row.items())

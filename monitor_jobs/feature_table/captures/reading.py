@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload
+from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload, UnreadableReason
 from monitor_jobs.contract.dataset_format import CaptureFormat
-from monitor_jobs.feature_table.captures.halves import DecodeBytes, UnreadableHalf, cells_of_object
+from monitor_jobs.feature_table.captures.halves import DecodeBytes, UnreadableHalf
 from monitor_jobs.feature_table.captures.lines import Half, Halves, Numbered, Reasons, RecordChunk, read_chunks
 from monitor_jobs.feature_table.captures.rows import NamedRow, rows_of_record
+from monitor_jobs.feature_table.json_values import TooWide, flattened
 from monitor_jobs.feature_table.table import FeatureTable, RowSource
 from monitor_jobs.feature_table.values import columns_of_rows
 from monitor_jobs.monitor import CaptureFile
@@ -56,9 +57,10 @@ class _Reader:
     def rows_of(self, numbered: Numbered) -> Sequence[NamedRow]:
         """The rows of one record; raises UnreadableHalf."""
         if self.rules.preprocess is not None:
-            made = self.rules.preprocess(_record(numbered))
-            return [dict(cells_of_object(row)) for row in made]  # type: ignore[misc]  an object's values have names
+            return _flat(self.rules.preprocess(_record(numbered)))
         halves = self._chosen(numbered.record.capture_data)
+        if halves.endpoint_input is None and halves.endpoint_output is None:
+            raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA)
         return rows_of_record(halves, names=self.rules.names, card=self.file.card, decode=self.rules.decode)
 
     def _chosen(self, captured: Halves) -> Halves:
@@ -103,6 +105,13 @@ def _table(chunk: RecordChunk, reader: _Reader) -> FeatureTable:
         earliest=min(gathered.times, default=None),
         latest=max(gathered.times, default=None),
     )
+
+
+def _flat(rows: Sequence[Mapping[str, Any]]) -> list[NamedRow]:
+    try:
+        return [flattened(row) for row in rows]
+    except TooWide as error:
+        raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA) from error
 
 
 def _record(numbered: Numbered) -> CaptureRecord:
