@@ -19,7 +19,8 @@ import pybase64
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.feature_table.captures.lines import Half
-from monitor_jobs.feature_table.json_values import MAX_COLUMNS, TooWide, UnreadableJson, flattened, json_value
+from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, json_value
+from monitor_jobs.feature_table.names import MAX_COLUMNS
 
 DecodeBytes = Callable[[bytes, str], Mapping[str, float]]  # a body and its content type to named numbers, or BadInput
 
