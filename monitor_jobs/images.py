@@ -66,7 +66,7 @@ def decode_picture(body: bytes) -> Picture:
 
 
 @contextmanager
-def _opened(body: bytes, formats: Sequence[str]) -> Iterator[Image.Image]:
+def _opened(body: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     name = formats[0] if len(formats) == 1 else "picture"
     if body.startswith(_JPEG_START) and body.count(_SCAN) > SCANS_MAX:
         raise BadInput(f"the JPEG image has more than {SCANS_MAX} scans: save it anew, not progressive")

@@ -1,7 +1,7 @@
 """Reads JSON's nested lists of numbers as arrays, from hostile text.
 
-What lives here: lists of one depth, all of them numbers. What does not: text, objects and lists of uneven lengths, which
-are refused before memory is given to them.
+What lives here: lists of one depth, all of them numbers. What does not: text, objects and lists of uneven lengths,
+which are refused before memory is given to them.
 """
 
 import numpy as np
