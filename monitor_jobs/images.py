@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from monitor_jobs.contract.errors import BadInput
 
@@ -76,6 +76,8 @@ def _opened(body: bytes, formats: tuple[str, ...]) -> Iterator[Image.Image]:
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadInput(f"the {name} image has more than {PIXELS_MAX} pixels: scale it down") from error
+    except UnidentifiedImageError as error:
+        raise BadInput(f"the body is no whole {name} image: it does not begin as {' or '.join(formats)} do") from error
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise BadInput(f"the body is no whole {name} image: {error}") from error
 

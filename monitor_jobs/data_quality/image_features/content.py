@@ -6,6 +6,7 @@ hostile: sizes are checked before anything is allocated for them.
 """
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,8 @@ from monitor_jobs.images import decode_picture
 from monitor_jobs.json_arrays import decode_json_array
 from monitor_jobs.npy import Array, decode_npy
 
-BODY_MAX_BYTES: Final = 25_000_000  # InvokeEndpoint takes 6 MB; lists of more numbers would take gigabytes
+BODY_MAX_BYTES: Final = 25_000_000  # InvokeEndpoint takes 6 MB by default, and 25 at most
+LISTS_MAX_BYTES: Final = 8_000_000  # JSON's lists take 30 times their text's room while they are read
 UNPACKED_MAX_BYTES: Final = 200_000_000
 MEMBERS_MAX: Final = 64
 PICTURE_TYPES: Final = frozenset(
@@ -34,20 +36,23 @@ PICTURE_TYPES: Final = frozenset(
         "application/x-image",  # what SageMaker's own image algorithms take
     }
 )
+_WRAPPED_LIST: Final = re.compile(rb'\s*\{\s*"(?:instances|inputs)"\s*:(.*)\}\s*', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What a body holds: arrays by name, "" where it is one alone, and facts of all of its items."""
+    """What a body holds: arrays by name ("" of one alone), facts of all items, the shape of one if its type tells it."""
 
     arrays: Mapping[str, Array] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
+    item_shape: tuple[int, ...] | None = None
 
 
 def read_content(body: bytes, content_type: str) -> Content:
     """The arrays of a body; of text, and of a type that is not known, there are none.
 
-    A picture is an array [height, width, channels]. Raises BadInput where a body is not what its type says, or would
+    A picture is an array [channels, height, width]. JSON is a nested list, or an object that has one as its `instances`
+    or `inputs`, as TensorFlow's servers take it. Raises BadInput where a body is not what its type says, or would
     take more memory than any model's input needs.
     """
     reader = _READERS.get(media_type(content_type))
@@ -63,11 +68,15 @@ def _read_picture(body: bytes) -> Content:
     facts = {"channels": float(picture.channels)}
     if picture.quantisation:
         facts["jpeg_quality"] = estimated_quality(picture.quantisation)
-    return Content({"": picture.pixels}, facts)
+    planes = picture.pixels.transpose(2, 0, 1)
+    return Content({"": planes}, facts, planes.shape)
 
 
 def _read_json(body: bytes) -> Content:
-    return Content({"": decode_json_array(body)})
+    if len(body) > LISTS_MAX_BYTES:
+        raise BadInput(f"the JSON body has {len(body)} bytes: at most {LISTS_MAX_BYTES} are read, npy may have more")
+    wrapped = _WRAPPED_LIST.fullmatch(body)
+    return Content({"": decode_json_array(wrapped[1] if wrapped else body)})
 
 
 def _read_npy(body: bytes) -> Content:

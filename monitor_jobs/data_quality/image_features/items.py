@@ -15,7 +15,8 @@ from monitor_jobs.npy import Array
 
 CHANNELS: Final = (1, 3, 4)
 SIDE_MIN: Final = 8  # below it, rows of numbers are records with features rather than rows of a picture
-SIDE_MAX: Final = 2048
+SIDE_MAX: Final = 2048  # of larger ones enough is seen: their features would take a gigabyte, and seconds
+VALUES_MAX: Final = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,18 +46,19 @@ class Planes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """n items that are no pictures: values [n, k]."""
+    """n items that are no pictures: values [n, k], of `length` values each the first of every few where k is less."""
 
     values: Array
+    length: int
 
     @property
     def size(self) -> Mapping[str, float]:
         """What all n share."""
-        return {"values": float(self.values.shape[1])}
+        return {"values": float(self.length)}
 
     def of(self, values: Array) -> "Vectors":
         """Other items of this size."""
-        return Vectors(values)
+        return Vectors(values, self.length)
 
 
 Items: TypeAlias = Planes | Vectors
@@ -72,11 +74,17 @@ def items_of(array: Array, item_shape: Sequence[int] | None = None) -> Items:
     if item_shape is not None and array.shape[-len(item_shape) :] == tuple(item_shape) and 0 not in array.shape:
         return _batch(array.reshape(-1, *item_shape))
     if array.ndim < 2:
-        return Vectors(array.reshape(1, -1))
+        return vectors(array.reshape(1, -1))
     if array.ndim == 2 and not _is_picture(array.shape):
-        return Vectors(array)
+        return vectors(array)
     is_one = array.ndim == 2 or (array.ndim == 3 and _is_picture(array.shape))
     return _batch(array[np.newaxis] if is_one else array)
+
+
+def vectors(array: Array) -> Vectors:
+    """The rows of an array [n, k] as items; of more than VALUES_MAX values the first of every few."""
+    length = array.shape[1]
+    return Vectors(array[:, :: 1 + length // VALUES_MAX], length)
 
 
 def _is_picture(shape: tuple[int, ...]) -> bool:
@@ -90,7 +98,7 @@ def _is_picture(shape: tuple[int, ...]) -> bool:
 def _batch(array: Array) -> Items:
     shape = array.shape[1:]
     if not _is_picture(shape):
-        return Vectors(array.reshape(len(array), math.prod(shape)))
+        return vectors(array.reshape(len(array), math.prod(shape)))
     channels_first = array[:, np.newaxis] if len(shape) == 2 else array
     planes = channels_first if channels_first.shape[1] in CHANNELS else array.transpose(0, 3, 1, 2)
     height, width = planes.shape[2:]

@@ -44,7 +44,8 @@ def _most_similar(steps: tuple[int, ...]) -> float:
 def libjpeg_table(quality: int) -> NDArray[np.int64]:
     """The luminance table that libjpeg scales for a quality from 1 to 100, row by row."""
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((LUMINANCE * percent + 50) // 100, 1, 255)
+    table: NDArray[np.int64] = np.clip((LUMINANCE * percent + 50) // 100, 1, 255)
+    return table
 
 
 _SORTED_TABLES: Final = np.sort(np.stack([libjpeg_table(quality) for quality in range(1, 101)]), axis=1)

@@ -44,7 +44,7 @@ def picture_measures(pictures: Planes) -> Named:
 
     `channel_i_mean`, `channel_i_std`: of each channel. `black_share`, `white_share`: pixels of which every channel is
     at or beyond black or white. Of luma (0.299 R + 0.587 G + 0.114 B, or the only channel): `brightness`, its mean;
-    `contrast`, its standard deviation (RMS contrast: Peli, JOSA A 7(10), 1990, eq. 4); `sharpness`, `noise` and
+    `contrast`, its standard deviation (RMS contrast: Peli, JOSA A 7(10), 1990); `sharpness`, `noise` and
     `blockiness` (texture). Of three channels or four, taken to be red, green, blue: `saturation` and `colourfulness`.
     Measures that a picture is too small for are left out.
     """
@@ -118,7 +118,7 @@ def _saturation(darkest: NDArray[np.float32], brightest: NDArray[np.float32]) ->
 
 
 def _colourfulness(flat: NDArray[np.float32]) -> Measure:
-    """M3 of Hasler & Suesstrunk, Human Vision and Electronic Imaging 2003, eq. 7, in shares of white, not of 255."""
+    """M3 of Hasler & Suesstrunk, Human Vision and Electronic Imaging 2003, in shares of white, not of 255."""
     red, green, blue = flat[:, 0], flat[:, 1], flat[:, 2]
     rg, yb = red - green, (red + green) * np.float32(0.5) - blue
     found: Measure = np.hypot(deviation(rg), deviation(yb))

@@ -22,9 +22,9 @@ def sharpness_and_noise(plane: Plane) -> tuple[Measure, Measure] | None:
     """The variance of the Laplacian, in squared intensity, and the standard deviation of white noise, in intensity.
 
     Sharpness: the variance of the four-neighbour Laplacian over all inner pixels (Pech-Pacheco, Cristobal,
-    Chamorro-Martinez & Fernandez-Valdivia, ICPR 2000, section 2). Noise: sqrt(pi / 2) times the mean magnitude of the
+    Chamorro-Martinez & Fernandez-Valdivia, ICPR 2000). Noise: sqrt(pi / 2) times the mean magnitude of the
     image under N = [[1, -2, 1], [-2, 4, -2], [1, -2, 1]], over 6 (Immerkaer, Computer Vision and Image Understanding
-    64(2), 1996, eq. 3 and 5). Thin lines and texture count as noise, as they do in the paper.
+    64(2), 1996). Thin lines and texture count as noise, as they do in the paper.
     """
     height, width = plane.shape[1:]
     if height < STENCIL or width < STENCIL:
@@ -42,7 +42,7 @@ def blockiness(plane: Plane) -> Measure | None:
 
     B is the mean magnitude of the difference of neighbours on either side of an edge of the 8 x 8 grid that starts at
     the first pixel, A that of all other neighbours, each the mean of its horizontal and its vertical value: Wang,
-    Sheikh & Bovik, ICIP 2002, eq. 2 and 3. Their score fits both to viewers' opinions by powers that have no limit at
+    Sheikh & Bovik, ICIP 2002. Their score fits both to viewers' opinions by powers that have no limit at
     0; this contrast of the two is 0 for a flat plane and near 0 where there is no grid. A picture that was cut or
     scaled after it was compressed has its grid elsewhere, and none here.
     """
@@ -51,13 +51,15 @@ def blockiness(plane: Plane) -> Measure | None:
         return None
     edges, inside = (np.mean(kind, axis=0) for kind in zip(*pairs, strict=True))
     total = edges + inside
-    return np.divide(edges - inside, total, out=np.zeros_like(total), where=total != 0)
+    contrast: Measure = np.divide(edges - inside, total, out=np.zeros_like(total), where=total != 0)
+    return contrast
 
 
 def deviation(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The standard deviation of each last axis, of all its values."""
     centred = rows - rows.mean(axis=-1, keepdims=True)
-    return np.sqrt(np.vecdot(centred, centred) / np.float32(rows.shape[-1]))
+    spread: NDArray[np.float32] = np.sqrt(np.vecdot(centred, centred) / np.float32(rows.shape[-1]))
+    return spread
 
 
 def _second_difference(plane: Plane, *, axis: int) -> Plane:
