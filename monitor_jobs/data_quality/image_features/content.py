@@ -41,7 +41,7 @@ _WRAPPED_LIST: Final = re.compile(rb'\s*\{\s*"(?:instances|inputs)"\s*:(.*)\}\s*
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What a body holds: arrays by name ("" of one alone), facts of all items, the shape of one if its type tells it."""
+    """What a body holds: arrays by name ("" of one alone), facts of all items, the shape of one if known."""
 
     arrays: Mapping[str, Array] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
