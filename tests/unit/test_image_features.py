@@ -61,20 +61,7 @@ def sizes(body, content_type, **options):
         (saved(image("P"), "GIF", save_all=True, append_images=[Image.new("P", (SIDE, SIDE), 3)]), 3),
         (saved(Image.fromarray(SHADES)), 1),
     ],
-    ids=[
-        "1 bit",
-        "grey",
-        "grey, alpha",
-        "palette",
-        "clear palette",
-        "RGB",
-        "alpha",
-        "CMYK",
-        "WebP",
-        "BMP",
-        "GIF",
-        "16 bit",
-    ],
+    ids="1bit grey grey+alpha palette clear RGB RGB+alpha CMYK WebP BMP GIF 16bit".split(),
 )
 def test_a_picture_of_any_kind_has_its_size_and_its_channels_as_they_were_sent(body, channels):
     assert sizes(body, "image/png") == [(channels, SIDE, SIDE)]
@@ -193,7 +180,7 @@ def test_the_same_picture_has_the_same_features_however_it_is_sent():
 
 def test_many_at_once_have_the_features_that_each_has_alone():
     bodies = [(encoded(scene), "image/png") for scene in scenes(5)] + [(b"x", "image/png"), (npy(np.ones(3)), NPY)]
-    *found, broken, last = features_of_many([*bodies, *bodies[:5]])[:0] or list(features_of_many(bodies))
+    *found, broken, last = features_of_many(bodies)
     alone = [image_features(*body) for body in bodies[:5]]
     for many, single in zip(found, alone, strict=True):
         assert many[0] == pytest.approx(single[0], rel=1e-5, abs=1e-7)
@@ -248,12 +235,15 @@ def bomb(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
-def forged(body, old, new):
-    assert old in body
-    return body.replace(old, new)
+def zip_bomb(megabytes):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.npy", "w") as member:
+        for _ in range(megabytes):
+            member.write(bytes(1_000_000))
+    return stream.getvalue()
 
 
-LARGE_NPZ = npz(zeros=np.zeros(26_000_000))
+LARGE_NPZ = zip_bomb(201)
 HOSTILE = [
     (b"", "image/png", "does not begin as PNG"),
     (b"\x89PNG\r\n\x1a\n", "image/png", "no whole picture"),
@@ -269,7 +259,6 @@ HOSTILE = [
     (b"", NPZ, "no whole npz"),
     (npz(a=np.ones(500))[:-30], NPZ, "no whole npz"),
     (LARGE_NPZ, NPZ, "more than 200000000 bytes"),
-    (forged(npz(a=np.ones(1)), b"a.npy", b"a.txt"), NPZ, None),
     (npz(**{f"a{n}": np.ones(1) for n in range(65)}), NPZ, "at most 64"),
     (npz(a=np.array(["text"])), NPZ, "refused"),
     (b'["1"]', JSON, "no array of numbers"),
@@ -283,19 +272,16 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("body", "content_type", "words"), HOSTILE, ids=range(len(HOSTILE)))
 def test_a_body_that_is_not_what_it_says_is_refused_in_a_sentence(body, content_type, words):
-    if words is None:
-        assert image_features(body, content_type)
-        return
     with pytest.raises(BadInput, match=words) as raised:
         image_features(body, content_type)
     assert len(str(raised.value)) < 300
 
 
 def test_a_forged_size_in_an_archive_does_not_help_it():
-    body = LARGE_NPZ
-    size = struct.pack("<I", zipfile.ZipFile(io.BytesIO(body)).infolist()[0].file_size)
+    size, small = struct.pack("<I", 201_000_000), struct.pack("<I", 100)
+    assert size in LARGE_NPZ
     with pytest.raises(BadInput):
-        image_features(body.replace(size, struct.pack("<I", 100)), NPZ)
+        image_features(LARGE_NPZ.replace(size, small), NPZ)
 
 
 @pytest.mark.parametrize("shape", [(100_000, 1), (100_000, 0), (6_000_000,)])
