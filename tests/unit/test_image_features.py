@@ -61,7 +61,7 @@ def sizes(body, content_type, **options):
         (saved(image("P"), "GIF", save_all=True, append_images=[Image.new("P", (SIDE, SIDE), 3)]), 3),
         (saved(Image.fromarray(SHADES)), 1),
     ],
-    ids="1bit grey grey+alpha palette clear RGB RGB+alpha CMYK WebP BMP GIF 16bit".split(),
+    ids=["1bit", "grey", "grey+alpha", "palette", "clear", "RGB", "RGB+alpha", "CMYK", "WebP", "BMP", "GIF", "16bit"],
 )
 def test_a_picture_of_any_kind_has_its_size_and_its_channels_as_they_were_sent(body, channels):
     assert sizes(body, "image/png") == [(channels, SIDE, SIDE)]
