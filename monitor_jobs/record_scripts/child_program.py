@@ -163,7 +163,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
 
 
 def _answer(descriptor: int, reply: dict[str, Any]) -> None:
-    line = json.dumps(reply, allow_nan=False).encode("ascii", "replace") + b"\n"
+    line = json.dumps(reply, allow_nan=False, ensure_ascii=False).encode(errors="replace") + b"\n"
     while line:
         line = line[os.write(descriptor, line) :]
 
