@@ -49,7 +49,7 @@ def column(values, kind: pa.DataType | None = None) -> ColumnSummary:
 
 
 def counts_of(summary: DatasetSummary) -> DatasetSummary:
-    """The summary less what may differ: last digits, sketches, and texts of a column that is all fractions in a part."""
+    """The summary less what may differ: last digits, sketches, texts of a column that is fractions in a part."""
     plain = {
         name: replace(
             part,
