@@ -1,9 +1,9 @@
 """CSV files to tables, a block at a time, in bounded memory.
 
 RFC 4180 with commas: a quote within quotes is doubled, a quoted value may hold line ends. Rows end with LF, CRLF or CR;
-blank lines and a byte order mark are passed over; bytes that are no UTF-8 become U+FFFD; a row with more or fewer values
-than the first one is MALFORMED. Names as Spark's: without a header, and where the header's is empty, `_c0`, `_c1`, ...;
-one that was there before has its position put behind it. `.gz` files are unpacked.
+blank lines and a byte order mark are passed over; bytes that are no UTF-8 become U+FFFD; a row with more or fewer
+values than the first one is MALFORMED. Names as Spark's: without a header, and where the header's is empty, `_c0`,
+`_c1`, ...; one that was there before has its position put behind it. `.gz` files are unpacked.
 
 What lives here: files to columns of texts. What does not: what the texts are (values).
 """
@@ -82,7 +82,7 @@ def _opening(head: bytes, dataset_format: CsvFormat, path: Path) -> _Opening | N
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of which none is empty or comes twice, as Spark makes them: `_c1` for an empty one, `a1` for a second `a`."""
+    """Names, none empty, none twice, as Spark makes them: `_c1` for an empty one, `a1` for a second `a`."""
     unique: dict[str, None] = {}
     for position, name in enumerate(names):
         candidate = name or f"_c{position}"
