@@ -50,7 +50,7 @@ def chance_distance(n: float, m: float, *, comparisons: int, level: float) -> fl
 
 
 def largest(holds: Callable[[int], bool], most: int) -> int:
-    """The largest count up to `most` for which a condition holds that holds for 0, and for every count below one it holds for."""
+    """The largest count up to `most` for which a condition holds that holds for 0, and for none above one it fails."""
     low, high = 0, 1
     while high < most and holds(high):
         low, high = high, 2 * high  # the answer is small more often than not, and large counts take longer to judge
