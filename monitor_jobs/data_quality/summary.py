@@ -4,9 +4,14 @@ What lives here: the values, which merge in any order. What does not: making the
 statistics.json (statistics), judging (checks).
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from datasketches import kll_doubles_sketch
+
+Levels = tuple[tuple[float, ...], ...]
 
 
 class InferredType(StrEnum):
@@ -31,21 +36,37 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """A KLL sketch of the finite numbers of a column: `levels[i]` holds items of weight 2**i.
+    """A KLL sketch of the finite numbers of a column, in the bytes that its library writes; none for no number.
 
-    It is what statistics.json holds as `sketch.data`. Karnin, Lang & Liberty, FOCS 2016.
+    Karnin, Lang & Liberty, FOCS 2016; made and merged in monitor_jobs.data_quality.sketches.
     """
 
-    levels: tuple[tuple[float, ...], ...] = ()
+    sketch: bytes = b""
+
+    @property
+    def levels(self) -> Levels:
+        """What statistics.json holds as `sketch.data`: `levels[i]` are items, in order, that stand for 2**i numbers."""
+        if not self.sketch:
+            return ()
+        by_level: defaultdict[int, list[float]] = defaultdict(list)
+        for item, weight in kll_doubles_sketch.deserialize(self.sketch):
+            by_level[weight.bit_length() - 1].append(item)
+        return tuple(tuple(sorted(by_level[level])) for level in range(max(by_level) + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """How often each text occurs; beyond a cap rare ones count as `others`, and `distinct` is estimated."""
+    """How often each text occurs: all of them, or the most frequent ones.
+
+    Where there are too many texts, `others` is what `counts` lack of all values, each at most one in a thousand of
+    them, and `distinct` is estimated by `sketch`: one of distinct texts, in the bytes that its library writes; none
+    where `counts` hold every text.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     others: int = 0
     distinct: int = 0
+    sketch: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +74,9 @@ class ColumnSummary:
     """One column: present values by type, missing ones (null, empty text, NaN), and what they look like.
 
     integral + fractional + text = present. Infinite numbers are fractional and in no moment and no sketch: `infinite`.
+    `whole` ones of the fractional are whole numbers: 3.0, or 3 in a column that holds 2.5 too.
     `categories` counts the text of every present value of a column that is not all numbers, and of an integral one
-    as long as its values are few.
+    as long as its values are few: else all of them are its `others`.
     """
 
     name: str
@@ -67,11 +89,34 @@ class ColumnSummary:
     moments: Moments
     quantiles: Quantiles
     categories: Categories
+    whole: int = 0
 
     @property
     def present(self) -> int:
         """Values that are there."""
         return self.integral + self.fractional + self.text
+
+    @property
+    def inferred_type(self) -> InferredType:
+        """The narrowest type that every present value is of; Unknown where there is none."""
+        if self.text:
+            return InferredType.STRING
+        if self.fractional:
+            return InferredType.FRACTIONAL
+        return InferredType.INTEGRAL if self.integral else InferredType.UNKNOWN
+
+    def matching(self, expected: InferredType) -> int:
+        """How many present values are of a type: every value is a String, an integer is Fractional too.
+
+        Whole numbers count as Integral however they are written, for that depends on their neighbours.
+        """
+        match expected:
+            case InferredType.INTEGRAL:
+                return self.integral + self.whole
+            case InferredType.FRACTIONAL:
+                return self.integral + self.fractional
+            case InferredType.STRING | InferredType.UNKNOWN:
+                return self.present
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +141,7 @@ __all__ = [
     "ColumnSummary",
     "DatasetSummary",
     "InferredType",
+    "Levels",
     "Moments",
     "Quantiles",
 ]
