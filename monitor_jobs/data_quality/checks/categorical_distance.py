@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 Counts = npt.NDArray[np.float64]
 
+KEPT_FROM: Final = 0.001  # a summary keeps every category of a larger share
 MINIMUM_EXPECTED: Final = 5.0  # Cochran (1954): below it the chi-square law is a poor guide
 
 
@@ -28,6 +29,12 @@ class Mix:
     def total(self) -> int:
         """All values."""
         return sum(self.counts.values()) + self.untold
+
+    @property
+    def untold_at_most(self) -> float:
+        """How many values a category that is not told apart can have: what is kept is the most frequent ones."""
+        least = min(self.counts.values(), default=self.untold)
+        return min(self.untold, max(least, KEPT_FROM * self.total))
 
 
 class Homogeneity(NamedTuple):
@@ -51,21 +58,18 @@ class Homogeneity(NamedTuple):
 def largest_change(window: Mix, baseline: Mix) -> float:
     """The largest difference between the shares of one category, 0..1; neither mix is empty.
 
-    A category that one of them does not tell apart has there any share up to that of all such: the nearest one counts.
+    A category that one of them does not tell apart has there any share that it may have: the nearest one counts.
     """
-    n, m = window.total, baseline.total
-    gaps = (
-        _gap(_shares(window, name, n), _shares(baseline, name, m)) for name in window.counts.keys() | baseline.counts
-    )
+    of_window, of_baseline = _Shares(window), _Shares(baseline)
+    gaps = (_gap(of_window(name), of_baseline(name)) for name in window.counts.keys() | baseline.counts)
     return max(gaps, default=0.0)
 
 
 def common_categories(window: Mix, baseline: Mix, least_share: float) -> int:
     """How many categories are frequent enough in one of the mixes to have moved by `least_share`."""
-    n, m = window.total, baseline.total
+    of_window, of_baseline = _Shares(window), _Shares(baseline)
     names = window.counts.keys() | baseline.counts
-    shares = (max(_shares(window, name, n)[1], _shares(baseline, name, m)[1]) for name in names)
-    return sum(share >= least_share for share in shares)
+    return sum(max(of_window(name)[1], of_baseline(name)[1]) >= least_share for name in names)
 
 
 def homogeneity(window: Mix, baseline: Mix) -> Homogeneity:
@@ -86,10 +90,16 @@ def homogeneity(window: Mix, baseline: Mix) -> Homogeneity:
     )
 
 
-def _shares(mix: Mix, name: str, total: int) -> tuple[float, float]:
-    """The least and the largest share that a category can have."""
-    told = mix.counts.get(name)
-    return (0.0, mix.untold / total) if told is None else (told / total, told / total)
+class _Shares:
+    """The least and the largest share that a category can have in a mix."""
+
+    def __init__(self, mix: Mix) -> None:
+        self.counts, self.total = mix.counts, mix.total
+        self.untold = (0.0, mix.untold_at_most / self.total)
+
+    def __call__(self, name: str) -> tuple[float, float]:
+        told = self.counts.get(name)
+        return self.untold if told is None else (told / self.total, told / self.total)
 
 
 def _gap(one: tuple[float, float], other: tuple[float, float]) -> float:

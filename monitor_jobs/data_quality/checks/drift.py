@@ -6,7 +6,6 @@ What lives here: the three ways to compare, and the limit of each. What does not
 import math
 
 from monitor_jobs.contract.report import Measurement, Violation
-from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn
 from monitor_jobs.data_quality.checks.categorical_distance import (
     Mix,
     common_categories,
@@ -15,8 +14,8 @@ from monitor_jobs.data_quality.checks.categorical_distance import (
 )
 from monitor_jobs.data_quality.checks.chance import chance_distance, small_sample_correction
 from monitor_jobs.data_quality.checks.column_case import ColumnCase, Finding, metric_name
-from monitor_jobs.data_quality.checks.limits import CategoricalDriftMethod
-from monitor_jobs.data_quality.checks.numeric_distance import distance, sample_of
+from monitor_jobs.data_quality.checks.limits import CategoricalDriftMethod, DistributionConstraints
+from monitor_jobs.data_quality.checks.numeric_distance import Edges, Sample, distance, sample_of
 from monitor_jobs.data_quality.summary import ColumnSummary
 
 
@@ -28,24 +27,32 @@ def baseline_drift_check(case: ColumnCase) -> Finding | None:
     if case.baseline is None or not case.limits.config.distribution_constraints.compared:
         return None
     if case.baseline.numbers is not None:
-        return _of_numbers(case, case.baseline)
+        return _of_numbers(case, case.baseline.numbers)
     if case.baseline.mix is not None and case.column.present:
         return _of_categories(case, case.baseline.mix)
     return None
 
 
-def _of_numbers(case: ColumnCase, baseline: BaselineColumn) -> Finding | None:
+def held_to(
+    raw: float, config: DistributionConstraints, sizes: tuple[float, float], *, threshold: float, chance: float
+) -> tuple[float, float]:
+    """A distance between samples of two sizes as the chosen method reports it, and its limit.
+
+    `chance` is the largest distance that chance explains; a window is only judged by what exceeds it too.
+    """
+    correction = small_sample_correction(*sizes) if config.comparison_method.corrected else 0.0
+    return max(0.0, raw - correction), max(threshold, chance - correction)
+
+
+def _of_numbers(case: ColumnCase, baseline: Sample | Edges) -> Finding | None:
     window = sample_of(case.column.quantiles, case.column.infinite)
-    if window is None or baseline.numbers is None:
+    if window is None:
         return None
     config = case.limits.config.distribution_constraints
-    n, m = window.total, baseline.numbers.total
-    chance = chance_distance(n, m, comparisons=1, level=case.level)
-    raw = distance(window, baseline.numbers)
-    if config.comparison_method.corrected:
-        correction = small_sample_correction(n, m)
-        return _finding(case, max(0.0, raw - correction), max(config.comparison_threshold, chance - correction))
-    return _finding(case, raw, max(config.comparison_threshold, chance))
+    sizes = window.total, baseline.total
+    chance = chance_distance(*sizes, comparisons=1, level=case.level)
+    raw = distance(window, baseline)
+    return _finding(case, *held_to(raw, config, sizes, threshold=config.comparison_threshold, chance=chance))
 
 
 def _of_categories(case: ColumnCase, baseline: Mix) -> Finding:
@@ -54,14 +61,11 @@ def _of_categories(case: ColumnCase, baseline: Mix) -> Finding:
     if config.categorical_drift_method is CategoricalDriftMethod.CHI_SQUARED:
         return _by_chi_square(case, window, baseline)
     threshold = config.categorical_threshold
-    n, m = window.total, baseline.total
+    sizes = window.total, baseline.total
     movers = max(1, common_categories(window, baseline, threshold))
-    chance = chance_distance(n, m, comparisons=movers, level=case.level)
+    chance = chance_distance(*sizes, comparisons=movers, level=case.level)
     raw = largest_change(window, baseline)
-    if config.comparison_method.corrected:
-        correction = small_sample_correction(n, m)
-        return _finding(case, max(0.0, raw - correction), max(threshold, chance - correction))
-    return _finding(case, raw, max(threshold, chance))
+    return _finding(case, *held_to(raw, config, sizes, threshold=threshold, chance=chance))
 
 
 def _by_chi_square(case: ColumnCase, window: Mix, baseline: Mix) -> Finding:
