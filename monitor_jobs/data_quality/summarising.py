@@ -22,8 +22,7 @@ from monitor_jobs.data_quality.categories import (
 )
 from monitor_jobs.data_quality.sketches import merged_quantiles, quantiles_of
 from monitor_jobs.data_quality.summary import Categories, ColumnSummary, DatasetSummary, Moments, Quantiles
-from monitor_jobs.feature_table import FeatureTable
-from monitor_jobs.feature_table.values import numbers_in
+from monitor_jobs.feature_table import FeatureTable, numbers_in
 
 Floats = npt.NDArray[np.float64]
 
