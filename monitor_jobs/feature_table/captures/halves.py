@@ -19,7 +19,8 @@ import pybase64
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.feature_table.captures.lines import Half
-from monitor_jobs.feature_table.json_values import MAX_COLUMNS, TooWide, UnreadableJson, flattened, json_value
+from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, json_value
+from monitor_jobs.feature_table.names import MAX_COLUMNS
 
 # A body and its content type to the named numbers of each of its items; raises BadInput.
 DecodeBytes = Callable[[bytes, str], Sequence[Mapping[str, float]]]
