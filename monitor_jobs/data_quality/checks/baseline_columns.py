@@ -3,11 +3,13 @@
 What lives here: reading the file's nested numbers and texts into plain values. What does not: writing it (statistics).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import STATISTICS_FILE, CommonStatistics, FeatureStatistics, Statistics
@@ -41,7 +43,7 @@ class _Distribution(_Kept):
 
 class _Numbers(_Kept):
     common: CommonStatistics
-    min: float | None = None
+    min: Annotated[float, AllowInfNan()] | None = None  # AWS writes NaN for a column of nothing
     distribution: _Distribution | None = None
 
 
@@ -79,7 +81,7 @@ def _of_numbers(inferred: InferredType, numbers: _Numbers) -> BaselineColumn:
         present=numbers.common.num_present,
         missing=numbers.common.num_missing,
         numbers=sample_of_levels(kll.sketch.data) or _edges(kll.buckets),
-        minimum=numbers.min,
+        minimum=numbers.min if numbers.min is not None and math.isfinite(numbers.min) else None,
     )
 
 
