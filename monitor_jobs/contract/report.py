@@ -6,7 +6,7 @@ constraint_violations.json. What does not: how a value is measured (the monitors
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PlainSerializer
 
 from monitor_jobs.contract.window import format_timestamp
 
@@ -162,9 +162,9 @@ class StringStatistics(_Foreign):
 class KllBucket(_Foreign):
     """How many numbers lie in [lower_bound, upper_bound); the last bucket holds its upper bound too."""
 
-    lower_bound: float
-    upper_bound: float
-    count: float = Field(ge=0)
+    lower_bound: FiniteFloat
+    upper_bound: FiniteFloat
+    count: FiniteFloat = Field(ge=0)
 
 
 class KllParameters(_Foreign):
@@ -178,7 +178,7 @@ class KllSketch(_Foreign):
     """A sketch's items: those of `data[i]` stand for 2**i numbers each."""
 
     parameters: KllParameters | None = None
-    data: list[list[float]] = Field(default_factory=list, max_length=64)
+    data: list[list[FiniteFloat]] = Field(default_factory=list, max_length=64)
 
 
 class KllDistribution(_Foreign):
@@ -195,7 +195,7 @@ class NumericalDistribution(_Foreign):
 
 
 class NumericalStatistics(_Foreign):
-    """Statistics of a numeric feature; a number is absent where there is no finite value to have it."""
+    """Statistics of a numeric feature; a number is absent, or AWS's NaN, where there is no finite value to have it."""
 
     common: CommonStatistics
     mean: float | None = None

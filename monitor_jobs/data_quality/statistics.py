@@ -7,6 +7,7 @@ import math
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from monitor_jobs.contract.report import (
     CategoricalBucket,
@@ -50,14 +51,23 @@ def buckets_of(levels: Levels, moments: Moments) -> list[KllBucket]:
     weights = np.concatenate([np.full(len(level), 1 << height) for height, level in enumerate(levels)])
     order = np.argsort(items)
     up_to = np.concatenate(([0], np.cumsum(weights[order])))
-    shares = np.linspace(0, 1, BUCKETS + 1)
-    edges = moments.minimum * (1 - shares) + moments.maximum * shares  # a range may be wider than the largest number
+    edges = _edges(moments.minimum, moments.maximum)
     below = up_to[np.searchsorted(items[order], edges[1:-1], side="left")]
     counts = np.diff(below, prepend=0, append=moments.count)
     return [
         KllBucket(lower_bound=lower, upper_bound=upper, count=count)
         for (lower, upper), count in zip(pairwise(edges.tolist()), counts.tolist(), strict=True)
     ]
+
+
+def _edges(lowest: float, highest: float) -> npt.NDArray[np.float64]:
+    width = highest - lowest
+    if math.isinf(width):  # wider than the largest number
+        shares = np.linspace(0, 1, BUCKETS + 1)
+        return lowest * (1 - shares) + highest * shares
+    edges = np.minimum(lowest + width / BUCKETS * np.arange(BUCKETS + 1), highest)
+    edges[-1] = highest
+    return edges
 
 
 def _feature(column: ColumnSummary) -> FeatureStatistics:

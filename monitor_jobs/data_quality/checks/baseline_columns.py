@@ -3,6 +3,7 @@
 What lives here: reading the file's nested numbers and texts into plain values. What does not: writing it (statistics).
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -59,7 +60,7 @@ def _of_numbers(inferred: InferredType, numbers: NumericalStatistics) -> Baselin
         present=numbers.common.num_present,
         missing=numbers.common.num_missing,
         numbers=sample_of_levels(kll.sketch.data if kll.sketch else []) or _edges(kll.buckets),
-        minimum=numbers.min,
+        minimum=numbers.min if numbers.min is not None and math.isfinite(numbers.min) else None,
     )
 
 
