@@ -5,17 +5,24 @@ What lives here: the child process that runs them, its limits, and what is said 
 """
 
 from monitor_jobs.record_scripts.answers import ScriptFailed, ScriptRow
-from monitor_jobs.record_scripts.limits import ScriptLimits, script_environment
 from monitor_jobs.record_scripts.postprocessing import run_postprocessor
-from monitor_jobs.record_scripts.preprocessing import AnyRecord, RecordPreprocessor, record_preprocessor
+from monitor_jobs.record_scripts.preprocessing import (
+    AnyRecord,
+    RecordPreprocessor,
+    record_preprocessor,
+    shared_preprocessor,
+)
+from monitor_jobs.record_scripts.script import RecordScript, ScriptLimits, script_environment
 
 __all__ = [
     "AnyRecord",
     "RecordPreprocessor",
+    "RecordScript",
     "ScriptFailed",
     "ScriptLimits",
     "ScriptRow",
     "record_preprocessor",
     "run_postprocessor",
     "script_environment",
+    "shared_preprocessor",
 ]

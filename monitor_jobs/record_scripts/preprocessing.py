@@ -4,16 +4,18 @@ What lives here: records to requests, answers to rows. What does not: the child 
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import count
-from pathlib import Path
+from multiprocessing.util import Finalize
 from typing import TypeAlias
 
 from monitor_jobs.contract.capture import CaptureRecord
 from monitor_jobs.record_scripts.answers import ScriptRow, rows_in
-from monitor_jobs.record_scripts.limits import ScriptLimits
 from monitor_jobs.record_scripts.process import Request, ScriptProcess, running_script
+from monitor_jobs.record_scripts.script import RecordScript
 
 HANDLER = "preprocess_handler"
 # A captured record, the same with ground truth as its JSON has it, or a line of a CSV dataset.
@@ -52,9 +54,22 @@ class RecordPreprocessor:
 
 
 @contextmanager
-def record_preprocessor(
-    script: Path, *, limits: ScriptLimits, environment: Mapping[str, str], say: Callable[[str], None]
-) -> Iterator[RecordPreprocessor]:
+def record_preprocessor(script: RecordScript, say: Callable[[str], None]) -> Iterator[RecordPreprocessor]:
     """A preprocessor for as long as the context lasts. Raises ScriptFailed where the script cannot be loaded."""
-    with running_script(script, HANDLER, limits=limits, environment=environment, say=say) as process:
+    with running_script(script, HANDLER, say) as process:
         yield RecordPreprocessor(process)
+
+
+@lru_cache(maxsize=1)
+def shared_preprocessor(script: RecordScript) -> RecordPreprocessor:
+    """The one preprocessor of a script in this process, until this process ends; its prints go to standard output."""
+    context = record_preprocessor(script, _print)
+    preprocessor = context.__enter__()
+    # Not by atexit, which the workers of a fleet pass over.
+    Finalize(None, context.__exit__, args=(None, None, None), exitpriority=0)
+    return preprocessor
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -14,15 +14,15 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.record_scripts.answers import ScriptFailed, rows_in
-from monitor_jobs.record_scripts.limits import ScriptLimits
 from monitor_jobs.record_scripts.prints import Prints
+from monitor_jobs.record_scripts.script import RecordScript
 
 PROGRAM: Final = Path(__file__).with_name("child_program.py")
 MARK: Final = "SEXTANT_RECORD_SCRIPT"  # in the environment of every process of a script, those that left it included
@@ -39,21 +39,14 @@ Reply: TypeAlias = tuple[str, bytes]
 
 
 @contextmanager
-def running_script(
-    script: Path,
-    handler: str,
-    *,
-    limits: ScriptLimits,
-    environment: Mapping[str, str],
-    say: Callable[[str], None],
-) -> Iterator["ScriptProcess"]:
+def running_script(script: RecordScript, handler: str, say: Callable[[str], None]) -> Iterator["ScriptProcess"]:
     """A process that has loaded the script; it and whatever it has started are gone when the context ends.
 
     What the script prints is said, line by line. Raises ScriptFailed where it cannot be loaded or has no such handler.
     """
-    if not script.is_file():
-        raise BadInput(f"there is no script {script}: check the address that it is staged from")
-    process = ScriptProcess(script, handler, limits=limits, environment=environment, say=say)
+    if not script.path.is_file():
+        raise BadInput(f"there is no script {script.path}: check the address that it is staged from")
+    process = ScriptProcess(script, handler, say)
     try:
         rows_in(handler, *process.start())
         yield process
@@ -65,28 +58,26 @@ def running_script(
 class ScriptProcess:
     """The parent's side of one child."""
 
-    def __init__(
-        self,
-        script: Path,
-        handler: str,
-        *,
-        limits: ScriptLimits,
-        environment: Mapping[str, str],
-        say: Callable[[str], None],
-    ) -> None:
-        self._name, self._limits = handler, limits
-        self._prints = Prints(say, name=handler, most_bytes=limits.printed_bytes)
+    def __init__(self, script: RecordScript, handler: str, say: Callable[[str], None]) -> None:
+        self._name, self._limits = handler, script.limits
+        self._prints = Prints(say, name=handler, most_bytes=script.limits.printed_bytes)
         self._mark = secrets.token_hex(16)
         child_requests, self._requests = os.pipe()
         self._replies, child_replies = os.pipe()
         self._printed, child_prints = os.pipe()
-        task = {"script": str(script), "handler": handler, "requests": child_requests, "replies": child_replies}
+        task = {
+            "script": str(script.path),
+            "handler": handler,
+            "requests": child_requests,
+            "replies": child_replies,
+            "limits": dict(script.limits.of_the_kernel),
+        }
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-u", str(PROGRAM), json.dumps({**task, "limits": dict(limits.of_the_kernel)})],
+            [sys.executable, "-I", "-u", str(PROGRAM), json.dumps(task)],
             stdin=subprocess.DEVNULL,
             stdout=child_prints,
             stderr=child_prints,
-            env={**environment, MARK: self._mark},
+            env={**dict(script.environment), MARK: self._mark},
             pass_fds=(child_requests, child_replies),
             start_new_session=True,
         )

@@ -15,6 +15,7 @@ import pytest
 from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.record_scripts import (
+    RecordScript,
     ScriptFailed,
     ScriptLimits,
     record_preprocessor,
@@ -50,10 +51,8 @@ def script(tmp_path):
 
     @contextmanager
     def run(text, limits=SHORT, environment=None, say=None):
-        environment = script_environment(os.environ) if environment is None else environment
-        with record_preprocessor(
-            write(text), limits=limits, environment=environment, say=say or sys.stdout.write
-        ) as preprocess:
+        seen = script_environment(os.environ) if environment is None else environment
+        with record_preprocessor(RecordScript(write(text), seen, limits), say or sys.stdout.write) as preprocess:
             yield preprocess
 
     run.write = write
@@ -231,7 +230,7 @@ def test_a_script_that_cannot_be_loaded_says_why(script, text, words):
 
 def test_a_script_that_is_not_there_says_where_it_should_be(tmp_path):
     with pytest.raises(BadInput, match=r"there is no script .*nowhere\.py"):
-        run_postprocessor(tmp_path / "nowhere.py", limits=SHORT, environment={}, say=print)
+        run_postprocessor(RecordScript(tmp_path / "nowhere.py"), print)
 
 
 @pytest.mark.parametrize(
@@ -333,8 +332,8 @@ def test_a_script_dies_with_its_job(script, tmp_path):
     program = f"""
 import os, sys
 from pathlib import Path
-from tests.integration.test_record_scripts import SHORT, record, record_preprocessor
-with record_preprocessor(Path({str(path)!r}), limits=SHORT, environment={{}}, say=print) as preprocess:
+from tests.integration.test_record_scripts import RecordScript, record, record_preprocessor
+with record_preprocessor(RecordScript(Path({str(path)!r})), print) as preprocess:
     Path({str(tmp_path / "pid")!r}).write_text(str(preprocess(record())[0]["pid"]))
     os.kill(os.getpid(), {int(signal.SIGKILL)})
 """
@@ -358,7 +357,7 @@ def test_a_script_imports_what_lies_beside_it(script, tmp_path):
 
 def after_analysis(script, text):
     said = []
-    run_postprocessor(script.write(text), limits=SHORT, environment={}, say=said.append)
+    run_postprocessor(RecordScript(script.write(text), limits=SHORT), said.append)
     return said
 
 

@@ -1,10 +1,11 @@
-"""How much a user's script may take, and what it may know of its surroundings.
+"""A script that a user brought: where it lies, how much it may take, and what it may know of its surroundings.
 
 What lives here: the values. What does not: holding a process to them (child_program, process).
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 # Where programs are and how people here write; and one thread for libraries that would start one for every core.
@@ -36,10 +37,19 @@ class ScriptLimits:
         }
 
 
-def script_environment(environment: Mapping[str, str], given: Collection[str] = ()) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class RecordScript:
+    """A script, the variables that it sees, and its limits; equal ones share a process."""
+
+    path: Path
+    environment: tuple[tuple[str, str], ...] = ()
+    limits: ScriptLimits = ScriptLimits()
+
+
+def script_environment(environment: Mapping[str, str], given: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
     """The part of a job's environment that its script sees: a short list, and `given`, what the job's owner set.
 
     No credential that a platform puts into a job's environment is on that list.
     """
     kept = {name: value for name, value in environment.items() if name in INHERITED or name in given}
-    return {**ONE_THREAD, **kept}
+    return tuple({**ONE_THREAD, **kept}.items())
