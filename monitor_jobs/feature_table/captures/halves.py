@@ -25,6 +25,7 @@ from monitor_jobs.feature_table.names import MAX_COLUMNS
 # A body and its content type to the named numbers of each of its items; raises BadInput.
 DecodeBytes = Callable[[bytes, str], Sequence[Mapping[str, float]]]
 
+TABLE_TYPES: Final = frozenset({"text/csv", "application/json"})
 WRAPPERS: Final = ("instances", "predictions", "inputs")
 
 Cell = tuple[str | None, object]  # a value and its name; None: it is known by its position
@@ -69,7 +70,7 @@ def rows_of_half(half: Half, name: str, decode: DecodeBytes | None) -> Rows:
 
 
 def _of_bytes(body: bytes, content_type: str, name: str, decode: DecodeBytes | None) -> Rows:
-    if content_type not in ("text/csv", "application/json"):
+    if content_type not in TABLE_TYPES:
         return _measured(body, content_type, name, decode)
     try:
         text = body.decode()
