@@ -27,7 +27,7 @@ from monitor_jobs.record_scripts import shared_preprocessor
 class RowRules:
     """How records become rows: the baseline's names in their order, and a decoder of what is no table."""
 
-    names: Sequence[str] = ()
+    names: tuple[str, ...] = ()
     decode: DecodeMany | None = None
 
 
