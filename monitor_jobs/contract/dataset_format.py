@@ -1,7 +1,7 @@
 """How a dataset is written, as the container variable `dataset_format` says it: captures, CSV, JSON lines or Parquet.
 
-What lives here: the four formats and parsing them. What does not: reading them (monitor_jobs.feature_table). Follows the
-AWS developer guide, "Container contract inputs", and the SDK's `DatasetFormat`.
+What lives here: the four formats and parsing them. What does not: reading them (monitor_jobs.feature_table). Follows
+the AWS developer guide, "Container contract inputs", and the SDK's `DatasetFormat`.
 """
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -26,6 +26,9 @@ class CaptureFormat(_Format):
     )
 
 
+CAPTURE_FORMAT: Final = CaptureFormat()
+
+
 class CsvFormat(_Format):
     """CSV; without a header columns are `_c0`, `_c1`, ...; where the column of the model's output stands."""
 
@@ -36,7 +39,7 @@ class CsvFormat(_Format):
 class JsonLinesFormat(_Format):
     """A JSON object or array a line."""
 
-    lines: Literal[True] = Field(True, validation_alias=AliasChoices("lines", "line"))
+    lines: Literal[True] = Field(default=True, validation_alias=AliasChoices("lines", "line"))
 
 
 class ParquetFormat(_Format):

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor_jobs.data_quality.categories import (
-    Counts,
     categories_of,
     categories_of_integers,
     merged_categories,
@@ -23,23 +22,18 @@ from monitor_jobs.data_quality.categories import (
 )
 from monitor_jobs.data_quality.sketches import merged_quantiles, quantiles_of
 from monitor_jobs.data_quality.summary import Categories, ColumnSummary, DatasetSummary, Moments, Quantiles
-from monitor_jobs.feature_table import FeatureTable
+from monitor_jobs.feature_table import FeatureTable, numbers_in
 
 Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 MAX_INTEGERS = 100  # an integral column of more distinct values is a quantity, not a label
-INTEGRAL_TEXT = r"^[+-]?[0-9]+$"
-FRACTIONAL_TEXT = r"^[+-]?(([0-9]+\.[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|(?i:inf|infinity))$"
-MISSING_TEXT = r"^([+-]?(?i:nan))?$"
 
 
 class _Numbers(NamedTuple):
-    """What is kept of numbers: those below zero, those that are not finite, those of the finite that are whole."""
+    """What is kept of numbers: those below zero, those that are not finite, and what the finite ones look like."""
 
     negative: int
     infinite: int
-    whole: int
     moments: Moments
     quantiles: Quantiles
 
@@ -52,7 +46,7 @@ def empty() -> DatasetSummary:
 def summarise(table: FeatureTable) -> DatasetSummary:
     """The summary of a part of a dataset."""
     return DatasetSummary(
-        columns={name: _column(name, array) for name, array in table.columns.items()},
+        columns={name: _column(name, array, table.integral.get(name, 0)) for name, array in table.columns.items()},
         rows=table.rows,
         records=table.records,
         unreadable={reason.value: count for reason, count in table.unreadable.items() if count},
@@ -129,7 +123,6 @@ def _merged_column(left: ColumnSummary, right: ColumnSummary) -> ColumnSummary:
             moments=merged_moments(left.moments, right.moments),
             quantiles=merged_quantiles(left.quantiles, right.quantiles),
             categories=merged_categories(left.categories, right.categories),
-            whole=left.whole + right.whole,
         )
     )
 
@@ -142,15 +135,16 @@ def _settled(column: ColumnSummary) -> ColumnSummary:
     return replace(column, categories=uncounted(column.present))
 
 
-def _column(name: str, array: pa.Array) -> ColumnSummary:
+def _column(name: str, array: pa.Array, integral: int) -> ColumnSummary:
+    """The summary of a column, `integral` of whose values were written as whole numbers where it is float64."""
     present = array.drop_null()
     if not len(present):
         return _missing_column(name, len(array))
     if pa.types.is_integer(present.type):
         return _integral_column(name, present, rows=len(array))
     if pa.types.is_floating(present.type):
-        return _fractional_column(name, present, rows=len(array))
-    return _text_column(name, present.cast(pa.string()), rows=len(array))
+        return _fractional_column(name, present, rows=len(array), integral=integral)
+    return _text_column(name, present, rows=len(array))
 
 
 def _integral_column(name: str, present: pa.Array, *, rows: int) -> ColumnSummary:
@@ -169,53 +163,40 @@ def _integral_column(name: str, present: pa.Array, *, rows: int) -> ColumnSummar
     )
 
 
-def _fractional_column(name: str, present: pa.Array, *, rows: int) -> ColumnSummary:
-    ordered = np.sort(present.to_numpy(zero_copy_only=False).astype(np.float64, copy=False))
+def _fractional_column(name: str, present: pa.Array, *, rows: int, integral: int) -> ColumnSummary:
+    ordered = np.sort(present.to_numpy(zero_copy_only=False))
     ordered = ordered[: np.searchsorted(ordered, np.nan)]  # NaN sorts last
     numbers = _numbers(ordered)
     return replace(
         _missing_column(name, rows - ordered.size),
-        fractional=ordered.size,
+        integral=integral,
+        fractional=ordered.size - integral,
         negative=numbers.negative,
         infinite=numbers.infinite,
         moments=numbers.moments,
         quantiles=numbers.quantiles,
         categories=uncounted(ordered.size),
-        whole=numbers.whole,
     )
 
 
-def _text_column(name: str, present: pa.Array, *, rows: int) -> ColumnSummary:
+def _text_column(name: str, present: pa.StringArray, *, rows: int) -> ColumnSummary:
     distinct = pc.value_counts(present)
     texts, counts = distinct.field("values"), distinct.field("counts").to_numpy()
-    there = ~_matching(texts, MISSING_TEXT)
-    texts, counts = texts.filter(pa.array(there)), counts[there]
-    integral, fractional = _matching(texts, INTEGRAL_TEXT), _matching(texts, FRACTIONAL_TEXT)
-    numbers = _numbers(_parsed(texts, counts, integral | fractional))
+    found = numbers_in(texts)
+    numeric = found.integral | found.fractional
+    numbers = _numbers(np.sort(np.repeat(found.numbers[numeric], counts[numeric])))
     column = replace(
-        _missing_column(name, rows - int(counts.sum())),
-        integral=int(counts[integral].sum()),
-        fractional=int(counts[fractional].sum()),
-        text=int(counts[~(integral | fractional)].sum()),
+        _missing_column(name, rows - len(present)),
+        integral=int(counts[found.integral].sum()),
+        fractional=int(counts[found.fractional].sum()),
+        text=int(counts[~numeric].sum()),
         negative=numbers.negative,
         infinite=numbers.infinite,
         moments=numbers.moments,
         quantiles=numbers.quantiles,
         categories=categories_of(texts, counts),
-        whole=_whole(_parsed(texts, counts, fractional)),
     )
     return _settled(column)
-
-
-def _matching(texts: pa.Array, pattern: str) -> Mask:
-    found: Mask = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
-    return found
-
-
-def _parsed(texts: pa.Array, counts: Counts, chosen: Mask) -> Floats:
-    """The numbers that the chosen texts say, each as often as its text occurs, in order."""
-    values = np.array([float(text) for text in texts.filter(pa.array(chosen)).to_pylist()], dtype=np.float64)
-    return np.sort(np.repeat(values, counts[chosen]))
 
 
 def _numbers(ordered: Floats) -> _Numbers:
@@ -225,14 +206,9 @@ def _numbers(ordered: Floats) -> _Numbers:
     return _Numbers(
         negative=int(np.searchsorted(ordered, 0.0)),
         infinite=int(ordered.size - finite.size),
-        whole=_whole(finite),
         moments=_moments(finite),
         quantiles=quantiles_of(finite),
     )
-
-
-def _whole(numbers: Floats) -> int:
-    return int(np.count_nonzero((np.floor(numbers) == numbers) & np.isfinite(numbers)))
 
 
 def _moments(ordered: Floats) -> Moments:

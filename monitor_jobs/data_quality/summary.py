@@ -4,14 +4,11 @@ What lives here: the values, which merge in any order. What does not: making the
 statistics.json (statistics), judging (checks).
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from datasketches import kll_doubles_sketch
-
-Levels = tuple[tuple[float, ...], ...]
+from monitor_jobs.data_quality.sketch_bytes import Levels, levels_of
 
 
 class InferredType(StrEnum):
@@ -46,12 +43,7 @@ class Quantiles:
     @property
     def levels(self) -> Levels:
         """What statistics.json holds as `sketch.data`: `levels[i]` are items, in order, that stand for 2**i numbers."""
-        if not self.sketch:
-            return ()
-        by_level: defaultdict[int, list[float]] = defaultdict(list)
-        for item, weight in kll_doubles_sketch.deserialize(self.sketch):
-            by_level[weight.bit_length() - 1].append(item)
-        return tuple(tuple(sorted(by_level[level])) for level in range(max(by_level) + 1))
+        return levels_of(self.sketch) if self.sketch else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +66,6 @@ class ColumnSummary:
     """One column: present values by type, missing ones (null, empty text, NaN), and what they look like.
 
     integral + fractional + text = present. Infinite numbers are fractional and in no moment and no sketch: `infinite`.
-    `whole` ones of the fractional are whole numbers: 3.0, or 3 in a column that holds 2.5 too.
     `categories` counts the text of every present value of a column that is not all numbers, and of an integral one
     as long as its values are few: else all of them are its `others`.
     """
@@ -89,7 +80,6 @@ class ColumnSummary:
     moments: Moments
     quantiles: Quantiles
     categories: Categories
-    whole: int = 0
 
     @property
     def present(self) -> int:
@@ -106,13 +96,10 @@ class ColumnSummary:
         return InferredType.INTEGRAL if self.integral else InferredType.UNKNOWN
 
     def matching(self, expected: InferredType) -> int:
-        """How many present values are of a type: every value is a String, an integer is Fractional too.
-
-        Whole numbers count as Integral however they are written, for that depends on their neighbours.
-        """
+        """How many present values are of a type: every value is a String, an integer is Fractional too."""
         match expected:
             case InferredType.INTEGRAL:
-                return self.integral + self.whole
+                return self.integral
             case InferredType.FRACTIONAL:
                 return self.integral + self.fractional
             case InferredType.STRING | InferredType.UNKNOWN:

@@ -1,13 +1,15 @@
 """What a value's text says: a whole number, a fraction, a text, or nothing. One grammar for every format.
 
 A whole number is `[+-]?[0-9]{1,308}`; a fraction has a point or an exponent, or is infinity; case does not count. What
-is empty or NaN is missing. Everything else is a text: `null`, `true`, `0x1F`, `1,5`. Blanks around a value do not count.
+is empty or NaN is missing. Everything else is a text: `null`, `true`, `0x1F`, `1,5`. Blanks around a value do not
+count.
 
 What lives here: texts and Python values to columns, and numbers within columns of texts. What does not: files. That a
 value means the same whatever its neighbours are is proved in tests/unit/test_feature_table_values.py.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,12 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 INTEGRAL: Final = r"^[+-]?[0-9]{1,308}$"  # a longer one is beyond all floats
-FRACTIONAL: Final = r"^(?i)[+-]?(([0-9]+\.[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[0-9]+e[+-]?[0-9]+|inf(inity)?)$"
-NOT_A_NUMBER: Final = r"^(?i)[+-]?nan$"
+FRACTIONAL: Final = r"^[+-]?(([0-9]+\.[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[0-9]+e[+-]?[0-9]+|inf(inity)?)$"
+NOT_A_NUMBER: Final = r"^[+-]?nan$"
 BLANKS: Final = " \t\r\n"
 LONGEST_INTEGRAL: Final = 308
 PROBED_ROWS: Final = 4  # a conversion that fails takes twenty times as long as one that works
 ZERO, MINUS = b"0-"
+
+_FLOAT: Final = re.compile(f"{FRACTIONAL}|{NOT_A_NUMBER}", re.IGNORECASE)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -59,17 +63,49 @@ def column_of_texts(texts: pa.StringArray) -> Column:
     return _fractions(texts) or Column(texts)
 
 
+def column_of_integers(numbers: pa.Int64Array) -> Column:
+    """The column that these numbers are."""
+    return Column(numbers if numbers.null_count < len(numbers) else _nothing(len(numbers)))
+
+
+def column_of_floats(numbers: pa.DoubleArray) -> Column:
+    """The column that these numbers, none of them written as a whole number, are."""
+    numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
+    return Column(numbers if numbers.null_count < len(numbers) else _nothing(len(numbers)))
+
+
 def column_of_cells(cells: Sequence[object]) -> Column:
-    """The column of values as JSON has them: None, bool, int, float and str; anything else is its JSON-like text."""
+    """The column of values as JSON has them: None, bool, int, float and str."""
     kinds = set(map(type, cells)) - {type(None)}
-    if kinds <= {int}:
-        try:
-            return Column(pa.array(cells, pa.int64()) if kinds else pa.nulls(len(cells), pa.string()))
-        except (OverflowError, pa.ArrowInvalid):
-            pass  # beyond 64 bits: as texts
-    elif kinds == {float}:
-        return _of_floats(pa.array(cells, pa.float64()))
+    try:
+        if kinds <= {int}:
+            return column_of_integers(pa.array(cells, pa.int64()))
+        if kinds == {float}:
+            return column_of_floats(pa.array(cells, pa.float64()))
+        if kinds == {str}:
+            return column_of_texts(pa.array(cells, pa.string()))
+    except (OverflowError, UnicodeEncodeError):
+        pass  # an integer beyond 64 bits; half a character
     return column_of_texts(pa.array([None if cell is None else _text_of(cell) for cell in cells], pa.string()))
+
+
+def columns_of_rows(rows: Sequence[Mapping[str, object]]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    """Rows of cells as columns in the order in which names turn up, null where a row lacks one, and `integral`."""
+    shapes = dict.fromkeys(map(tuple, rows))
+    names = dict.fromkeys(name for shape in shapes for name in shape)
+    alike = zip(*map(_cells, rows), strict=True) if len(shapes) == 1 else None
+    cells = alike or ([row.get(name) for row in rows] for name in names)
+    typed = dict(zip(names, map(column_of_cells, cells), strict=True))
+    integral = {name: column.integral for name, column in typed.items() if column.integral}
+    return {name: column.values for name, column in typed.items()}, integral
+
+
+def number_of_cell(cell: object) -> object:
+    """A text that is a number as int or float, NaN included; any other cell as it is."""
+    text = cell.strip(BLANKS) if isinstance(cell, str) else ""
+    if re.search(INTEGRAL, text, re.ASCII):
+        return int(text)
+    return float(text) if _FLOAT.search(text) else cell
 
 
 def numbers_in(texts: pa.StringArray) -> NumbersInTexts:
@@ -91,7 +127,7 @@ def text_of_bytes(values: pa.BinaryArray) -> pa.StringArray:
 
 
 def _matches(texts: pa.StringArray, pattern: str) -> Mask:
-    found: Mask = pc.fill_null(pc.match_substring_regex(texts, pattern), fill_value=False).to_numpy(
+    found: Mask = pc.fill_null(pc.match_substring_regex(texts, pattern, ignore_case=True), fill_value=False).to_numpy(
         zero_copy_only=False
     )
     return found
@@ -119,7 +155,7 @@ def _integers(texts: pa.StringArray) -> pa.Int64Array | None:
 
 
 def _plain(texts: pa.StringArray) -> bool:
-    """True where no text begins with a zero that it could do without: not `0` itself, but `007`, `-0`, `0x1F`, `0.5`."""
+    """True where no text begins with a zero and goes on: not `0` itself, but `007`, `-0`, `0x1F`, `0.5`."""
     bounds = _bounds(texts)
     starts, lengths = bounds[:-1], np.diff(bounds)
     data = np.frombuffer(_text_bytes(texts) + b"  ", np.uint8)
@@ -149,9 +185,12 @@ def _cast(texts: pa.StringArray, kind: pa.DataType) -> pa.Array | None:
         return None
 
 
-def _of_floats(numbers: pa.DoubleArray) -> Column:
-    numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
-    return Column(numbers if numbers.null_count < len(numbers) else pa.nulls(len(numbers), pa.string()))
+def _nothing(rows: int) -> pa.StringArray:
+    return pa.nulls(rows, pa.string())
+
+
+def _cells(row: Mapping[str, object]) -> Iterable[object]:
+    return row.values()
 
 
 def _without_nan(texts: pa.StringArray) -> pa.StringArray:

@@ -1,4 +1,4 @@
-"""What the papers promise of sketches, at the sizes that data quality keeps them: ranks, frequencies, distinct values."""
+"""What the papers promise of sketches, in the sizes that data quality has them: ranks, frequencies, distinct values."""
 
 from collections import Counter
 from functools import reduce
@@ -6,6 +6,7 @@ from functools import reduce
 import numpy as np
 import pyarrow as pa
 import pytest
+from datasketches import kll_doubles_sketch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,14 @@ def test_the_weights_of_a_sketch_add_up_to_the_numbers_that_it_saw():
     levels = merged(np.array_split(np.random.default_rng(0).normal(size=123_457), 9)).levels
     assert sum(len(level) << height for height, level in enumerate(levels)) == 123_457
     assert sum(map(len, levels)) < 3.5 * K
+
+
+@pytest.mark.parametrize("parts", range(1, 40))
+def test_levels_tell_the_ranks_that_the_library_tells(parts):
+    sketch = merged([np.arange(3000.0)] * parts)  # of some numbers of parts, the first level is empty
+    points = np.linspace(-1, 3000, 50)
+    theirs = [kll_doubles_sketch.deserialize(sketch.sketch).get_rank(point, inclusive=True) for point in points]
+    assert ranks(sketch.levels, points) == pytest.approx(theirs, abs=1e-12)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=K))

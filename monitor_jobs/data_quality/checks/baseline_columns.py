@@ -6,45 +6,21 @@ What lives here: reading the file's nested numbers and texts into plain values. 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
-from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.report import STATISTICS_FILE, CommonStatistics, FeatureStatistics, Statistics
+from monitor_jobs.contract.report import (
+    STATISTICS_FILE,
+    FeatureStatistics,
+    KllBucket,
+    KllDistribution,
+    NumericalStatistics,
+    Statistics,
+)
 from monitor_jobs.data_quality.checks.categorical_distance import Mix
 from monitor_jobs.data_quality.checks.numeric_distance import Edges, Sample, sample_of_levels
 from monitor_jobs.data_quality.summary import InferredType
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class _Bucket(_Kept):
-    lower_bound: float
-    upper_bound: float
-    count: float = Field(ge=0)
-
-
-class _Sketch(_Kept):
-    data: list[list[float]] = Field(default=[], max_length=64)
-
-
-class _Kll(_Kept):
-    buckets: list[_Bucket] = []
-    sketch: _Sketch = _Sketch()
-
-
-class _Distribution(_Kept):
-    kll: _Kll = _Kll()
-
-
-class _Numbers(_Kept):
-    common: CommonStatistics
-    min: Annotated[float, AllowInfNan()] | None = None  # AWS writes NaN for a column of nothing
-    distribution: _Distribution | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +43,23 @@ def baseline_columns(statistics: Statistics | None) -> Mapping[str, BaselineColu
 def _column(feature: FeatureStatistics) -> BaselineColumn:
     try:
         inferred = InferredType(feature.inferred_type)
-        if feature.numerical_statistics is not None:
-            return _of_numbers(inferred, _Numbers.model_validate(feature.numerical_statistics))
-    except ValueError as error:  # pydantic's errors are some too
-        raise BadInput(_sentence(feature, error)) from error
+    except ValueError as error:
+        raise BadInput(
+            f"inferred_type of feature {feature.name!r} in {STATISTICS_FILE} is {feature.inferred_type!r}: "
+            f"make it one of {', '.join(InferredType)}"
+        ) from error
+    if feature.numerical_statistics is not None:
+        return _of_numbers(inferred, feature.numerical_statistics)
     return _of_texts(inferred, feature)
 
 
-def _of_numbers(inferred: InferredType, numbers: _Numbers) -> BaselineColumn:
-    kll = numbers.distribution.kll if numbers.distribution else _Kll()
+def _of_numbers(inferred: InferredType, numbers: NumericalStatistics) -> BaselineColumn:
+    kll = (numbers.distribution and numbers.distribution.kll) or KllDistribution()
     return BaselineColumn(
         inferred_type=inferred,
         present=numbers.common.num_present,
         missing=numbers.common.num_missing,
-        numbers=sample_of_levels(kll.sketch.data) or _edges(kll.buckets),
+        numbers=sample_of_levels(kll.sketch.data if kll.sketch else []) or _edges(kll.buckets),
         minimum=numbers.min if numbers.min is not None and math.isfinite(numbers.min) else None,
     )
 
@@ -95,18 +74,9 @@ def _of_texts(inferred: InferredType, feature: FeatureStatistics) -> BaselineCol
     return BaselineColumn(inferred, texts.common.num_present, texts.common.num_missing, mix=mix)
 
 
-def _edges(buckets: list[_Bucket]) -> Edges | None:
+def _edges(buckets: list[KllBucket]) -> Edges | None:
     """AWS's buckets are half open: what lies below an upper edge is what they count so far."""
     below = np.cumsum([bucket.count for bucket in buckets])
     if not buckets or not below[-1] > 0:
         return None
     return Edges(np.array([bucket.upper_bound for bucket in buckets[:-1]]), below[:-1], float(below[-1]))
-
-
-def _sentence(feature: FeatureStatistics, error: ValueError) -> str:
-    place = f"feature {feature.name!r} in {STATISTICS_FILE}"
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        field = ".".join(["numerical_statistics", *map(str, first["loc"])])
-        return f"{field} of {place} is {first['input']!r}: {first['msg'].lower()}"
-    return f"inferred_type of {place} is {feature.inferred_type!r}: make it one of {', '.join(InferredType)}"

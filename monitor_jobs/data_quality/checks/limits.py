@@ -83,6 +83,7 @@ class MonitoringConfig(_Section):
     """What holds for every column that does not override it. Shares are 0..1."""
 
     evaluate_constraints: Switch = Switch.ENABLED
+    emit_metrics: Switch = Switch.ENABLED
     datatype_check_threshold: Share = 1.0
     domain_content_threshold: Share = 1.0
     distribution_constraints: DistributionConstraints = DistributionConstraints()
@@ -91,6 +92,11 @@ class MonitoringConfig(_Section):
     def evaluated(self) -> bool:
         """True where breaking a limit is a violation."""
         return self.evaluate_constraints is Switch.ENABLED
+
+    @property
+    def emitted(self) -> bool:
+        """True where metrics are published."""
+        return self.emit_metrics is Switch.ENABLED
 
 
 class NumericConstraints(_Section):
