@@ -7,21 +7,19 @@ pool. What does not live here: the share of windows that alarm (tests/papers, qu
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
 
-from monitor_jobs.contract.report import Constraints
-from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn
-from monitor_jobs.data_quality.checks.categorical_distance import Mix
+from monitor_jobs.contract.report import Statistics
+from monitor_jobs.data_quality.baseline import suggested_constraints
+from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn, baseline_columns
 from monitor_jobs.data_quality.checks.limits import Limits, limits_from
-from monitor_jobs.data_quality.checks.numeric_distance import sample_of
 from monitor_jobs.data_quality.sketches import merged_quantiles, quantiles_of
+from monitor_jobs.data_quality.statistics import statistics_of
 from monitor_jobs.data_quality.summary import (
     Categories,
     ColumnSummary,
     DatasetSummary,
-    InferredType,
     Moments,
     Quantiles,
 )
@@ -29,7 +27,6 @@ from monitor_jobs.data_quality.summary import (
 Shares = np.ndarray
 BLOCK = 100_000
 POOLED_NUMBERS = 2_000_000
-MAX_DOMAIN = 300  # a column of more texts gets no domain
 
 MISSING = (0.0, 1e-6, 1e-4, 0.002, 0.02, 0.5)
 ODD = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 0.002)
@@ -45,9 +42,9 @@ MIXES = (
     np.array([0.9, 0.0999, 0.0001]),
     np.full(10, 0.1),
     zipf(45, 1.0),
-    zipf(150, 2.0),
-    zipf(200, 1.2),
-    np.full(250, 1 / 250),
+    zipf(100, 2.0),
+    zipf(110, 1.2),
+    np.full(100, 0.01),
     zipf(800, 1.1),
 )
 
@@ -80,15 +77,10 @@ def window(
     return DatasetSummary({source.name: _column(source, rows, pool, generator) for source in sources}, rows)
 
 
-def baseline_of(good: DatasetSummary) -> Mapping[str, BaselineColumn]:
-    """What statistics.json would say of a dataset."""
-    return {name: _baseline(column) for name, column in good.columns.items()}
-
-
-def suggested(good: DatasetSummary, **config: Any) -> Limits:
-    """What a baseline suggests: types, completeness, domains and signs as they are in it, all else AWS's defaults."""
-    features = [_feature(column, good.rows) for column in good.columns.values()]
-    return limits_from({}, Constraints(features=features, monitoring_config=config))
+def settings_of(good: DatasetSummary) -> tuple[Mapping[str, BaselineColumn], Limits]:
+    """What the checks know after a baseline job over a dataset, by its two files."""
+    statistics = Statistics.model_validate_json(statistics_of(good).to_json())
+    return baseline_columns(statistics), limits_from({}, suggested_constraints(good))
 
 
 def _sketch(size: int, generator: np.random.Generator) -> Quantiles:
@@ -109,7 +101,7 @@ def _column(source: Source, rows: int, pool: Sequence[Quantiles], generator: np.
         text=int(present) if texts else odd,
         negative=min(negative, present - odd),
         infinite=0,
-        moments=Moments(int(present), 0.5, 0.0, -1.0 if negative else 0.0, 1.0),
+        moments=Moments(rows, 0.5, 0.0, -1.0 if negative else 0.0, 1.0),
         quantiles=Quantiles() if texts else pool[generator.integers(len(pool))],
         categories=_categories(source.mix, int(present), generator),
     )
@@ -121,31 +113,3 @@ def _categories(mix: Shares | None, present: int, generator: np.random.Generator
     counts = generator.multinomial(present, mix)
     told = {f"kind {i}": int(counts[i]) for i in np.flatnonzero(counts)}
     return Categories(told, distinct=len(told))
-
-
-def _baseline(column: ColumnSummary) -> BaselineColumn:
-    counts = column.categories.counts
-    return BaselineColumn(
-        inferred_type=_type(column),
-        present=column.present,
-        missing=column.missing,
-        numbers=None if column.text else sample_of(column.quantiles),
-        minimum=column.moments.minimum,
-        mix=Mix(counts) if counts else None,
-    )
-
-
-def _type(column: ColumnSummary) -> InferredType:
-    return InferredType.STRING if column.text else InferredType.FRACTIONAL
-
-
-def _feature(column: ColumnSummary, rows: int) -> dict[str, Any]:
-    counts = column.categories.counts
-    domain = {"string_constraints": {"domains": list(counts)}} if 0 < len(counts) <= MAX_DOMAIN else {}
-    return {
-        "name": column.name,
-        "inferred_type": _type(column),
-        "completeness": column.present / rows,
-        "num_constraints": {"is_non_negative": not column.negative},
-        **domain,
-    }
