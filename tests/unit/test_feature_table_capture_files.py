@@ -1,18 +1,12 @@
 """Capture files as feature tables: which of their lines become rows, and what is said of them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
-from typing import Any
-
 import pytest
 
-from monitor_jobs.contract.capture import CaptureRecord
 from monitor_jobs.contract.dataset_format import CaptureFormat
-from monitor_jobs.feature_table import RowRules
 from monitor_jobs.feature_table.captures import lines as capture_lines
 from tests.unit.capture_io_files import HOUR, NOON, dump, written
-from tests.unit.captured_rows import bytes_half, csv_half, exchange, json_half
-from tests.unit.feature_table_files import Reading, meanings, reading
+from tests.unit.captured_rows import csv_half, exchange, json_half
+from tests.unit.feature_table_files import meanings, reading
 
 OTHER_METADATA = {"eventId": "e", "inferenceTime": "2026-11-20T12:00:00Z"}
 HALF = {"mode": "INPUT", "data": "1", "encoding": "CSV"}
@@ -98,52 +92,3 @@ def test_only_the_halves_that_the_dataset_is_said_to_hold_are_read(tmp_path):
     assert (whole.columns, whole.unreadable) == ({"_c0": [7]}, {"wrong_schema": 1})
     outputs = CaptureFormat(halves=frozenset({"endpointOutput"}))
     assert reading(path, outputs).columns == {"_c0": [0.5, 0.5]}
-
-
-class Doubling:
-    """A preprocessor: each record's input twice, its event id beside it; those that say `drop` are passed over."""
-
-    def __init__(self) -> None:
-        self.seen: list[CaptureRecord] = []
-
-    def rows_of_many(self, records: Iterable[CaptureRecord]) -> Iterator[Sequence[Mapping[str, Any]]]:
-        for record in records:
-            self.seen.append(record)
-            asked = record.capture_data.endpoint_input
-            assert asked is not None
-            row = {"0": asked.data, "1": record.event_metadata.event_id, "nested": {"a": [0.5]}}
-            yield [] if asked.data == "drop" else [row, row]
-
-
-def preprocessed(path, preprocess: Doubling) -> Reading:
-    return reading(path, rules=RowRules(preprocess=preprocess))
-
-
-def test_a_preprocessor_makes_the_rows_of_every_record(tmp_path):
-    path = written(tmp_path, exchange(csv_half("7"), None, event_id="a"), exchange(csv_half("drop"), None), b"x\n")
-    whole = preprocessed(path, Doubling())
-    assert whole.columns == {"0": [7, 7], "1": ["a", "a"], "nested.a.0": [0.5, 0.5]}
-    assert (whole.rows, whole.records, whole.unreadable) == (2, 2, {"malformed": 1})
-    assert [source.event_id for source in whole.tables[0].sources] == ["a", "a"]
-
-
-def test_a_preprocessor_is_shown_the_record_as_it_was_captured(tmp_path):
-    line = exchange(
-        bytes_half(b"\0"), csv_half("0.5"), minute=3, event_id="a", inferenceId="mine", customAttributes=["c=1"]
-    )
-    preprocess = Doubling()
-    preprocessed(written(tmp_path, line), preprocess)
-    assert preprocess.seen == [CaptureRecord.model_validate_json(line)]
-    assert preprocess.seen[0].event_metadata.inference_time == NOON + timedelta(minutes=3)
-
-
-class TooWide:
-    """A preprocessor whose rows have no end."""
-
-    def rows_of_many(self, records: Iterable[CaptureRecord]) -> Iterator[Sequence[Mapping[str, Any]]]:
-        return ([{str(number): 1 for number in range(5000)}] for _ in records)
-
-
-def test_a_row_of_a_preprocessor_that_is_too_wide_is_counted(tmp_path):
-    whole = reading(written(tmp_path, at(0)), rules=RowRules(preprocess=TooWide()))
-    assert (whole.rows, whole.records, whole.unreadable) == (0, 0, {"wrong_schema": 1})

@@ -1,7 +1,7 @@
 """Captured requests and answers as rows of features."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -149,16 +149,20 @@ def test_a_body_that_is_no_table_is_measured_by_its_size_where_no_decoder_is_giv
     assert rows(tmp_path, None, body) == {"output_bytes": [size]}
 
 
-def brightness(body: bytes, content_type: str) -> Mapping[str, float]:
-    """A decoder of pictures of one kind."""
-    if content_type != "image/raw":
-        raise BadInput(f"{content_type} is no picture")
-    return {"brightness": float(np.frombuffer(body, np.uint8).mean()), "pixels": len(body)}
+def brightness(bodies: Iterable[tuple[bytes, str]]) -> Iterator[Sequence[Mapping[str, float]] | BadInput]:
+    """A decoder of pictures of one kind, each of one item; an empty one has none."""
+    for body, content_type in bodies:
+        if content_type == "image/raw":
+            item = {"brightness": float(np.mean(np.frombuffer(body, np.uint8))), "pixels": len(body)}
+            yield [item] if body else []
+        else:
+            yield BadInput(f"{content_type} is no picture")
 
 
 def test_a_decoder_measures_what_is_no_table(tmp_path):
     columns = rows(tmp_path, bytes_half(b"\x00\x02", "image/raw; v=1"), None, decode=brightness)
     assert columns == {"input_brightness": [1.0], "input_pixels": [2]}
+    assert rows(tmp_path, None, bytes_half(b"\x01", "image/raw"), decode=brightness)["output_pixels"] == [1]
 
 
 def test_what_the_decoder_cannot_read_is_counted(tmp_path):

@@ -22,8 +22,10 @@ from monitor_jobs.feature_table.captures.lines import Half
 from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, json_value
 from monitor_jobs.feature_table.names import MAX_COLUMNS
 
-DecodeBytes = Callable[[bytes, str], Mapping[str, float]]  # a body and its content type to named numbers, or BadInput
+# A body and its content type to the named numbers of each of its items; raises BadInput.
+DecodeBytes = Callable[[bytes, str], Sequence[Mapping[str, float]]]
 
+TABLE_TYPES: Final = frozenset({"text/csv", "application/json"})
 WRAPPERS: Final = ("instances", "predictions", "inputs")
 
 
@@ -72,7 +74,7 @@ def rows_of_half(half: Half, name: str, decode: DecodeBytes | None) -> Rows:
 
 
 def _of_bytes(body: bytes, content_type: str, name: str, decode: DecodeBytes | None) -> Rows:
-    if content_type not in ("text/csv", "application/json"):
+    if content_type not in TABLE_TYPES:
         return _measured(body, content_type, name, decode)
     try:
         text = body.decode()
@@ -87,10 +89,16 @@ def _measured(body: bytes, content_type: str, name: str, decode: DecodeBytes | N
     if decode is None:
         return Rows([Row((f"{name}_bytes",), [len(body)])], measured=True)
     try:
-        measures = decode(body, content_type)
+        items = decode(body, content_type)
     except BadInput as error:
         raise UnreadableHalf(UnreadableReason.WRONG_ENCODING) from error
-    return Rows([Row(tuple(f"{name}_{measure}" for measure in measures), [*measures.values()])], measured=True)
+    if not items:
+        raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA)
+    return Rows([_measures(name, item) for item in items], measured=True)
+
+
+def _measures(name: str, item: Mapping[str, float]) -> Row:
+    return Row(tuple(f"{name}_{measure}" for measure in item), [*item.values()])
 
 
 def _unbase64(data: str) -> bytes:

@@ -1,19 +1,20 @@
 """A capture file to tables, a chunk at a time.
 
 What lives here: chunks of records to columns, and where each row came from. What does not: the rows of one record
-(rows), and running a preprocessing script: it is handed in.
+(rows), and the process of a preprocessing script (monitor_jobs.record_scripts).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
 from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload, UnreadableReason
 from monitor_jobs.contract.dataset_format import CaptureFormat
+from monitor_jobs.feature_table.captures.decoding import DecodeMany, decoded_together
 from monitor_jobs.feature_table.captures.halves import DecodeBytes, UnreadableHalf
 from monitor_jobs.feature_table.captures.lines import Half, Halves, Numbered, Reasons, RecordChunk, read_chunks
 from monitor_jobs.feature_table.captures.rows import NamedRow, names_of_row, rows_of_record
@@ -23,22 +24,15 @@ from monitor_jobs.feature_table.names import KnownNames
 from monitor_jobs.feature_table.table import FeatureTable, RowSource
 from monitor_jobs.feature_table.values import column_of_cells, columns_by_name, columns_of_rows
 from monitor_jobs.monitor import CaptureFile
-
-
-class RecordPreprocessor(Protocol):
-    """What makes rows of records in place of this reader: a user's script, which another room runs."""
-
-    def rows_of_many(self, records: Iterable[CaptureRecord], /) -> Iterator[Sequence[Mapping[str, Any]]]:
-        """The rows of each record in order; none where it is to be passed over. What it raises ends the reading."""
+from monitor_jobs.record_scripts import shared_preprocessor
 
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """How records become rows: the baseline's names in their order, a decoder of what is no table, a preprocessor."""
+    """How records become rows: the baseline's names in their order, and a decoder of what is no table."""
 
     names: tuple[str, ...] = ()
-    decode: DecodeBytes | None = None
-    preprocess: RecordPreprocessor | None = None
+    decode: DecodeMany | None = None
 
 
 def read_captures(file: CaptureFile, dataset_format: CaptureFormat, rules: RowRules) -> Iterator[FeatureTable]:
@@ -46,14 +40,12 @@ def read_captures(file: CaptureFile, dataset_format: CaptureFormat, rules: RowRu
 
     Rows of one table are in the order of their lines, and tables may overlap. Lines that are no records are counted as
     captures.lines says; records without rows as captures.rows says, or as WRONG_SCHEMA where the half that
-    `dataset_format` names was not captured. Raises OSError, and what the preprocessor raises.
+    `dataset_format` names was not captured. Where the file has a script, that makes the rows. Raises OSError, and
+    ScriptFailed.
     """
     reader = _Reader(file, rules)
     for chunk in read_chunks(file.path, file.window, dataset_format.halves):
-        if rules.preprocess is not None:
-            yield reader.preprocessed(chunk, rules.preprocess)
-            continue
-        usual = usual_records(chunk.records)
+        usual = usual_records(chunk.records) if file.script is None else Usual((), (), chunk.records)
         if usual.records:
             yield reader.usual_table(usual)
         if usual.others or chunk.refused:
@@ -91,31 +83,27 @@ class _Reader:
     def table(self, chunk: RecordChunk) -> FeatureTable:
         """The table of any records."""
         gathered, unreadable = _Gathered(), Reasons(chunk.refused)
-        for numbered in chunk.records:
-            try:
-                gathered.add(numbered, self._admitted(self._rows_of(numbered.record.capture_data)))
-            except UnreadableHalf as error:
-                unreadable[error.reason] += 1
+        for numbered, rows in zip(chunk.records, self._rows_of_each(chunk.records), strict=True):
+            if isinstance(rows, UnreadableReason):
+                unreadable[rows] += 1
+            elif all(map(self._names.admit, rows)):
+                gathered.add(numbered, rows)
+            else:
+                unreadable[UnreadableReason.WRONG_SCHEMA] += 1
         return self._table(*columns_of_rows(gathered.rows), gathered.records, gathered.times, unreadable)
 
-    def preprocessed(self, chunk: RecordChunk, preprocess: RecordPreprocessor) -> FeatureTable:
-        """The table of what a script makes of records."""
-        gathered, unreadable = _Gathered(), Reasons(chunk.refused)
-        made = preprocess.rows_of_many(map(_record, chunk.records))
-        for numbered, rows in zip(chunk.records, made, strict=True):
-            try:
-                gathered.add(numbered, self._admitted(_flat(rows)))
-            except UnreadableHalf as error:
-                unreadable[error.reason] += 1
-        return self._table(*columns_of_rows(gathered.rows), gathered.records, gathered.times, unreadable)
+    def _rows_of_each(self, records: Sequence[Numbered]) -> Iterator[Sequence[NamedRow] | UnreadableReason]:
+        """The rows of each record, or why it has none."""
+        if self._file.script is not None:
+            return map(_flat, shared_preprocessor(self._file.script).rows_of_many(map(_record, records)))
+        decode = decoded_together([numbered.record for numbered in records], self._rules.decode)
+        return (self._rows_of(numbered.record.capture_data, decode) for numbered in records)
 
-    def _rows_of(self, halves: Halves) -> Sequence[NamedRow]:
-        return rows_of_record(halves, names=self._rules.names, card=self._file.card, decode=self._rules.decode)
-
-    def _admitted(self, rows: Sequence[NamedRow]) -> Sequence[NamedRow]:
-        if all(map(self._names.admit, rows)):
-            return rows
-        raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA)
+    def _rows_of(self, halves: Halves, decode: DecodeBytes | None) -> Sequence[NamedRow] | UnreadableReason:
+        try:
+            return rows_of_record(halves, names=self._rules.names, card=self._file.card, decode=decode)
+        except UnreadableHalf as error:
+            return error.reason
 
     def _table(
         self,
@@ -141,11 +129,11 @@ class _Reader:
         return RowSource(metadata.event_id, self._file.object_key, numbered.line, metadata.inference_id)
 
 
-def _flat(rows: Sequence[Mapping[str, Any]]) -> list[NamedRow]:
+def _flat(rows: Sequence[Mapping[str, Any]]) -> list[NamedRow] | UnreadableReason:
     try:
         return [flattened(row) for row in rows]
-    except TooWide as error:
-        raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA) from error
+    except TooWide:
+        return UnreadableReason.WRONG_SCHEMA
 
 
 def _record(numbered: Numbered) -> CaptureRecord:
