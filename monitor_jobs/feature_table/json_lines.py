@@ -19,7 +19,7 @@ from monitor_jobs.capture_io.blocks import LongLine, blocks_in
 from monitor_jobs.capture_io.lines import JSON_SPACE, refusal_of
 from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, json_value
-from monitor_jobs.feature_table.names import KnownNames, name_at
+from monitor_jobs.feature_table.names import KnownNames, name_at, parts_of_rows
 from monitor_jobs.feature_table.opening import open_unpacked
 from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.feature_table.values import columns_of_rows
@@ -37,8 +37,10 @@ def read_json_lines(path: Path) -> Iterator[FeatureTable]:
     for text, too_long in _chunks(path):
         rows, unreadable = _rows(text, names)
         unreadable[UnreadableReason.TOO_LONG] += too_long
-        columns, integral = columns_of_rows(rows)
-        yield FeatureTable(columns, len(rows), integral, records=len(rows), unreadable=+unreadable)
+        for part in map(rows.__getitem__, parts_of_rows(rows)):
+            columns, integral = columns_of_rows(part)
+            yield FeatureTable(columns, len(part), integral, records=len(part), unreadable=+unreadable)
+            unreadable.clear()
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, int]]:

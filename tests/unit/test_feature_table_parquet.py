@@ -9,7 +9,7 @@ import pytest
 
 from monitor_jobs.contract.dataset_format import ParquetFormat
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.feature_table import parquet_files
+from monitor_jobs.feature_table import names, parquet_files
 from tests.unit.feature_table_files import Reading, meanings, reading
 
 
@@ -86,6 +86,12 @@ def test_rows_mean_the_same_whatever_the_batches_are_that_they_are_read_in(tmp_p
     in_parts = read(tmp_path, table)
     assert len(in_parts.tables) == 34
     assert meanings(in_parts.tables) == meanings(at_once.tables)
+
+
+def test_a_wide_file_is_read_in_tables_that_stay_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(names, "MAX_CELLS", 100)
+    whole = read(tmp_path, pa.table({f"a{number}": list(range(7)) for number in range(50)}))
+    assert [table.rows for table in whole.tables] == [2, 2, 2, 1]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"a,b\n1,2\n", b"PAR1" + b"\0" * 100 + b"PAR1"])
