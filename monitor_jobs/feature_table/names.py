@@ -5,7 +5,10 @@ they come from, and names of captured values (captures.rows).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
+
+from monitor_jobs.contract.errors import BadInput
 
 MAX_COLUMNS: Final = 4096  # more are not features: names made of data, or an array
 MAX_CELLS: Final = 1 << 22  # of one table: 32 MiB of numbers
@@ -25,6 +28,12 @@ def unique_names(names: Iterable[str]) -> tuple[str, ...]:
             candidate += str(position)
         unique[candidate] = None
     return tuple(unique)
+
+
+def refuse_too_many(columns: int, path: Path) -> None:
+    """Raises BadInput where a file has more columns than MAX_COLUMNS."""
+    if columns > MAX_COLUMNS:
+        raise BadInput(f"{path.name} has {columns} columns: at most {MAX_COLUMNS} are judged, leave some out")
 
 
 def rows_of_a_table(columns: int) -> int:

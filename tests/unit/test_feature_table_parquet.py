@@ -69,6 +69,11 @@ def test_lists_as_long_as_pictures_are_refused(tmp_path):
         read(tmp_path, pa.table({"picture": [[0] * 4097]}))
 
 
+def test_more_columns_than_can_be_judged_are_refused_with_their_number(tmp_path):
+    with pytest.raises(BadInput, match=r"data\.parquet has 4097 columns"):
+        read(tmp_path, pa.table({str(number): [0] for number in range(names.MAX_COLUMNS + 1)}))
+
+
 def test_columns_of_one_name_are_told_apart(tmp_path):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     assert read(tmp_path, table).columns == {"a": [1], "a1": [2]}
