@@ -31,7 +31,7 @@ class RecordPreprocessor(Protocol):
 class RowRules:
     """How records become rows: the baseline's names in their order, a decoder of what is no table, a preprocessor."""
 
-    names: Sequence[str] = ()
+    names: tuple[str, ...] = ()
     decode: DecodeBytes | None = None
     preprocess: RecordPreprocessor | None = None
 
