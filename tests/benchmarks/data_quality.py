@@ -67,7 +67,7 @@ def peer(name: str) -> tuple[Path, Path]:
 
 
 def measure_pairs(name: str, path: Path, pairs: int) -> tuple[Pairs, set[str]]:
-    """Processor time of both, in turn, and the columns that only the peer holds for moved. AssertionError on a difference."""
+    """Processor time of both, in turn, and what only the peer holds for moved. AssertionError on any other difference."""
     ours: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
     with (
