@@ -1,4 +1,4 @@
-"""Model quality: are its metrics those that scikit-learn computes? `python -m tests.benchmarks.model_quality [--quick]`.
+"""Model quality: are its metrics those of scikit-learn? `python -m tests.benchmarks.model_quality [--quick] [--json]`.
 
 Each function of MEASURES takes `quick` and gives its figures, and why others are missing.
 """

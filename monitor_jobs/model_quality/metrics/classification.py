@@ -5,7 +5,7 @@ What lives here: counts to shares. What does not: scores (curves), how classes a
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -103,14 +103,14 @@ def weighted_shares(counts: Counts) -> dict[str, float]:
         return dict.fromkeys(("accuracy", "weighted_recall", "weighted_precision", *_weighted_betas()), math.nan)
     hits, truths, predictions = np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)
 
-    def average(numerators: npt.NDArray[np.float64], denominators: npt.NDArray[np.float64]) -> float:
+    def average(numerators: npt.NDArray[Any], denominators: npt.NDArray[Any]) -> float:
         shares = np.divide(numerators, denominators, out=np.zeros(truths.size), where=denominators > 0)
         return float((shares * truths).sum() / rows)
 
     return {
         "accuracy": float(hits.sum() / rows),
-        "weighted_recall": average(hits * 1.0, truths * 1.0),
-        "weighted_precision": average(hits * 1.0, predictions * 1.0),
+        "weighted_recall": average(hits, truths),
+        "weighted_precision": average(hits, predictions),
         **{
             name: average((1 + beta**2) * hits, beta**2 * truths + predictions)
             for name, beta in _weighted_betas().items()
