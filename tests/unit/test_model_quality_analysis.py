@@ -4,6 +4,7 @@ import json
 import math
 from functools import reduce
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -53,13 +54,14 @@ def regression(rows, first=0):
     return Summary(len(rows), {}, summarise_regression(NumberRows(truths, said, keys(len(rows), first))))
 
 
-def limits(section, minimum=1, **thresholds):
+def limits(section, **thresholds):
     given = {name: {"threshold": value, "comparison_operator": side} for name, (value, side) in thresholds.items()}
     constraints = Constraints.model_validate({"version": 0.0, f"{section}_constraints": given})
-    return limits_from({"MINIMUM_PREDICTIONS": str(minimum)}, constraints)
+    return limits_from(constraints)
 
 
-NO_LIMITS = limits_from({"MINIMUM_PREDICTIONS": "1"}, None)
+def verdict_on(summary, limits=MappingProxyType({}), judged_from=1):
+    return judge(summary, limits, judged_from)
 
 
 @pytest.mark.parametrize("summarise", [binary, multiclass, regression])
@@ -68,7 +70,7 @@ def test_any_sharding_gives_the_same_verdict_to_the_last_bit(summarise, rows, cu
     edges = sorted({0, len(rows), *(min(cut, len(rows)) for cut in cuts)})
     parts = [summarise(rows[start:end], start) for start, end in pairwise(edges)]
     order.shuffle(parts)
-    merged, whole = judge(reduce(merge, parts, Summary()), NO_LIMITS), judge(summarise(rows), NO_LIMITS)
+    merged, whole = verdict_on(reduce(merge, parts, Summary())), verdict_on(summarise(rows))
     assert merged.statistics.to_json() == whole.statistics.to_json()
 
 
@@ -104,7 +106,7 @@ def test_the_deviation_is_that_of_metrics_over_the_samples():
 
 
 def test_statistics_have_awss_sections():
-    told = json.loads(judge(binary([("1", 90), ("0", 20), ("0", 80)]), NO_LIMITS).statistics.to_json())
+    told = json.loads(verdict_on(binary([("1", 90), ("0", 20), ("0", 80)])).statistics.to_json())
     section = told["binary_classification_metrics"]
     assert told.keys() == {"version", "dataset", "binary_classification_metrics"}
     assert section["confusion_matrix"] == {"0": {"0": 1, "1": 1}, "1": {"0": 0, "1": 1}}
@@ -113,7 +115,7 @@ def test_statistics_have_awss_sections():
 
 
 def test_a_metric_below_its_threshold_is_a_violation_in_awss_fields():
-    verdict = judge(
+    verdict = verdict_on(
         multiclass([("0", 1), ("0", 0)]), limits("multiclass_classification", accuracy=(0.9, "LessThanThreshold"))
     )
     assert json.loads(violations_json(verdict.violations)) == {
@@ -129,13 +131,13 @@ def test_a_metric_below_its_threshold_is_a_violation_in_awss_fields():
 
 @pytest.mark.parametrize(("threshold", "violated"), [(1.0, True), (2.0, False), (1.9, True)])
 def test_an_error_above_its_threshold_is_a_violation_and_one_at_it_is_not(threshold, violated):
-    verdict = judge(regression([("0", 14)]), limits("regression", mae=(threshold, "GreaterThanThreshold")))
+    verdict = verdict_on(regression([("0", 14)]), limits("regression", mae=(threshold, "GreaterThanThreshold")))
     assert bool(verdict.violations) is violated
 
 
 def test_too_few_labelled_predictions_are_measured_and_not_judged():
-    verdict = judge(
-        multiclass([("0", 1)]), limits("multiclass_classification", minimum=20, accuracy=(0.9, "LessThanThreshold"))
+    verdict = verdict_on(
+        multiclass([("0", 1)]), limits("multiclass_classification", accuracy=(0.9, "LessThanThreshold")), 20
     )
     assert (verdict.violations, verdict.measurements[0].limit) == ((), None)
     assert verdict.remark == "No verdict: 1 labelled prediction, fewer than the 20 judged from"
@@ -143,7 +145,7 @@ def test_too_few_labelled_predictions_are_measured_and_not_judged():
 
 def test_a_window_without_positives_is_no_violation_of_recall():
     own = limits("binary_classification", recall=(0.9, "LessThanThreshold"), accuracy=(0.9, "LessThanThreshold"))
-    verdict = judge(binary([("0", 90)] * 30), own)
+    verdict = verdict_on(binary([("0", 90)] * 30), own)
     assert [violation.metric_name for violation in verdict.violations] == ["accuracy"]
     assert verdict.remark == "No verdict on recall: no ground truth is of the class that they are about"
 
@@ -152,12 +154,13 @@ def test_a_limit_on_the_area_without_scores_says_how_to_get_them():
     rows = ScoredRows(["1"], ["1"], np.array([np.nan]), keys(1))
     summary = Summary(1, {}, summarise_binary(rows, "1"))
     assert (
-        "ProbabilityAttribute" in judge(summary, limits("binary_classification", auc=(0.9, "LessThanThreshold"))).remark
+        "ProbabilityAttribute"
+        in verdict_on(summary, limits("binary_classification", auc=(0.9, "LessThanThreshold"))).remark
     )
 
 
 def test_no_labelled_prediction_is_no_verdict():
-    verdict = judge(Summary(records=3), NO_LIMITS)
+    verdict = verdict_on(Summary(records=3))
     assert (verdict.violations, verdict.measurements) == ((), ())
     assert verdict.remark.startswith("No verdict: 0 labelled predictions")
 
@@ -176,13 +179,13 @@ def test_no_labelled_prediction_is_no_verdict():
 def test_constraints_that_mean_nothing_are_refused_by_name(given, words):
     constraints = Constraints.model_validate({"multiclass_classification_constraints": given})
     with pytest.raises(BadInput, match=words):
-        judge(multiclass([("0", 1)]), limits_from({}, constraints))
+        verdict_on(multiclass([("0", 1)]), limits_from(constraints))
 
 
 def test_three_classes_are_not_two():
     rows = ScoredRows(["0", "1", "7"], ["0", "1", "1"], np.full(3, np.nan), keys(3))
     with pytest.raises(BadInput, match=r"positive class '1', and classes are '0' \(1 rows\), '1' \(2 rows\), '7'"):
-        judge(Summary(3, {}, summarise_binary(rows, "1")), NO_LIMITS)
+        verdict_on(Summary(3, {}, summarise_binary(rows, "1")))
 
 
 def test_more_classes_than_any_model_tells_apart_are_refused():

@@ -49,7 +49,7 @@ def regression(generator, rows, skill=1.0):
 
 def limits_of(summary):
     _, constraints = suggest_baseline(summary)
-    return limits_from({}, Constraints.model_validate_json(constraints.to_json()))
+    return limits_from(Constraints.model_validate_json(constraints.to_json()))
 
 
 def false_alarms(draw, rows, trials):
@@ -58,7 +58,7 @@ def false_alarms(draw, rows, trials):
     for trial in range(trials):
         if trial % 30 == 0:
             limits = limits_of(draw(generator, BASELINE_ROWS))
-        violated += bool(judge(draw(generator, rows), limits).violations)
+        violated += bool(judge(draw(generator, rows), limits, 1).violations)
     return violated
 
 
@@ -77,7 +77,7 @@ def test_a_window_never_breaks_a_limit_for_being_large(draw, rows):
 def test_a_bad_window_breaks_them(draw, skill):
     generator = np.random.default_rng(7)
     limits = limits_of(draw(generator, BASELINE_ROWS))
-    assert all(judge(draw(generator, WINDOW_ROWS, skill), limits).violations for _ in range(20))
+    assert all(judge(draw(generator, WINDOW_ROWS, skill), limits, 1).violations for _ in range(20))
 
 
 @pytest.mark.parametrize(
