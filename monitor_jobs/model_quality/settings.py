@@ -33,8 +33,8 @@ class QualitySettings:
     """One run. An attribute that was not named is None: then answers are read as every monitor here reads them.
 
     positive: the positive class of two; threshold: a probability from which that class is predicted, where no
-    inference attribute says what is. limits is None where no constraints were given; judged_from: the number of labelled
-    predictions from which a window is judged.
+    inference attribute says what is. limits: None where no constraints were given; judged_from: the number of labelled
+    predictions from which a window is judged; scheduled: True where a schedule asks.
     """
 
     problem: ProblemType

@@ -153,10 +153,8 @@ def test_a_window_without_positives_is_no_violation_of_recall():
 def test_a_limit_on_the_area_without_scores_says_how_to_get_them():
     rows = ScoredRows(["1"], ["1"], np.array([np.nan]), keys(1))
     summary = Summary(1, {}, summarise_binary(rows, "1"))
-    assert (
-        "ProbabilityAttribute"
-        in verdict_on(summary, limits("binary_classification", auc=(0.9, "LessThanThreshold"))).remark
-    )
+    own = limits("binary_classification", auc=(0.9, "LessThanThreshold"))
+    assert "ProbabilityAttribute" in verdict_on(summary, own).remark
 
 
 def test_no_labelled_prediction_is_no_verdict():
