@@ -213,6 +213,31 @@ def test_sources_can_be_asked_for_in_part(tmp_path):
     assert (len(table.sources), table.sources[-1].line) == (3, 3)
 
 
+anything = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just(10**400)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "predictions"]), inner)),
+    max_leaves=8,
+)
+any_half = st.one_of(
+    st.none(),
+    anything.map(json_half),
+    st.text(max_size=8).map(csv_half),
+    st.text(max_size=8).map(json_half),
+    st.builds(
+        bytes_half, st.binary(max_size=8), st.sampled_from(["image/raw", "text/csv", "application/json", "", ";"])
+    ),
+    st.text(max_size=8).map(lambda text: {"data": text, "encoding": "BASE64"}),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@given(st.lists(st.tuples(any_half, any_half), min_size=1, max_size=4))
+def test_every_record_is_rows_or_a_reason_whatever_was_sent(tmp_path, exchanges):
+    whole = read(tmp_path, *(exchange(asked, answered) for asked, answered in exchanges), decode=brightness)
+    assert whole.records + whole.unreadable.total() == len(exchanges)
+    assert sum(len(table.sources) for table in whole.tables) == whole.rows >= whole.records
+
+
 bodies = st.one_of(
     st.lists(st.sampled_from(["1", "2.5", "x", "", " 1", "007", "nan", "ä", "\u2028"]), min_size=1, max_size=3).map(
         ",".join
