@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -153,8 +152,7 @@ def brightness(bodies: Iterable[tuple[bytes, str]]) -> Iterator[Sequence[Mapping
     """A decoder of pictures of one kind, each of one item; an empty one has none."""
     for body, content_type in bodies:
         if content_type == "image/raw":
-            item = {"brightness": float(np.mean(np.frombuffer(body, np.uint8))), "pixels": len(body)}
-            yield [item] if body else []
+            yield [{"brightness": sum(body) / len(body), "pixels": len(body)}] if body else []
         else:
             yield BadInput(f"{content_type} is no picture")
 
