@@ -67,7 +67,7 @@ def peer(name: str) -> tuple[Path, Path]:
 
 
 def measure_pairs(name: str, path: Path, pairs: int) -> tuple[Pairs, set[str]]:
-    """Processor time of both, in turn, and what only the peer holds for moved. AssertionError on any other difference."""
+    """Processor time of both, in turn, and what only the peer holds for moved. AssertionError on another difference."""
     ours: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
     with (
