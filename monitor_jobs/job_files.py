@@ -15,17 +15,19 @@ from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths, clip_message
 from monitor_jobs.contract.dataset_format import CaptureFormat
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.ground_truth import MergeCounts
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Statistics
 from monitor_jobs.contract.side_index import INDEX_SUFFIX
 from monitor_jobs.job_settings import JobSettings
 from monitor_jobs.monitor import Baseline, CaptureFile
+from monitor_jobs.record_scripts import RecordScript
 
 FileT = TypeVar("FileT", bound=BaseModel)
 SIDE_INDEX = "side index"
 
 
-def dataset_files(settings: JobSettings) -> list[CaptureFile]:
+def dataset_files(settings: JobSettings, preprocessor: RecordScript | None = None) -> list[CaptureFile]:
     """Every regular file of the dataset's format, by object key; links are passed over, for they may lead anywhere.
 
     Captures are `*.jsonl`; other formats are every file that is not hidden (`.x`, `_x`), as in Spark. Where a side
@@ -41,7 +43,7 @@ def dataset_files(settings: JobSettings) -> list[CaptureFile]:
     if index is not None and any(index.rglob(f"*{INDEX_SUFFIX}")):
         found.append((SIDE_INDEX, index))
     return [
-        CaptureFile(path, object_key, settings.window, card, settings.dataset_format)
+        CaptureFile(path, object_key, settings.window, card, settings.dataset_format, preprocessor)
         for object_key, path in sorted(found)
     ]
 
@@ -57,6 +59,11 @@ def read_baseline(settings: JobSettings) -> Baseline:
 def read_capture_proof(settings: JobSettings) -> CaptureProof | None:
     """What the platform knows to be missing of the captures, None where it says nothing of them. Raises BadInput."""
     return _read(settings.capture_completeness, CaptureProof)
+
+
+def read_merge_counts(settings: JobSettings) -> MergeCounts | None:
+    """What came of merging ground truth into the captures, None where none was merged. Raises BadInput."""
+    return _read(settings.ground_truth, MergeCounts)
 
 
 def write_outputs(folder: Path, files: Mapping[str, str]) -> None:

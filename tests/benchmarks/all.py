@@ -18,6 +18,7 @@ BENCHMARKS = (
     "side_index",
     "skew_test",
     "data_quality",
+    "model_quality",
     "invoke",
     "gateway",
     "capture_tax",
