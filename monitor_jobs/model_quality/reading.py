@@ -40,6 +40,7 @@ from monitor_jobs.model_quality.record_values import (
     rows_of_record,
     rows_of_values,
 )
+from monitor_jobs.model_quality.scripted import scripted
 from monitor_jobs.model_quality.settings import ProblemType, QualitySettings
 from monitor_jobs.model_quality.spelling import Classes
 from monitor_jobs.model_quality.summary import Summary
@@ -88,7 +89,7 @@ class _Part:
 
 def _captured(file: CaptureFile, settings: QualitySettings, classes: Classes) -> Iterator[Summary]:
     part = _Part()
-    for raw in _lines(file):
+    for raw in scripted(_lines(file), file.script):
         if raw is None:
             part.unreadable[UnreadableReason.TOO_LONG.value] += 1
         else:
