@@ -14,6 +14,7 @@ from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import Constraints
 from monitor_jobs.model_quality.attributes import Attribute, parse_attribute
 from monitor_jobs.model_quality.constraints import Limits, judged_from, limits_from
+from monitor_jobs.model_quality.problems import BinarySummary, MulticlassSummary, RegressionSummary
 from monitor_jobs.model_quality.spelling import AS_NUMBERS, NoClass, number
 
 DEFAULT_POSITIVE: Final = "1"
@@ -26,6 +27,18 @@ class ProblemType(StrEnum):
     REGRESSION = "Regression"
     BINARY = "BinaryClassification"
     MULTICLASS = "MulticlassClassification"
+
+    @property
+    def section(self) -> str:
+        """What its sections of statistics.json and constraints.json begin with."""
+        return _SECTIONS[self]
+
+
+_SECTIONS: Final = {
+    ProblemType.REGRESSION: RegressionSummary.section,
+    ProblemType.BINARY: BinarySummary.section,
+    ProblemType.MULTICLASS: MulticlassSummary.section,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +87,7 @@ def quality_settings(environment: Mapping[str, str], constraints: Constraints | 
         ground_truth=_attribute(Variable.GROUND_TRUTH_ATTRIBUTE, environment),
         threshold=_threshold(environment),
         positive=environment.get(Variable.POSITIVE_LABEL, "").strip() or DEFAULT_POSITIVE,
-        limits=None if constraints is None else limits_from(constraints),
+        limits=None if constraints is None else limits_from(constraints, problem.section),
         judged_from=judged_from(environment),
         scheduled=bool(environment.get(Variable.SCHEDULE_NAME)),
     )
