@@ -4,6 +4,7 @@ What lives here: `Baseline` in arrays, `Calibration` as it is stored, and `calib
 not: the estimators (confidence, label_shift), the reach of an interval (reach), limits (constraints).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Self
 
@@ -135,7 +136,7 @@ def calibrate(baseline: LabelledScores, *, reach: float) -> Calibration:
 
 
 def scale(scaling: TemperatureScaling | TopScoreScaling, rows: LabelledScores) -> Floats:
-    """Calibrated confidences [n]; raises BadInput where the scores are not of the kind that the scaling was fitted on."""
+    """Calibrated confidences [n]; raises BadInput where scores are not of the kind that the scaling was fitted on."""
     if isinstance(scaling, TemperatureScaling) and rows.scores is not None:
         return np.asarray(scaling.probabilities(rows.scores).max(axis=1))
     if isinstance(scaling, TopScoreScaling) and rows.best_scores is not None:
@@ -146,7 +147,7 @@ def scale(scaling: TemperatureScaling | TopScoreScaling, rows: LabelledScores) -
 
 
 class CellTables(NamedTuple):
-    """A calibration as estimators take it: posteriors [cells, classes] and priors, of classes and of wrong and right."""
+    """A calibration as estimators take it: P(class | cell) [cells, k], P(wrong, right | level) [levels, 2], priors."""
 
     classes: Floats
     class_prior: Floats
@@ -157,13 +158,10 @@ class CellTables(NamedTuple):
 
 def tables_of(calibration: Calibration) -> CellTables:
     """The arrays; cells are ordered by predicted class, then error level, and hits by level as (wrong, right)."""
-    k, levels = len(calibration.names), len(calibration.error_edges) + 1
-    counts = np.zeros((k * levels, k))
-    for cell in calibration.cells:
-        counts[cell.predicted * levels + cell.level, cell.label] += cell.rows
     hits = np.column_stack([calibration.wrong, calibration.right]).astype(np.float64)
-    of_class = counts.sum(axis=0)
-    recognised = counts.reshape(k, levels, k).sum(axis=1).diagonal()
+    counts = cell_counts(calibration)
+    k, of_class = len(calibration.names), counts.sum(axis=0)
+    recognised = counts.reshape(k, -1, k).sum(axis=1).diagonal()
     return CellTables(
         classes=posteriors_of(counts, CELL_PRIOR_ROWS),
         class_prior=of_class / of_class.sum(),
@@ -171,6 +169,15 @@ def tables_of(calibration: Calibration) -> CellTables:
         hits=posteriors_of(hits, CELL_PRIOR_ROWS),
         hit_prior=np.array([1 - calibration.accuracy, calibration.accuracy]),
     )
+
+
+def cell_counts(calibration: Calibration) -> Floats:
+    """Rows of the baseline [cells, k] by predicted class and error level, and by true class."""
+    k, levels = len(calibration.names), len(calibration.error_edges) + 1
+    counts = np.zeros((k * levels, k))
+    for cell in calibration.cells:
+        counts[cell.predicted * levels + cell.level, cell.label] += cell.rows
+    return counts
 
 
 def _check(baseline: LabelledScores) -> None:
@@ -197,5 +204,5 @@ def _quantile_edges(values: Floats, levels: int) -> list[float]:
 
 
 def _cells(baseline: LabelledScores, levels: npt.NDArray[np.integer]) -> tuple[Cell, ...]:
-    keys, rows = np.unique(np.column_stack([baseline.predicted, levels, baseline.labels]), axis=0, return_counts=True)
-    return tuple(Cell(*key, count) for key, count in zip(keys.tolist(), rows.tolist(), strict=True))
+    counts = Counter(zip(baseline.predicted.tolist(), levels.tolist(), baseline.labels.tolist(), strict=True))
+    return tuple(Cell(*place, rows) for place, rows in sorted(counts.items()))

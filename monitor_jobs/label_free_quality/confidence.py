@@ -1,6 +1,7 @@
 """Accuracy from confidences: three published estimators, as functions of arrays.
 
 What lives here: their formulas. What does not: making confidences mean what they say (scaling), intervals (estimate).
+Which of them an estimate is made of was chosen by tests/benchmarks/model_quality.py, where all of them compete.
 All confidences are calibrated, and in [0, 1]; none of these functions takes an empty array.
 """
 

@@ -60,25 +60,16 @@ def estimate(window: ConfidenceCounts, calibration: Calibration) -> Estimate:
     )
 
 
-def estimators_of(
-    window: ConfidenceCounts, calibration: Calibration, tables: CellTables
-) -> tuple[Floats, Estimators]:
+def estimators_of(window: ConfidenceCounts, calibration: Calibration, tables: CellTables) -> tuple[Floats, Estimators]:
     """The class shares [k] of a window, and what each estimator says of its accuracy.
 
     as_wrong_as_they_look: right and wrong predictions kept their confidences, so whatever confidence was lost is error:
     label shift over {wrong, right}. as_right_as_their_class: classes kept their recall, and only their mix changed.
     """
-    names = {name: index for index, name in enumerate(calibration.names)}
-    by_level = np.zeros(len(calibration.edges) + 1)
-    cells = np.zeros((len(names), len(calibration.error_edges) + 1))
-    error_levels = _error_levels(calibration)
-    for name, counts in window.by_label.items():
-        by_level += counts
-        if name in names:  # a class that the baseline lacks says nothing of the mix of those that it knows
-            np.add.at(cells[names[name]], error_levels, counts)
+    by_level, cells = np.sum(list(window.by_label.values()), axis=0), cells_of(window, calibration)
     shares = tables.class_prior
     if cells.any():
-        shares = maximum_likelihood_shares(tables.classes, cells.ravel(), tables.class_prior)
+        shares = maximum_likelihood_shares(tables.classes, cells, tables.class_prior)
     hits = maximum_likelihood_shares(tables.hits, by_level, tables.hit_prior)
     above = calibration.edges.index(calibration.threshold) + 1
     doc = difference_of_confidences(
@@ -94,13 +85,20 @@ def estimators_of(
     )
 
 
+def cells_of(window: ConfidenceCounts, calibration: Calibration) -> Floats:
+    """How many of the window's predictions lie in each cell, ordered as in `calibration.tables_of`.
+
+    A class that the baseline lacks is left out: it says nothing of the mix of those that the baseline knows.
+    """
+    starts = np.array([-np.inf, *calibration.edges])
+    levels = np.searchsorted(np.array(calibration.error_edges), starts, side="right")
+    cells = np.zeros((len(calibration.names), len(calibration.error_edges) + 1))
+    for index, name in enumerate(calibration.names):
+        np.add.at(cells[index], levels, window.by_label.get(name, 0))
+    return cells.ravel()
+
+
 def standard_error(accuracy: float, predictions: int, baseline_rows: int) -> float:
     """The standard error of an accuracy that both samples share in; as of one error where none was expected."""
     p = min(max(accuracy, 1 / (predictions + 2)), 1 - 1 / (predictions + 2))
     return math.sqrt(p * (1 - p) * (1 / predictions + 1 / baseline_rows))
-
-
-def _error_levels(calibration: Calibration) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-    """The error level of each level of confidence."""
-    starts = np.array([-np.inf, *calibration.edges])
-    return np.searchsorted(np.array(calibration.error_edges), starts, side="right")

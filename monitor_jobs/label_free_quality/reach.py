@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.label_free_quality.calibration import Calibration, LabelledScores, calibrate, scale, tables_of
 from monitor_jobs.label_free_quality.estimate import COVERAGE, estimators_of, standard_error
 from monitor_jobs.label_free_quality.scaling import Floats
@@ -33,7 +34,7 @@ def calibrate_with_reach(baseline: LabelledScores, generator: np.random.Generato
     first, second = np.array_split(order, 2)
     try:
         half = calibrate(baseline.at(first), reach=0)
-    except ValueError:
+    except BadInput:  # halves are too small to learn from: sampling is taken for normal
         return learned
     scores = sorted(_nonconformities(half, baseline.at(second), generator))
     rank = min(len(scores), math.ceil((len(scores) + 1) * COVERAGE)) - 1

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor_jobs.capture_io.scores import SUM_TOLERANCE
+
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
@@ -49,10 +51,8 @@ def log_scores(scores: Floats) -> Floats:
 
     What counts as probabilities is the same as in monitor_jobs.capture_io.scores.best_of.
     """
-    from monitor_jobs.capture_io.scores import SUM_TOLERANCE
-
     likely = (np.abs(scores.sum(axis=1) - 1) <= SUM_TOLERANCE) & (scores.min(axis=1) >= 0)
-    return np.where(likely[:, None], np.log(np.maximum(scores, SMALLEST)), scores)
+    return np.asarray(np.where(likely[:, None], np.log(np.maximum(scores, SMALLEST)), scores))
 
 
 def fit_temperature(scores: Floats, labels: Indices) -> TemperatureScaling:
@@ -91,7 +91,7 @@ def fit_top_score(best_scores: Floats, right: Hits) -> TopScoreScaling:
 
 def _log_softmax(logits: Floats) -> Floats:
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
 def _log_odds(probabilities: Floats) -> Floats:
