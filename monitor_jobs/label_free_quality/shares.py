@@ -39,6 +39,7 @@ def share_intervals(
     shares = _shares(cells, counts)
     draws = np.array([_shares(_redrawn(cells, generator), _redrawn(counts, generator)) for _ in range(DRAWS)])
     low, high = np.quantile(draws, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2], axis=0)
+    low = np.where(low * cells.sum() < 1, 0.0, low)  # less than one prediction: the steps towards 0 never end there
     ends = np.column_stack([shares, np.minimum(low, shares), np.maximum(high, shares)]).tolist()
     return {name: Share(*row) for name, row in zip(calibration.names, ends, strict=True)}
 

@@ -1,4 +1,4 @@
-"""Classifiers that are right exactly as often as they say, and worse ones: scores with labels, drawn by a fixed seed."""
+"""Scores with labels, drawn by a fixed seed from classifiers that are right as often as they say, or not quite."""
 
 import numpy as np
 
