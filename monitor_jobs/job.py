@@ -31,7 +31,7 @@ from monitor_jobs.contract.window import Window
 from monitor_jobs.fleet import LocalFleet
 from monitor_jobs.job_completeness import with_completeness
 from monitor_jobs.job_files import (
-    capture_files,
+    dataset_files,
     read_baseline,
     read_capture_proof,
     write_cloudwatch_metrics,
@@ -77,10 +77,10 @@ def _arguments(name: str, argv: Sequence[str]) -> Path:
 def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, environment: Mapping[str, str]) -> None:
     job = parse_settings(environment, paths)
     settings = monitor.settings(environment, read_baseline(job))
-    files = capture_files(job)
+    files = dataset_files(job)
     size = sum(file.path.stat().st_size for file in files)
     fleet = LocalFleet(_workers(job, size))
-    _say(f"{monitor.name}: {len(files)} capture files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
+    _say(f"{monitor.name}: {len(files)} files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
     results = fleet.map(partial(monitor.summarise_file, settings=settings), files)
     summary = reduce(monitor.merge, _with_progress(results, files), monitor.empty())
     if job.suggests_baseline:
