@@ -1,4 +1,6 @@
-"""Model quality: are its metrics those of scikit-learn? `python -m tests.benchmarks.model_quality [--quick] [--json]`.
+"""Model quality: are its metrics those of scikit-learn, and its estimates true?
+
+`python -m tests.benchmarks.model_quality [--quick] [--json]`.
 
 Each function of MEASURES takes `quick` and gives its figures, and why others are missing.
 """
@@ -23,6 +25,7 @@ from monitor_jobs.model_quality.metrics.classification import (
 from monitor_jobs.model_quality.metrics.curves import area_under_roc, thresholds_of
 from monitor_jobs.model_quality.metrics.regression import error_sums, regression_metrics
 from tests.benchmarks.figures import SEED, Figure, publish
+from tests.benchmarks.quality_estimates.coverage import estimates_against_truth
 
 Measured = tuple[dict[str, Figure], dict[str, str]]
 Values = Mapping[str, float]
@@ -135,7 +138,7 @@ def sklearn_multiclass(truths: np.ndarray, said: np.ndarray) -> Values:
     }
 
 
-MEASURES: tuple[Callable[[bool], Measured], ...] = (against_scikit_learn,)
+MEASURES: tuple[Callable[[bool], Measured], ...] = (against_scikit_learn, estimates_against_truth)
 
 
 def main() -> None:
