@@ -131,7 +131,7 @@ def test_a_window_without_scores_has_no_estimate_and_says_so(window, remark):
 
 
 def test_truth_beside_the_estimate_counts_whether_the_interval_held_it():
-    window = worse(1000, seed=13)
+    window = drawn(1000, seed=13)
     held = values_of(beside_truth(counted(window, CALIBRATION), accuracy(window), LIMITS))
     missed = values_of(beside_truth(counted(window, CALIBRATION), 0.01, LIMITS))
     assert (held["estimate_covers_truth"], missed["estimate_covers_truth"]) == (1, 0)
