@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.model_quality.metrics.classification import binary_metrics, outcomes_of
+from monitor_jobs.model_quality.metrics.classification import (
+    OF_NEGATIVES,
+    OF_POSITIVES,
+    binary_metrics,
+    outcomes_of,
+)
 from monitor_jobs.model_quality.metrics.curves import (
     Thresholds,
     area_under_roc,
@@ -23,10 +28,11 @@ from monitor_jobs.model_quality.problems.multiclass import (
     drawn,
     merged,
 )
-from monitor_jobs.model_quality.problems.reservoir import Records, Reservoir
+from monitor_jobs.model_quality.problems.reservoir import Records, Reservoir, drawn_rows
 from monitor_jobs.model_quality.problems.samples import SAMPLES, Keys, Metric, in_sample, with_deviations
 
 MOST_SCORES: Final = 4_000_000  # 17 bytes each
+DRAWN_SCORES: Final = 20_000
 SCORED: Final = np.dtype([("key", "<u8"), ("score", "<f8"), ("positive", "?")])
 
 
@@ -84,19 +90,20 @@ class BinarySummary:
             }
         return {"confusion_matrix": confusion_matrix(self.confusions[0]), **curves}
 
-    def draw(self, generator: np.random.Generator, rows: int) -> Mapping[str, float]:
-        """The metrics of so many rows drawn from these."""
-        made = binary_metrics(outcomes_of(drawn(self.confusions[0], generator, rows), self.positive))
+    def draw(self, generator: np.random.Generator, *, rows: int, count: int) -> Sequence[Mapping[str, float]]:
+        """The metrics of so many windows of so many rows, drawn from these."""
+        confusions = (drawn(self.confusions[0], generator, rows) for _ in range(count))
+        made = [binary_metrics(outcomes_of(confusion, self.positive)) for confusion in confusions]
         if self.scores.seen:
-            kept = np.concatenate(self.scores.parts)
-            population = generator.integers(0, kept.size, kept.size)
-            made["auc"] = area_under_roc(_thresholds(kept[generator.choice(population, rows)]))
+            windows = drawn_rows(self.scores.rows()[:DRAWN_SCORES], generator, rows=rows, count=count)
+            for metrics, window in zip(made, windows, strict=True):
+                metrics["auc"] = area_under_roc(_thresholds(window))
         return made
 
-    def outcomes(self) -> tuple[int, int]:
-        """How many rows are positives, and how many negatives."""
+    def untold(self) -> frozenset[str]:
+        """The metrics that tell nothing, because no truth is of their class."""
         found = outcomes_of(self.confusions[0], self.positive)
-        return found.positives, found.negatives
+        return (frozenset() if found.positives else OF_POSITIVES) | (frozenset() if found.negatives else OF_NEGATIVES)
 
     def _areas(self) -> list[float]:
         rows = self.scores.rows()

@@ -49,9 +49,13 @@ class MulticlassSummary:
         """What statistics.json has beside metrics."""
         return {"confusion_matrix": confusion_matrix(self.confusions[0])}
 
-    def draw(self, generator: np.random.Generator, rows: int) -> Mapping[str, float]:
-        """The metrics of so many rows drawn from these."""
-        return multiclass_metrics(drawn(self.confusions[0], generator, rows))
+    def untold(self) -> frozenset[str]:
+        """The metrics that tell nothing: none, where there are rows."""
+        return frozenset()
+
+    def draw(self, generator: np.random.Generator, *, rows: int, count: int) -> Sequence[Mapping[str, float]]:
+        """The metrics of so many windows of so many rows, drawn from these."""
+        return [multiclass_metrics(drawn(self.confusions[0], generator, rows)) for _ in range(count)]
 
 
 def summarise_multiclass(rows: ClassRows) -> MulticlassSummary:

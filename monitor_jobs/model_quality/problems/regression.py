@@ -1,6 +1,6 @@
 """Predicted numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor_jobs.model_quality.metrics.exact_sums import Doubles
 from monitor_jobs.model_quality.metrics.regression import ErrorSums, error_sums, regression_metrics
-from monitor_jobs.model_quality.problems.reservoir import Reservoir
+from monitor_jobs.model_quality.problems.reservoir import Reservoir, drawn_rows
 from monitor_jobs.model_quality.problems.samples import Keys, Metric, with_deviations, with_samples
 
 MOST_ROWS: Final = 20_000
@@ -50,12 +50,14 @@ class RegressionSummary:
         """What statistics.json has beside metrics: nothing."""
         return {}
 
-    def draw(self, generator: np.random.Generator, rows: int) -> Mapping[str, float]:
-        """The metrics of so many rows drawn from these."""
-        kept = self.some.rows()
-        population = generator.integers(0, kept.size, kept.size)
-        window = kept[generator.choice(population, rows)]
-        return regression_metrics(error_sums(window["truth"], window["prediction"]))
+    def untold(self) -> frozenset[str]:
+        """The metrics that tell nothing: none, where there are rows."""
+        return frozenset()
+
+    def draw(self, generator: np.random.Generator, *, rows: int, count: int) -> Sequence[Mapping[str, float]]:
+        """The metrics of so many windows of so many rows, drawn from these."""
+        windows = drawn_rows(self.some.rows(), generator, rows=rows, count=count)
+        return [regression_metrics(error_sums(window["truth"], window["prediction"])) for window in windows]
 
 
 def summarise_regression(rows: NumberRows) -> RegressionSummary:

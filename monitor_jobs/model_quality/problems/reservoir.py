@@ -4,6 +4,7 @@ Keys are digests, so these are a uniform sample; up to the bound they are all ro
 does not: what is in a row.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,3 +33,10 @@ class Reservoir:
         """The rows by key; there is one part at least."""
         together = np.concatenate(self.parts)
         return np.sort(together, order=list(together.dtype.names or ()))[: self.most]
+
+
+def drawn_rows(kept: Records, generator: np.random.Generator, *, rows: int, count: int) -> Iterator[Records]:
+    """Windows of so many rows, each drawn from a population that itself is drawn from these."""
+    for _ in range(count):
+        population = generator.integers(0, kept.size, kept.size)
+        yield kept[generator.choice(population, rows)]
