@@ -16,7 +16,7 @@ CHECK = "estimated_accuracy_check"
 
 @dataclass(frozen=True, slots=True)
 class EstimateVerdict:
-    """What is measured, what it violates, and in one sentence why there is no verdict, if there is none."""
+    """What is measured, what it violates, and in one sentence what is estimated, or why there is no verdict."""
 
     measurements: tuple[Measurement, ...] = ()
     violations: tuple[Violation, ...] = ()
@@ -41,7 +41,7 @@ def judge_estimate(window: ConfidenceCounts, limits: LabelFreeConstraints) -> Es
         Measurement(name="estimated_accuracy_at_most", value=found.high, unit="ratio"),
     )
     violations = (_violation(found, window, limits),) if accuracy.violated else ()
-    return EstimateVerdict((accuracy, *bounds), violations, "" if judged else _too_few(window, limits))
+    return EstimateVerdict((accuracy, *bounds), violations, _estimated(found) if judged else _too_few(window, limits))
 
 
 def beside_truth(labelled: ConfidenceCounts, accuracy: float, limits: LabelFreeConstraints) -> tuple[Measurement, ...]:
@@ -59,15 +59,18 @@ def beside_truth(labelled: ConfidenceCounts, accuracy: float, limits: LabelFreeC
     )
 
 
+def _estimated(found: Estimate) -> str:
+    return f"accuracy without labels is estimated at {found.accuracy:.4g}, between {found.low:.4g} and {found.high:.4g}"
+
+
 def _violation(found: Estimate, window: ConfidenceCounts, limits: LabelFreeConstraints) -> Violation:
     certain = "all of the interval" if found.high < limits.accuracy_limit else "but not all of the interval"
     return Violation(
         feature_name="accuracy",
         constraint_check_type=CHECK,
         description=(
-            f"Accuracy without labels is estimated at {found.accuracy:.4g}, between {found.low:.4g} and "
-            f"{found.high:.4g}, of {window.predictions} predictions: the estimate, {certain}, is below the limit of "
-            f"{limits.accuracy_limit:.4g}; the baseline's is {limits.calibration.accuracy:.4g}"
+            f"{_estimated(found).capitalize()}, of {window.predictions} predictions: the estimate, {certain}, is below "
+            f"the limit of {limits.accuracy_limit:.4g}; the baseline's is {limits.calibration.accuracy:.4g}"
         ),
     )
 

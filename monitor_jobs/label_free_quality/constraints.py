@@ -29,16 +29,27 @@ class LabelFreeConstraints(BaseModel):
     minimum_predictions: int = Field(default=MINIMUM_PREDICTIONS, ge=1)
 
 
-def constraints_from(constraints: Constraints | None) -> LabelFreeConstraints | None:
+class Withheld(BaseModel):
+    """Why a baseline could not be calibrated: no window of it is estimated, and its verdict repeats the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    withheld: str
+
+
+Section = LabelFreeConstraints | Withheld
+
+
+def constraints_from(constraints: Constraints | None) -> Section | None:
     """The section of constraints.json; None where there is none. Raises BadInput naming the field that does not fit."""
-    section = constraints.monitoring_config.get(SECTION) if constraints else None
+    section = (constraints.model_extra or {}).get(SECTION) if constraints else None
     if section is None:
         return None
+    kind = Withheld if isinstance(section, dict) and "withheld" in section else LabelFreeConstraints
     try:
-        return LabelFreeConstraints.model_validate(section)
+        return kind.model_validate(section)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, ("monitoring_config", SECTION, *first["loc"])))
+        place = ".".join(map(str, (SECTION, *first["loc"])))
         sentence = f"{place} in {CONSTRAINTS_FILE}: {first['msg'].lower()}; suggest the baseline again"
         raise BadInput(sentence) from error
 

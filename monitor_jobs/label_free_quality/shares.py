@@ -15,6 +15,7 @@ from monitor_jobs.label_free_quality.scaling import Floats
 from monitor_jobs.label_free_quality.window import ConfidenceCounts
 
 DRAWS: Final = 100
+MOST_CLASSES: Final = 200  # the bootstrap of more takes minutes
 
 
 class Share(NamedTuple):
@@ -28,13 +29,15 @@ class Share(NamedTuple):
 def share_intervals(
     window: ConfidenceCounts, calibration: Calibration, generator: np.random.Generator
 ) -> Mapping[str, Share]:
-    """The estimated share of each class of the baseline in a window; none where no prediction is one of these.
+    """The estimated share of each class of the baseline in a window.
+
+    None where no prediction is one of these, nor of a baseline of more than MOST_CLASSES classes.
 
     Percentile bootstrap of both samples, the window's predictions and the baseline's rows (Efron 1979), for COVERAGE of
     each share by itself. It holds where classes kept their looks: label shift.
     """
     cells, counts = cells_of(window, calibration), cell_counts(calibration)
-    if not cells.any():
+    if not cells.any() or len(calibration.names) > MOST_CLASSES:
         return {}
     shares = _shares(cells, counts)
     draws = np.array([_shares(_redrawn(cells, generator), _redrawn(counts, generator)) for _ in range(DRAWS)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from monitor_jobs.model_quality import analysis
+from monitor_jobs.model_quality.estimating import with_calibration, with_estimate
 from monitor_jobs.model_quality.reading import read_labelled
 from monitor_jobs.model_quality.settings import QualitySettings, quality_settings
 from monitor_jobs.model_quality.summary import Summary
@@ -37,9 +38,10 @@ class ModelQuality:
         return analysis.merge(left, right)
 
     def judge(self, summary: Summary, settings: QualitySettings) -> Verdict:
-        """The verdict on a whole window."""
-        return analysis.judge(summary, settings.limits)
+        """The verdict on a whole window: on its labelled predictions, and on the estimate of all of them."""
+        verdict = analysis.judge(summary, settings.limits)
+        return with_estimate(verdict, summary.seen, settings.label_free, summary.measured)
 
     def suggest_baseline(self, summary: Summary) -> Baseline:
         """Metrics and suggested limits from predictions known to be good."""
-        return Baseline(*analysis.suggest_baseline(summary))
+        return Baseline(*with_calibration(analysis.suggest_baseline(summary), summary.seen))

@@ -21,6 +21,7 @@ from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window
 from monitor_jobs.feature_table import FeatureTable, read_table
 from monitor_jobs.model_quality.attributes import Attribute
+from monitor_jobs.model_quality.estimating import Seeing
 from monitor_jobs.model_quality.problems import (
     ClassRows,
     NumberRows,
@@ -35,10 +36,13 @@ from monitor_jobs.model_quality.record_values import (
     LabelledRow,
     MergedLine,
     NotLabelled,
+    ScoredPrediction,
     Values,
     decode_merged,
     rows_of_record,
     rows_of_values,
+    scored_predictions,
+    scored_values,
 )
 from monitor_jobs.model_quality.settings import ProblemType, QualitySettings
 from monitor_jobs.model_quality.spelling import Classes
@@ -63,39 +67,43 @@ def read_labelled(file: CaptureFile, settings: QualitySettings) -> Iterator[Summ
 
 @dataclass(slots=True)
 class _Part:
-    """Labelled rows, until there are enough for arrays to pay."""
+    """Labelled rows, and all predictions, until there are enough for arrays to pay."""
 
+    seeing: Seeing
     rows: list[LabelledRow] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     records: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
     times: list[int] = field(default_factory=list)
 
-    def add(self, rows: list[LabelledRow], identity: str) -> None:
+    def add(self, rows: list[LabelledRow], identity: str, scored: list[ScoredPrediction]) -> None:
         self.records += 1
         self.rows += rows
-        self.keys += (key_of(f"{identity}:{place}") for place in range(len(rows)))
+        keys = [key_of(f"{identity}:{place}") for place in range(len(rows))]
+        self.keys += keys
+        self.seeing.label(scored, [truth for truth, _, _ in rows], keys)
 
     def summary(self, settings: QualitySettings) -> Summary:
         return Summary(
             records=self.records,
             unreadable=dict(self.unreadable),
             measured=_measured(self.rows, np.array(self.keys, dtype=np.uint64), settings) if self.rows else None,
+            seen=self.seeing.kept(),
             earliest=min(self.times, default=None),
             latest=max(self.times, default=None),
         )
 
 
 def _captured(file: CaptureFile, settings: QualitySettings, classes: Classes) -> Iterator[Summary]:
-    part = _Part()
+    part = _Part(Seeing(settings.label_free, classes))
     for raw in _lines(file):
         if raw is None:
             part.unreadable[UnreadableReason.TOO_LONG.value] += 1
         else:
             _take(raw, part, file.window, settings, classes)
-        if len(part.rows) >= ROWS_AT_ONCE:
+        if max(len(part.rows), part.seeing.predictions) >= ROWS_AT_ONCE:
             yield part.summary(settings)
-            part = _Part()
+            part = _Part(Seeing(settings.label_free, classes))
     yield part.summary(settings)
 
 
@@ -113,12 +121,14 @@ def _take(raw: bytes, part: _Part, window: Window | None, settings: QualitySetti
         time_us = _time_inside(line, window)
         if time_us is None:
             return
+        scored = scored_predictions(line, settings, classes)
+        part.seeing.see(scored)
         rows = rows_of_record(line, settings, classes)
     except NotLabelled as error:
         part.unreadable[error.reason] += 1
     else:
         part.times.append(time_us // MICROSECONDS_A_SECOND)
-        part.add(rows, line.event_metadata.event_id)
+        part.add(rows, line.event_metadata.event_id, scored)
 
 
 def _time_inside(line: MergedLine, window: Window | None) -> int | None:
@@ -139,7 +149,10 @@ def _numbered(tables: Iterator[FeatureTable]) -> Iterator[tuple[int, FeatureTabl
 
 
 def _of_table(table: FeatureTable, object_key: str, at: int, settings: QualitySettings, classes: Classes) -> Summary:
-    part = _Part(unreadable=Counter({reason.value: count for reason, count in table.unreadable.items()}))
+    part = _Part(
+        Seeing(settings.label_free, classes),
+        unreadable=Counter({reason.value: count for reason, count in table.unreadable.items()}),
+    )
     truths = _column(table, settings.ground_truth, "ground_truth_attribute")
     said = _column(table, settings.inference, "inference_attribute") if settings.inference else None
     scores = _column(table, settings.probability, "probability_attribute") if settings.probability else None
@@ -149,7 +162,9 @@ def _of_table(table: FeatureTable, object_key: str, at: int, settings: QualitySe
         own = slice(row, row + 1)
         values = Values(truths[own], said and said[own], scores and scores[own])
         try:
-            part.add(rows_of_values(values, settings, classes), f"{object_key}:{at + row}")
+            rows, scored = rows_of_values(values, settings, classes), scored_values(values, settings, classes)
+            part.seeing.see(scored)
+            part.add(rows, f"{object_key}:{at + row}", scored)
         except NotLabelled as error:
             part.unreadable[error.reason] += 1
     return part.summary(settings)

@@ -12,6 +12,7 @@ from typing import Final
 from monitor_jobs.contract.container import Variable
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import Constraints
+from monitor_jobs.label_free_quality.constraints import Section, constraints_from
 from monitor_jobs.model_quality.attributes import Attribute, parse_attribute
 from monitor_jobs.model_quality.constraints import QualityLimits, limits_from
 from monitor_jobs.model_quality.spelling import AS_NUMBERS, NoClass, number
@@ -32,6 +33,7 @@ class ProblemType(StrEnum):
 class QualitySettings:
     """One run. An attribute that was not named is None: then answers are read as every monitor here reads them.
 
+    label_free: limit and calibration of estimates without labels, None where there is no baseline of them.
     positive: the positive class of two; threshold: a probability from which that class is predicted, where no
     inference attribute says what is.
     """
@@ -43,6 +45,7 @@ class QualitySettings:
     threshold: float
     positive: str
     limits: QualityLimits
+    label_free: Section | None = None
 
     @property
     def negative(self) -> str:
@@ -67,6 +70,7 @@ def quality_settings(environment: Mapping[str, str], constraints: Constraints | 
         threshold=_threshold(environment),
         positive=environment.get(Variable.POSITIVE_LABEL, "").strip() or DEFAULT_POSITIVE,
         limits=limits_from(environment, constraints),
+        label_free=constraints_from(constraints),
     )
 
 

@@ -16,7 +16,7 @@ LIMITS = suggest_constraints(BASELINE, np.random.default_rng(1))
 
 
 def constraints_with(section):
-    return Constraints(monitoring_config={SECTION: section})
+    return Constraints.model_validate({SECTION: section})
 
 
 def section_with(**changes):
@@ -128,5 +128,5 @@ def test_a_damaged_calibration_is_refused_with_its_place(changes, field):
 
 @pytest.mark.parametrize("section", [7, [], "x", {}, {"accuracy_limit": 2}])
 def test_a_section_that_is_none_is_refused(section):
-    with pytest.raises(BadInput, match=f"monitoring_config.{SECTION}.* in constraints.json"):
+    with pytest.raises(BadInput, match=f"{SECTION}.* in constraints.json"):
         constraints_from(constraints_with(json.loads(json.dumps(section))))
