@@ -19,6 +19,7 @@ Hits = npt.NDArray[np.bool_]
 
 SMALLEST: Final = 1e-12  # a score of zero is taken for this, for its logarithm
 TEMPERATURES: Final = (1 / 50, 50.0)
+BISECTIONS: Final = 25  # to 7 digits
 NEWTON_STEPS: Final = 50
 RIDGE: Final = 1e-3  # keeps the slope finite where confidences part right from wrong altogether
 
@@ -60,15 +61,14 @@ def fit_temperature(scores: Floats, labels: Indices) -> TemperatureScaling:
 
     Guo, Pleiss, Sun & Weinberger, ICML 2017 (section 4.2); checked in tests/papers/test_confidence_estimates.py.
     """
-    from scipy.optimize import minimize_scalar
-
-    logits, rows = log_scores(scores), np.arange(len(labels))
-
-    def surprise(log_temperature: float) -> float:
-        return -float(_log_softmax(logits / math.exp(log_temperature))[rows, labels].mean())
-
-    best = minimize_scalar(surprise, bounds=tuple(map(math.log, TEMPERATURES)), method="bounded")
-    return TemperatureScaling(temperature=math.exp(best.x))
+    logits = log_scores(scores)
+    said = logits[np.arange(len(labels)), labels].mean()
+    low, high = (-math.log(temperature) for temperature in reversed(TEMPERATURES))
+    for _ in range(BISECTIONS):  # the log likelihood is concave in 1 / temperature: its slope has one zero
+        middle = (low + high) / 2
+        expected = (np.exp(_log_softmax(logits * math.exp(middle))) * logits).sum(axis=1).mean()
+        low, high = (middle, high) if said > expected else (low, middle)
+    return TemperatureScaling(temperature=math.exp(-(low + high) / 2))
 
 
 def fit_top_score(best_scores: Floats, right: Hits) -> TopScoreScaling:
