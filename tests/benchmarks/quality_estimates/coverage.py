@@ -21,11 +21,12 @@ from monitor_jobs.label_free_quality.confidence import (
 from monitor_jobs.label_free_quality.estimate import Estimate, estimate
 from monitor_jobs.label_free_quality.label_shift import accuracy_under, black_box_shares, maximum_likelihood_shares
 from monitor_jobs.label_free_quality.reach import calibrate_with_reach
-from monitor_jobs.label_free_quality.window import TopPredictions, count_confidences
+from monitor_jobs.label_free_quality.window import ConfidenceCounts, TopPredictions, count_confidences
 from tests.benchmarks.figures import SEED, Figure
+from tests.benchmarks.quality_estimates.alternatives import Copies, Example, by_distance, by_sampling
 from tests.benchmarks.quality_estimates.corruptions import CORRUPTIONS
 from tests.benchmarks.quality_estimates.scored import Scored, digits, is_cached, signs
-from tests.benchmarks.quality_estimates.windows import LABEL_SHIFTS, SIZES, baseline_of, split, windows
+from tests.benchmarks.quality_estimates.windows import LABEL_SHIFTS, SIZES, baseline_of, damaged, split, windows
 
 SPLITS, QUICK_SPLITS = 5, 1
 OF_EACH_LABEL_SHIFT = 10
@@ -36,13 +37,17 @@ Measured = tuple[dict[str, Figure], dict[str, str]]
 
 
 class Outcome(NamedTuple):
-    """One window: whether truth was in the interval, its width, and the error of each method, the default first."""
+    """One window: whether truth was in the interval, its width, and the error of each method, the default first.
+
+    `others`: whether truth was in the intervals that were made in other ways, and their widths.
+    """
 
     data_set: str
     kind: str
     covered: bool
     width: float
     errors: Mapping[str, float]
+    others: Mapping[str, tuple[bool, float]]
 
     @property
     def error(self) -> float:
@@ -71,14 +76,44 @@ def outcomes_of(scored: Scored, splits: int) -> Iterator[Outcome]:
         baseline_rows, traffic = split(scored, generator)
         baseline = baseline_of(scored, baseline_rows)
         calibration = calibrate_with_reach(baseline, generator)
-        peers = Peers(baseline, calibration)
+        peers, copies = Peers(baseline, calibration), _copies(scored, baseline_rows, calibration, generator)
         for kind, rows in windows(scored, traffic, generator, of_each_label_shift=OF_EACH_LABEL_SHIFT):
-            truth, found = float(rows.right.mean()), _estimate(rows, calibration)
-            methods = {"DoC": found.accuracy, "ATC-MC": found.estimators.thresholded_confidence} | peers.of(rows)
-            methods["EM over wrong and right"] = found.estimators.as_wrong_as_they_look
-            methods["EM over cells"] = found.estimators.as_right_as_their_class
-            errors = {name: abs(value - truth) for name, value in methods.items()}
-            yield Outcome(scored.name, kind, found.covers(truth), found.high - found.low, errors)
+            truth, window = float(rows.right.mean()), _counted(rows, calibration)
+            found = estimate(window, calibration)
+            errors = {name: abs(value - truth) for name, value in (_methods_of(found) | peers.of(rows)).items()}
+            others = {
+                "sampling alone": by_sampling(found, window, calibration),
+                "distance of confidences": by_distance(found, window, calibration),
+                "damaged copies": copies[kind].interval(found.estimators, window.predictions),
+            }
+            yield Outcome(
+                scored.name,
+                kind,
+                found.covers(truth),
+                found.high - found.low,
+                errors,
+                {name: (interval.covers(truth), interval.width) for name, interval in others.items()},
+            )
+
+
+def _copies(
+    scored: Scored, rows: np.ndarray, calibration: Calibration, generator: np.random.Generator
+) -> Mapping[str, Copies]:
+    """For each kind of shift, what was fitted on damage of all other kinds."""
+    examples = []
+    for kind, window in damaged(scored, rows, generator):
+        found = estimate(_counted(window, calibration), calibration)
+        examples.append(Example(kind, len(window.labels), found.estimators, float(window.right.mean())))
+    return {kind: Copies(examples, calibration, without=kind) for kind in (*LABEL_SHIFTS, *CORRUPTIONS)}
+
+
+def _methods_of(found: Estimate) -> dict[str, float]:
+    return {
+        "DoC": found.accuracy,
+        "ATC-MC": found.estimators.thresholded_confidence,
+        "EM over wrong and right": found.estimators.as_wrong_as_they_look,
+        "EM over cells": found.estimators.as_right_as_their_class,
+    }
 
 
 class Peers:
@@ -117,7 +152,9 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Figure]:
     sizes = " and ".join(map(str, SIZES))
     note = f"{len(outcomes)} windows of {sizes}, digits and signs, mean of {len(kinds)} kinds of shift; stated: 0.9"
     figures = {SHARE: Figure(float(np.mean(list(shares.values()))), "share", ">= 0.9", note)}
-    figures[f"{SHARE}_worst_kind"] = Figure(float(shares[worst]), "share", "none", worst)
+    figures[f"{SHARE}_worst_kind"] = Figure(
+        float(shares[worst]), "share", "none", f"{worst}; {_others(by_kind[worst])}"
+    )
     for group, members in {"label_shift": LABEL_SHIFTS, "corruption": CORRUPTIONS}.items():
         rows = [outcome for kind in members for outcome in by_kind[kind]]
         figures[f"estimate_interval_width_{group}"] = Figure(
@@ -125,6 +162,7 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Figure]:
         )
         figures[f"estimate_error_{group}"] = Figure(_error(rows), "accuracy", "none", _each(by_kind, members, _error))
         figures[f"{SHARE}_{group}"] = Figure(_share(rows), "share", "none", _each(by_kind, members, _share))
+    figures["estimate_interval_width"] = Figure(_width(outcomes), "accuracy", "none", _others(outcomes))
     figures["estimate_error"] = Figure(_error(outcomes), "accuracy", "none", _methods(outcomes))
     return figures
 
@@ -157,6 +195,14 @@ def _error(rows: Sequence[Outcome]) -> float:
     return float(np.mean([row.error for row in rows]))
 
 
-def _estimate(rows: LabelledScores, calibration: Calibration) -> Estimate:
+def _others(outcomes: Sequence[Outcome]) -> str:
+    def of(name: str) -> str:
+        covered, width = np.mean([outcome.others[name] for outcome in outcomes], axis=0)
+        return f"{name} {covered:.3f} of width {width:.3f}"
+
+    return "share covered by other ways: " + ", ".join(map(of, outcomes[0].others))
+
+
+def _counted(rows: LabelledScores, calibration: Calibration) -> ConfidenceCounts:
     predictions = TopPredictions(rows.names, rows.predicted, scale(calibration.scaling, rows))
-    return estimate(count_confidences(predictions, calibration.edges), calibration)
+    return count_confidences(predictions, calibration.edges)

@@ -3,6 +3,7 @@
 What lives here: drawing rows. What does not: estimates.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -76,6 +77,15 @@ def windows(
                 for shift in (no_shift, dirichlet):
                     drawn = _drawn(scored, rows, shift, size, generator)
                     yield Window(kind, _labelled(scored, damage(kind, severity), drawn))
+
+
+def damaged(scored: Scored, rows: np.ndarray, generator: np.random.Generator) -> Iterator[Window]:
+    """Windows of all kinds of damage, and of none, as a baseline's owner could make them."""
+    for kind, shift in itertools.product(CORRUPTIONS, (no_shift, dirichlet)):
+        for severity in range(SEVERITIES):
+            drawn = _drawn(scored, rows, shift, max(SIZES), generator)
+            yield Window(kind, _labelled(scored, damage(kind, severity), drawn))
+            yield Window(shift.__name__, _labelled(scored, AS_THEY_ARE, drawn))
 
 
 def _drawn(
