@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from monitor_jobs.contract.container import StatisticValues
 from monitor_jobs.contract.dataset_format import CAPTURE_FORMAT, DatasetFormat
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Measurement, Statistics, Violation
@@ -44,12 +45,24 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a monitor concludes from a window; `remark` says in one sentence why it withheld a verdict."""
+    """What a monitor concludes from a window; `remark` says in one sentence why it withheld a verdict.
+
+    `constraints` are those that the window itself suggests, of monitors that leave them. `metrics` are published in
+    place of the measurements, by name.
+    """
 
     measurements: tuple[Measurement, ...]
     violations: tuple[Violation, ...]
     statistics: Statistics
     remark: str = ""
+    constraints: Constraints | None = None
+    metrics: Mapping[str, float | StatisticValues] | None = None
+
+    @property
+    def published(self) -> Mapping[str, float | StatisticValues]:
+        """What is published of the window."""
+        measured = {measurement.name: measurement.value for measurement in self.measurements}
+        return measured if self.metrics is None else self.metrics
 
 
 class Summary(Protocol):

@@ -9,7 +9,6 @@ What lives here: files to columns of texts. What does not: what the texts are (v
 """
 
 import csv
-import gzip
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from monitor_jobs.capture_io.blocks import UTF8_BOM
 from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.contract.dataset_format import CsvFormat
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.feature_table.names import name_at, unique_names
+from monitor_jobs.feature_table.opening import open_unpacked
 from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.feature_table.values import column_of_texts, text_of_bytes
 
@@ -44,7 +45,7 @@ def read_csv(path: Path, dataset_format: CsvFormat) -> Iterator[FeatureTable]:
     Where the output's column is said to be at the END it comes first all the same, as it does in captures. Raises
     OSError, and BadInput where the file is no UTF-8 CSV, or a row is longer than BLOCK_BYTES.
     """
-    with _opened(path) as file:
+    with open_unpacked(path) as file:
         opening = _opening(file.read(BLOCK_BYTES), dataset_format, path)
         if opening is None:
             return
@@ -57,10 +58,6 @@ def read_csv(path: Path, dataset_format: CsvFormat) -> Iterator[FeatureTable]:
             yield _outputs_first(
                 _table([pa.nulls(0, pa.binary())] * len(opening.names), opening.names, 0), dataset_format
             )
-
-
-def _opened(path: Path) -> BinaryIO:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def _opening(head: bytes, dataset_format: CsvFormat, path: Path) -> _Opening | None:
@@ -76,20 +73,9 @@ def _opening(head: bytes, dataset_format: CsvFormat, path: Path) -> _Opening | N
     if first is None:
         return None
     if not dataset_format.header:
-        return _Opening(tuple(f"_c{position}" for position in range(len(first))), mark)
+        return _Opening(tuple(map(name_at, range(len(first)))), mark)
     names = [name.encode("latin-1").decode(errors="replace").strip() for name in first]
     return _Opening(unique_names(names), mark + text.tell())
-
-
-def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names, none empty, none twice, as Spark makes them: `_c1` for an empty one, `a1` for a second `a`."""
-    unique: dict[str, None] = {}
-    for position, name in enumerate(names):
-        candidate = name or f"_c{position}"
-        while candidate in unique:
-            candidate += str(position)
-        unique[candidate] = None
-    return tuple(unique)
 
 
 def _tables(file: BinaryIO, names: tuple[str, ...], path: Path) -> Iterator[FeatureTable]:

@@ -6,13 +6,12 @@ What lives here: integers of any size exactly, Python's NaN, and names within na
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from monitor_jobs.contract.capture import UnreadableReason
-
-MAX_COLUMNS: Final = 4096  # a wider row is an array, not a set of features
+from monitor_jobs.feature_table.names import MAX_COLUMNS
 
 
 class UnreadableJson(Exception):
@@ -24,7 +23,7 @@ class UnreadableJson(Exception):
 
 
 class TooWide(Exception):
-    """An object of more than MAX_COLUMNS values."""
+    """An object of more than MAX_COLUMNS values, or of objects within objects without end."""
 
 
 def json_value(text: str | bytes) -> Any:  # noqa: ANN401  any JSON value
@@ -37,7 +36,7 @@ def json_value(text: str | bytes) -> Any:  # noqa: ANN401  any JSON value
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
-        return json.loads(text)
+        return json.loads(text.decode() if isinstance(text, bytes) else text)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UnreadableJson(UnreadableReason.WRONG_ENCODING) from error
     except (ValueError, RecursionError) as error:
@@ -49,7 +48,10 @@ def flattened(item: Mapping[str, Any]) -> dict[str, object]:
 
     Raises TooWide.
     """
-    row = dict(islice(_values(item, ""), MAX_COLUMNS + 1))
+    try:
+        row = dict(islice(_values(item, ""), MAX_COLUMNS + 1))
+    except RecursionError as error:
+        raise TooWide from error
     if len(row) > MAX_COLUMNS:
         raise TooWide
     return row

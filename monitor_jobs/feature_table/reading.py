@@ -5,9 +5,11 @@ What lives here: the choice of a reader. What does not: the formats (a module ea
 
 from collections.abc import Iterator
 
-from monitor_jobs.contract.dataset_format import CaptureFormat, CsvFormat
+from monitor_jobs.contract.dataset_format import CaptureFormat, CsvFormat, JsonLinesFormat, ParquetFormat
 from monitor_jobs.feature_table.captures import RowRules, read_captures
 from monitor_jobs.feature_table.csv_files import read_csv
+from monitor_jobs.feature_table.json_lines import read_json_lines
+from monitor_jobs.feature_table.parquet_files import read_parquet
 from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.monitor import CaptureFile
 
@@ -25,4 +27,7 @@ def read_table(file: CaptureFile, *, rules: RowRules = CAPTURES) -> Iterator[Fea
             return read_captures(file, dataset_format, rules)
         case CsvFormat() as dataset_format:
             return read_csv(file.path, dataset_format)
-    raise NotImplementedError
+        case JsonLinesFormat():
+            return read_json_lines(file.path)
+        case ParquetFormat():
+            return read_parquet(file.path)

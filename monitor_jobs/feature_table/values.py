@@ -9,7 +9,7 @@ value means the same whatever its neighbours are is proved in tests/unit/test_fe
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,23 +63,39 @@ def column_of_texts(texts: pa.StringArray) -> Column:
     return _fractions(texts) or Column(texts)
 
 
+def column_of_integers(numbers: pa.Int64Array) -> Column:
+    """The column that these numbers are."""
+    return Column(numbers if numbers.null_count < len(numbers) else _nothing(len(numbers)))
+
+
+def column_of_floats(numbers: pa.DoubleArray) -> Column:
+    """The column that these numbers, none of them written as a whole number, are."""
+    numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
+    return Column(numbers if numbers.null_count < len(numbers) else _nothing(len(numbers)))
+
+
 def column_of_cells(cells: Sequence[object]) -> Column:
-    """The column of values as JSON has them: None, bool, int, float and str; anything else is its JSON-like text."""
+    """The column of values as JSON has them: None, bool, int, float and str."""
     kinds = set(map(type, cells)) - {type(None)}
-    if kinds <= {int}:
-        try:
-            return Column(pa.array(cells, pa.int64()) if kinds else pa.nulls(len(cells), pa.string()))
-        except (OverflowError, pa.ArrowInvalid):
-            pass  # beyond 64 bits: as texts
-    elif kinds == {float}:
-        return _of_floats(pa.array(cells, pa.float64()))
+    try:
+        if kinds <= {int}:
+            return column_of_integers(pa.array(cells, pa.int64()))
+        if kinds == {float}:
+            return column_of_floats(pa.array(cells, pa.float64()))
+        if kinds == {str}:
+            return column_of_texts(pa.array(cells, pa.string()))
+    except (OverflowError, UnicodeEncodeError):
+        pass  # an integer beyond 64 bits; half a character
     return column_of_texts(pa.array([None if cell is None else _text_of(cell) for cell in cells], pa.string()))
 
 
 def columns_of_rows(rows: Sequence[Mapping[str, object]]) -> tuple[dict[str, pa.Array], dict[str, int]]:
     """Rows of cells as columns in the order in which names turn up, null where a row lacks one, and `integral`."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    typed = {name: column_of_cells([row.get(name) for row in rows]) for name in names}
+    shapes = dict.fromkeys(map(tuple, rows))
+    names = dict.fromkeys(name for shape in shapes for name in shape)
+    alike = zip(*map(_cells, rows), strict=True) if len(shapes) == 1 else None
+    cells = alike or ([row.get(name) for row in rows] for name in names)
+    typed = dict(zip(names, map(column_of_cells, cells), strict=True))
     integral = {name: column.integral for name, column in typed.items() if column.integral}
     return {name: column.values for name, column in typed.items()}, integral
 
@@ -169,9 +185,12 @@ def _cast(texts: pa.StringArray, kind: pa.DataType) -> pa.Array | None:
         return None
 
 
-def _of_floats(numbers: pa.DoubleArray) -> Column:
-    numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
-    return Column(numbers if numbers.null_count < len(numbers) else pa.nulls(len(numbers), pa.string()))
+def _nothing(rows: int) -> pa.StringArray:
+    return pa.nulls(rows, pa.string())
+
+
+def _cells(row: Mapping[str, object]) -> Iterable[object]:
+    return row.values()
 
 
 def _without_nan(texts: pa.StringArray) -> pa.StringArray:

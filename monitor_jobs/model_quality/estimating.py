@@ -106,12 +106,13 @@ def with_estimate(
 ) -> Verdict:
     """The verdict on labelled predictions, and the estimate of all of them beside it.
 
-    Where labels are too few for a verdict, the estimate stands in for it, and the remark says so.
+    Where labels are too few for a verdict the estimate stands in for it: the remark tells it, or why there is none.
     """
     if limits is None:
         return verdict
     if isinstance(limits, Withheld):
-        return replace(verdict, remark=_joined(verdict.remark, f"No estimate of accuracy: {limits.withheld}"))
+        why = f"No estimate of accuracy: {limits.withheld}"
+        return replace(verdict, remark=f"{verdict.remark}; {why}" if verdict.remark else "")
     estimated = judge_estimate(seen.window, limits)
     accuracy = measured.metrics().get("accuracy") if measured is not None else None
     truth = () if accuracy is None else beside_truth(seen.labelled, accuracy.value, limits)
@@ -121,7 +122,7 @@ def with_estimate(
         measurements=(*verdict.measurements, *estimated.measurements, *truth),
         violations=(*verdict.violations, *estimated.violations),
         statistics=verdict.statistics.model_copy(update=section) if shares else verdict.statistics,
-        remark=_joined(verdict.remark, estimated.remark) if verdict.remark else "",
+        remark=f"{verdict.remark}; {estimated.remark}" if verdict.remark else "",
     )
 
 
@@ -180,7 +181,3 @@ def _labelled_scores(seen: SeenPredictions) -> LabelledScores:
 
 def _by_key(row: SampledRow) -> tuple[int, str, str]:
     return row.key, row.truth, row.prediction.name
-
-
-def _joined(*sentences: str) -> str:
-    return "; ".join(filter(None, sentences))

@@ -19,9 +19,11 @@ import pybase64
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.feature_table.captures.lines import Half
-from monitor_jobs.feature_table.json_values import MAX_COLUMNS, TooWide, UnreadableJson, flattened, json_value
+from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, json_value
+from monitor_jobs.feature_table.names import MAX_COLUMNS
 
-DecodeBytes = Callable[[bytes, str], Mapping[str, float]]  # a body and its content type to named numbers, or BadInput
+# A body and its content type to the named numbers of each of its items; raises BadInput.
+DecodeBytes = Callable[[bytes, str], Sequence[Mapping[str, float]]]
 
 WRAPPERS: Final = ("instances", "predictions", "inputs")
 
@@ -82,10 +84,10 @@ def _measured(body: bytes, content_type: str, name: str, decode: DecodeBytes | N
     if decode is None:
         return Rows([[(f"{name}_bytes", len(body))]], measured=True)
     try:
-        measures = decode(body, content_type)
+        items = decode(body, content_type)
     except BadInput as error:
         raise UnreadableHalf(UnreadableReason.WRONG_ENCODING) from error
-    return Rows([[(f"{name}_{measure}", value) for measure, value in measures.items()]], measured=True)
+    return Rows([[(f"{name}_{measure}", value) for measure, value in item.items()] for item in items], measured=True)
 
 
 def _unbase64(data: str) -> bytes:

@@ -17,6 +17,7 @@ from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.feature_table.captures.halves import DecodeBytes, Row, Rows, UnreadableHalf, rows_of_half
 from monitor_jobs.feature_table.captures.lines import Halves
+from monitor_jobs.feature_table.names import name_at
 from monitor_jobs.feature_table.values import number_of_cell
 
 NamedRow = Mapping[str, object]
@@ -54,9 +55,9 @@ def _named(outputs: Row, inputs: Row, names: Sequence[str]) -> NamedRow:
     expected = len(outputs) + len(inputs) == len(names)
     row: dict[str, object] = {}
     for position, (name, value) in enumerate(outputs):
-        row[name or (names[position] if expected else f"_c{position}")] = value
+        row[name or (names[position] if expected else name_at(position))] = value
     for position, (name, value) in enumerate(inputs, len(outputs)):
-        called = name or (names[position] if expected else f"_c{position}")
+        called = name or (names[position] if expected else name_at(position))
         row[f"input.{called}" if called in row else called] = value
     return row
 
