@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.report import Constraints, Statistics
+from monitor_jobs.contract.report import Constraints, Measurement, Statistics
 from monitor_jobs.label_free_quality.analysis import beside_truth, judge_estimate
 from monitor_jobs.label_free_quality.calibration import LabelledScores
 from monitor_jobs.label_free_quality.constraints import (
@@ -66,13 +66,18 @@ class SeenPredictions:
 
 
 class Seeing:
-    """Takes predictions, and the labels of those that have one; keeps what is needed where `limits` is what it is."""
+    """Takes predictions, and the labels of those that have one; what is kept of them depends on the limits."""
 
     def __init__(self, limits: Section | None, classes: Classes) -> None:
         self._limits, self._classes = limits, classes
         self._seen: list[ScoredPrediction] = []
         self._labelled: list[ScoredPrediction] = []
         self._sample: list[SampledRow] = []
+
+    @property
+    def wanted(self) -> bool:
+        """False where scores are read for nothing."""
+        return not isinstance(self._limits, Withheld)
 
     @property
     def predictions(self) -> int:
@@ -106,7 +111,8 @@ def with_estimate(
 ) -> Verdict:
     """The verdict on labelled predictions, and the estimate of all of them beside it.
 
-    Where labels are too few for a verdict the estimate stands in for it: the remark tells it, or why there is none.
+    Truth stands beside it where every labelled prediction came with a score, so that both are of the same ones. Where
+    labels are too few for a verdict, the estimate stands in for it: the remark tells it, or why there is none.
     """
     if limits is None:
         return verdict
@@ -114,8 +120,7 @@ def with_estimate(
         why = f"No estimate of accuracy: {limits.withheld}"
         return replace(verdict, remark=f"{verdict.remark}; {why}" if verdict.remark else "")
     estimated = judge_estimate(seen.window, limits)
-    accuracy = measured.metrics().get("accuracy") if measured is not None else None
-    truth = () if accuracy is None else beside_truth(seen.labelled, accuracy.value, limits)
+    truth = _truth(verdict, seen, limits) if measured is not None and measured.rows == seen.labelled.predictions else ()
     shares = share_intervals(seen.window, limits.calibration, np.random.default_rng(SEED))
     section = {SECTION: {"estimated_class_shares": {name: share._asdict() for name, share in shares.items()}}}
     return Verdict(
@@ -137,6 +142,11 @@ def with_calibration(baseline: tuple[Statistics, Constraints], seen: SeenPredict
     except BadInput as error:
         section = Withheld(withheld=str(error))
     return statistics, constraints.model_copy(update={SECTION: section.model_dump(mode="json")})
+
+
+def _truth(verdict: Verdict, seen: SeenPredictions, limits: LabelFreeConstraints) -> tuple[Measurement, ...]:
+    accuracies = [row.value for row in verdict.measurements if row.name == "accuracy"]
+    return beside_truth(seen.labelled, accuracies[0], limits) if accuracies else ()
 
 
 def _counts(predictions: Sequence[ScoredPrediction], limits: LabelFreeConstraints) -> ConfidenceCounts:

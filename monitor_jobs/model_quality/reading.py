@@ -121,7 +121,7 @@ def _take(raw: bytes, part: _Part, window: Window | None, settings: QualitySetti
         time_us = _time_inside(line, window)
         if time_us is None:
             return
-        scored = scored_predictions(line, settings, classes)
+        scored = scored_predictions(line, settings, classes) if part.seeing.wanted else []
         part.seeing.see(scored)
         rows = rows_of_record(line, settings, classes)
     except NotLabelled as error:
