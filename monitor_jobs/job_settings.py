@@ -36,6 +36,8 @@ class JobSettings:
     capture_completeness: Path | None
     ground_truth: Path | None
     side_index: Path | None
+    record_preprocessor: Path | None
+    post_analytics_processor: Path | None
     endpoint: str
     schedule: str
     publishes_metrics: bool
@@ -56,6 +58,8 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
         ground_truth=_optional_path(Variable.GROUND_TRUTH, environment, paths),
         capture_completeness=_optional_path(Variable.CAPTURE_COMPLETENESS, environment, paths),
         side_index=_optional_path(Variable.SIDE_INDEX, environment, paths),
+        record_preprocessor=_optional_path(Variable.RECORD_PREPROCESSOR, environment, paths),
+        post_analytics_processor=_optional_path(Variable.POST_ANALYTICS_PROCESSOR, environment, paths),
         endpoint=environment.get(Variable.ENDPOINT_NAME, ""),
         schedule=environment.get(Variable.SCHEDULE_NAME, ""),
         publishes_metrics=environment.get(Variable.PUBLISH_CLOUDWATCH_METRICS) == "Enabled",
