@@ -47,7 +47,7 @@ class PredictionColumns:
     answered: the distinct class numbers and texts that were answered; labels: their names by the card, of which two may
     be alike. confidences float32 [n]: best score in [0, 1], NaN where the answer is a class without a score. records:
     readable records inside the window. unreadable: lines inside it without a prediction, by reason. scores float64
-    [n, k]: all scores of each prediction, where every one has k of them.
+    [n, k]: all scores of each prediction, NaN where it came without; None where none has any, or not all as many.
     """
 
     object_keys: tuple[str, ...]
@@ -189,15 +189,17 @@ def _in_line_order(parts: list[_Predictions]) -> _Predictions:
         return filled[0]
     positions, classes, confidences = (np.concatenate([part[column] for part in filled]) for column in range(3))
     order = np.argsort(positions, kind="stable")
-    scores = _together([part.scores for part in filled])
+    scores = _together(filled)
     return _Predictions(positions[order], classes[order], confidences[order], None if scores is None else scores[order])
 
 
-def _together(parts: list[Scores | None]) -> Scores | None:
-    """All scores, where all parts have as many of them a prediction."""
-    known = [part for part in parts if part is not None]
-    alike = len(known) == len(parts) and len({part.shape[1] for part in known}) == 1
-    return np.concatenate(known) if alike else None
+def _together(parts: list[_Predictions]) -> Scores | None:
+    widths = {part.scores.shape[1] for part in parts if part.scores is not None}
+    if len(widths) != 1:
+        return None
+    (k,) = widths
+    blanks = (np.full((part.positions.size, k), np.nan) if part.scores is None else part.scores for part in parts)
+    return np.concatenate(list(blanks))
 
 
 class _Answered:

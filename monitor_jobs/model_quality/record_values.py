@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 import pybase64
 
-from monitor_jobs.capture_io.answers import Answer, UnreadableAnswer, read_answer
 from monitor_jobs.capture_io.lines import Metadata, Output, refusal_of
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
@@ -95,8 +94,6 @@ def rows_of_record(line: MergedLine, settings: QualitySettings, classes: Classes
     output = line.capture_data.endpoint_output
     if output.observed_content_type == WITHHELD_CONTENT_TYPE:
         raise NotLabelled(UnreadableReason.WITHHELD.value)
-    if settings.inference is None and settings.probability is None and settings.problem is not ProblemType.REGRESSION:
-        return _from_answer(truths, output, settings, classes)
     by_scores = settings.inference is None and settings.probability is not None
     said = None if by_scores else _values(output, settings.inference)
     scores = None if settings.probability is None else _values(output, settings.probability)
@@ -120,23 +117,9 @@ def rows_of_values(values: Values, settings: QualitySettings, classes: Classes) 
     return list(zip(labels, predictions, chances, strict=True))
 
 
-def _from_answer(
-    truths: Sequence[Any], output: Output, settings: QualitySettings, classes: Classes
-) -> list[LabelledRow]:
-    """Rows of an answer that is read as all monitors here read answers: its best class."""
-    try:
-        answer = read_answer(output)
-    except UnreadableAnswer as error:
-        raise NotLabelled(error.reason.value) from error
-    predictions = _all(_named(classes), answer.classes, WRONG_SCHEMA)
-    labels = _all(_named(classes), truths, WRONG_LABEL)
-    sure = answer.confidences.tolist()
-    scores = [
-        chance if name == settings.positive else 1 - chance for name, chance in zip(predictions, sure, strict=True)
-    ]
-    if len(labels) != len(predictions):
-        raise NotLabelled(LABELS_DIFFER)
-    return list(zip(labels, predictions, scores, strict=True))
+def named_labels(given: GroundTruth, attribute: Attribute | None, classes: Classes) -> list[str]:
+    """The classes that ground truth says. Raises NotLabelled."""
+    return _all(_named(classes), _truths(given, attribute), WRONG_LABEL)
 
 
 def _truths(given: GroundTruth, attribute: Attribute | None) -> list[Any]:
@@ -205,18 +188,16 @@ def _of_two(label: str, settings: QualitySettings) -> str:
 def scored_predictions(line: MergedLine, settings: QualitySettings, classes: Classes) -> list[ScoredPrediction]:
     """The predictions of a captured record with their scores, whether it has a label or not.
 
-    None where the answer cannot be read, which `rows_of_record` gives the reason of.
+    None where they cannot be read, which `rows_of_record` gives the reason of.
     """
     output = line.capture_data.endpoint_output
     if settings.problem is ProblemType.REGRESSION or output.observed_content_type == WITHHELD_CONTENT_TYPE:
         return []
     try:
-        if settings.inference is None and settings.probability is None:
-            return _scored_answer(read_answer(output), classes)
         said = None if settings.inference is None else _values(output, settings.inference)
         scores = None if settings.probability is None else _values(output, settings.probability)
         return scored_values(Values((), said, scores), settings, classes)
-    except (NotLabelled, UnreadableAnswer):
+    except NotLabelled:
         return []
 
 
@@ -240,9 +221,3 @@ def scored_values(values: Values, settings: QualitySettings, classes: Classes) -
         ScoredPrediction(name, 1 - chance if of_two and name != settings.positive else chance)
         for name, chance in zip(names, chances, strict=True)
     ]
-
-
-def _scored_answer(answer: Answer, classes: Classes) -> list[ScoredPrediction]:
-    names = _all(_named(classes), answer.classes, WRONG_SCHEMA)
-    vectors = [None] * len(names) if answer.scores is None else map(tuple, answer.scores.tolist())
-    return list(map(ScoredPrediction, names, answer.confidences.tolist(), vectors))

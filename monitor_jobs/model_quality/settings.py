@@ -53,6 +53,11 @@ class QualitySettings:
     label_free: Section | None = None
 
     @property
+    def reads_whole_answers(self) -> bool:
+        """True where classes are wanted and no attribute says where they are."""
+        return self.problem is not ProblemType.REGRESSION and self.inference is None and self.probability is None
+
+    @property
     def negative(self) -> str:
         """What is predicted below the threshold."""
         return "0" if self.positive == DEFAULT_POSITIVE else f"not {self.positive}"
