@@ -15,7 +15,7 @@ from monitor_jobs.report_page.drawing.wording import clipped, percent, shown, sh
 from monitor_jobs.report_page.rendering import render, within
 
 CARDS_ROOM, ROWS_ROOM = 700_000, 400_000  # bytes
-MOST_CATEGORIES = 8
+MOST_CATEGORIES = 6
 
 
 class Sentence(NamedTuple):

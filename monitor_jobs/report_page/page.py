@@ -1,6 +1,6 @@
 """A whole page: of a verdict on a window, or of a baseline."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from monitor_jobs.report_page.comparison import Comparison, compared
 from monitor_jobs.report_page.drawing.wording import LONGEST_SENTENCE, clipped, counted
 from monitor_jobs.report_page.features import feature_cards, feature_rows
 from monitor_jobs.report_page.measurements import measurement_rows
+from monitor_jobs.report_page.quality import quality_sections
 from monitor_jobs.report_page.rendering import joined, policy, render, style
 from monitor_jobs.report_page.violations import violations_section
 
@@ -52,6 +53,8 @@ def verdict_page(report: Report, statistics: Statistics, baseline: Baseline, *, 
         verdict=_headline(report),
         facts=[*_facts(report, schedule)],
         violations=violations_section(report),
+        quality=quality_sections(statistics, baseline.statistics),
+        sides=["window"] if baseline.statistics is None else ["window", "baseline"],
         measurements=report.measurements,
         features=features,
         files=[REPORT_FILE, STATISTICS_FILE, VIOLATIONS_FILE],
@@ -67,6 +70,8 @@ def baseline_page(report: Report, baseline: Baseline) -> str:
         verdict=Headline(words),
         facts=[*_facts(report, "")],
         violations=Markup(),
+        quality=quality_sections(baseline.statistics, None),
+        sides=["baseline"],
         measurements=(),
         features=features,
         files=[STATISTICS_FILE, CONSTRAINTS_FILE],
@@ -79,6 +84,8 @@ def _page(
     verdict: Headline,
     facts: list[Fact],
     violations: Markup,
+    quality: Markup,
+    sides: Sequence[str],
     measurements: tuple[Measurement, ...],
     features: list[Comparison],
     files: list[str],
@@ -94,8 +101,8 @@ def _page(
         violations=violations,
         measurements=joined(measured),
         measurements_left=len(measurements) - len(measured),
-        quality=Markup(),
-        legend=render("legend"),
+        quality=quality,
+        legend=render("legend", sides=sides),
         cards=joined(cards),
         cards_left=len(features) - len(cards),
         rows=joined(rows),

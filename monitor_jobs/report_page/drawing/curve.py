@@ -1,5 +1,6 @@
 """A curve in the unit square, such as a receiver operating characteristic."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
@@ -13,9 +14,10 @@ POINTS = 200  # more than can be told apart at this width
 
 
 def curve(title: str, description: str, xs: Sequence[float], ys: Sequence[float], *, across: str, up: str) -> Markup:
-    """The line through (xs, ys), both 0..1, with names for its axes; the first and the last point are always drawn."""
+    """The line through (xs, ys), both 0..1, with names for its axes; points that are no numbers are left out."""
     horizontal, vertical = Scale(0.0, 1.0, LEFT, RIGHT), Scale(0.0, 1.0, BOTTOM, TOP)
-    points = [f"{horizontal.at(x):.1f},{vertical.at(y):.1f}" for x, y in thinned(list(zip(xs, ys, strict=True)))]
+    finite = [(x, y) for x, y in zip(xs, ys, strict=False) if math.isfinite(x) and math.isfinite(y)]
+    points = [f"{horizontal.at(x):.1f},{vertical.at(y):.1f}" for x, y in thinned(finite)]
     return picture(
         *_grid(horizontal, vertical),
         element("polyline", class_="curve", points=" ".join(points)),

@@ -11,6 +11,7 @@ from monitor_jobs.report_page.drawing.wording import percent, shown, shown_range
 
 WIDTH, HEIGHT = 460, 150
 LEFT, RIGHT, TOP, BOTTOM = 40, 452, 8, 128
+LABELLED_BINS = 12  # there is no room to name each of more
 CHARACTER = 7  # the width of one, at most
 
 
@@ -57,6 +58,21 @@ def _steps(histogram: Histogram, across: Scale, up: Scale) -> Iterator[Markup]:
 
 def _axis(histogram: Histogram, across: Scale) -> Iterator[Markup]:
     yield line(x1=LEFT, x2=RIGHT, y1=BOTTOM, y2=BOTTOM, kind="axis")
+    yield from _bin_labels(histogram, across) if _labels_each(histogram) else _tick_labels(histogram, across)
+
+
+def _labels_each(histogram: Histogram) -> bool:
+    return len(histogram.ends) <= LABELLED_BINS and all(low == high for low, high in histogram.ends)
+
+
+def _bin_labels(histogram: Histogram, across: Scale) -> Iterator[Markup]:
+    first, last = _end_labels(histogram)
+    names = [first, *(shown(low) for low, _ in histogram.ends[1:-1]), last]
+    for name, (low, _) in zip(names, histogram.ends, strict=False):
+        yield label(name, x=across.at(low), y=BOTTOM + 14, kind="tick", anchor="middle")
+
+
+def _tick_labels(histogram: Histogram, across: Scale) -> Iterator[Markup]:
     first, last = _end_labels(histogram)
     room = (LEFT + CHARACTER * len(first), RIGHT - CHARACTER * len(last))
     for value in ticks(across.low, across.high):

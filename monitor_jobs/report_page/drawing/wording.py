@@ -4,6 +4,7 @@ import math
 
 LONGEST_NAME = 80
 LONGEST_SENTENCE = 600
+_ROUNDED_FROM = 1e3
 _WHOLE_BELOW = 1e15  # above it a float has no ones any more
 
 
@@ -11,8 +12,8 @@ def shown(value: float) -> str:
     """A number for people: whole ones with thousands apart, others with four digits."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
-    if value == int(value) and abs(value) < _WHOLE_BELOW:
-        return f"{int(value):,}"
+    if abs(value) < _WHOLE_BELOW and (value == int(value) or abs(value) >= _ROUNDED_FROM):
+        return f"{value:,.0f}"
     return f"{value:.4g}"
 
 
