@@ -69,13 +69,14 @@ class Buckets:
 class Histogram:
     """Shares of all values in bins between edges, ascending; without shares where there is no such side.
 
-    The first and the last bin hold all that lies beyond as well: `beyond` says that there is some.
+    The first and the last bin hold all that lies beyond as well: `below` and `above` say whether there is some.
     """
 
     edges: tuple[float, ...]
     window: tuple[float, ...]
     baseline: tuple[float, ...]
-    beyond: bool
+    below: bool
+    above: bool
     whole: bool
 
     @property
@@ -138,7 +139,8 @@ def histogram_of(window: Distribution | None, baseline: Distribution | None, *, 
         edges=tuple(edges.tolist()),
         window=_shares(window, edges),
         baseline=_shares(baseline, edges),
-        beyond=bool(least < edges[0] or most > edges[-1]),
+        below=bool(least < edges[0]),
+        above=bool(most > edges[-1]),
         whole=whole,
     )
 

@@ -10,9 +10,9 @@ Developer guide, "Model quality metrics and Amazon CloudWatch monitoring".
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from monitor_jobs.contract.report import Statistics
 
@@ -35,7 +35,7 @@ class _Value(_Lenient):
 
 
 class _Confusion(_Lenient):
-    counts: dict[str, dict[str, int]]
+    counts: dict[str, dict[str, Annotated[int, Field(ge=0)]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,26 @@ class Confusion:
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
+
+    @property
+    def mistakes(self) -> list["Mistake"]:
+        """Every pair of classes that were taken for each other, most often first."""
+        found = [
+            Mistake(self.classes[true], self.classes[predicted], count, count / sum(row))
+            for true, row in enumerate(self.counts)
+            for predicted, count in enumerate(row)
+            if count and true != predicted
+        ]
+        return sorted(found, key=lambda mistake: -mistake.times)
+
+
+class Mistake(NamedTuple):
+    """How often one class was predicted where another was true, and that share of the true one's rows."""
+
+    true: str
+    predicted: str
+    times: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,23 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from monitor_jobs.contract.report import Statistics
-from monitor_jobs.report_page.drawing.curve import curve
+from monitor_jobs.report_page.drawing.curve import curve, thinned
 from monitor_jobs.report_page.drawing.heat_map import heat_map
 from monitor_jobs.report_page.drawing.interval import interval
 from monitor_jobs.report_page.drawing.wording import clipped, shown
-from monitor_jobs.report_page.metrics import Metric, Quality, qualities_of
+from monitor_jobs.report_page.metrics import Curve, Metric, Quality, qualities_of
 from monitor_jobs.report_page.rendering import joined, render, within
 
 ROOM = 200_000  # bytes of the table of metrics
+MOST_MISTAKES = 10
+POINTS_IN_TABLE = 21
+
+
+class CurveTable(NamedTuple):
+    """Some points of a curve, as texts."""
+
+    curve: Curve
+    points: list[tuple[str, str]]
 
 
 class Figure(NamedTuple):
@@ -38,6 +47,8 @@ def _section(quality: Quality, before: Quality | None) -> Markup:
         title=quality.title,
         figures=list(_figures(quality)),
         confusion=quality.confusion,
+        mistakes=quality.confusion.mistakes[:MOST_MISTAKES] if quality.confusion else [],
+        curves=[_points(each) for each in quality.curves],
         rows=joined(within(rows, room=ROOM)),
     )
 
@@ -48,6 +59,10 @@ def _figures(quality: Quality) -> Iterator[Figure]:
     for each in quality.curves:
         told = f"{each.up} against {each.across.lower()}, {len(each.points[0])} points"
         yield Figure(each.title, curve(each.title, told, *each.points, across=each.across, up=each.up))
+
+
+def _points(each: Curve) -> CurveTable:
+    return CurveTable(each, [(shown(x), shown(y)) for x, y in thinned(*each.points, most=POINTS_IN_TABLE)])
 
 
 def _row(metric: Metric, before: Metric | None, quality: Quality) -> Markup:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from monitor_jobs.report_page.drawing.wording import clipped, shown
+from monitor_jobs.report_page.drawing.wording import clipped, percent, shown
 
 TEMPLATES = "templates"
 
@@ -62,5 +62,5 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"shown": shown, "clipped": clipped}
+    environment.filters |= {"shown": shown, "clipped": clipped, "percent": percent}
     return environment

@@ -5,26 +5,23 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from monitor_jobs.report_page.drawing.element import element, label, line, picture
+from monitor_jobs.report_page.drawing.element import element, label, line, picture, upright
 from monitor_jobs.report_page.drawing.scale import Scale
 
 WIDTH, HEIGHT = 300, 270
 LEFT, RIGHT, TOP, BOTTOM = 44, 290, 10, 232
-POINTS = 200  # more than can be told apart at this width
+MOST_POINTS = 200  # more than can be told apart at this width
 
 
 def curve(title: str, description: str, xs: Sequence[float], ys: Sequence[float], *, across: str, up: str) -> Markup:
     """The line through (xs, ys), both 0..1, with names for its axes; points that are no numbers are left out."""
     horizontal, vertical = Scale(0.0, 1.0, LEFT, RIGHT), Scale(0.0, 1.0, BOTTOM, TOP)
-    finite = [(x, y) for x, y in zip(xs, ys, strict=False) if math.isfinite(x) and math.isfinite(y)]
-    points = [f"{horizontal.at(x):.1f},{vertical.at(y):.1f}" for x, y in thinned(finite)]
+    points = [f"{horizontal.at(x):.1f},{vertical.at(y):.1f}" for x, y in thinned(xs, ys, most=MOST_POINTS)]
     return picture(
         *_grid(horizontal, vertical),
         element("polyline", class_="curve", points=" ".join(points)),
         label(across, x=(LEFT + RIGHT) / 2, y=BOTTOM + 32, kind="tick", anchor="middle"),
-        element(
-            "text", up, class_="tick", text_anchor="middle", transform=f"translate(10 {(TOP + BOTTOM) / 2}) rotate(-90)"
-        ),
+        upright(up, x=10, y=(TOP + BOTTOM) / 2),
         title=title,
         description=description,
         width=WIDTH,
@@ -32,12 +29,13 @@ def curve(title: str, description: str, xs: Sequence[float], ys: Sequence[float]
     )
 
 
-def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most 200 of the points, evenly, with the first and the last."""
-    if len(points) <= POINTS:
-        return list(points)
-    step = (len(points) - 1) / (POINTS - 1)
-    return [points[round(index * step)] for index in range(POINTS)]
+def thinned(xs: Sequence[float], ys: Sequence[float], *, most: int) -> list[tuple[float, float]]:
+    """At most so many of the points that are numbers, evenly, with the first and the last."""
+    points = [(x, y) for x, y in zip(xs, ys, strict=False) if math.isfinite(x) and math.isfinite(y)]
+    if len(points) <= most:
+        return points
+    step = (len(points) - 1) / (most - 1)
+    return [points[round(index * step)] for index in range(most)]
 
 
 def _grid(horizontal: Scale, vertical: Scale) -> Iterator[Markup]:

@@ -45,6 +45,11 @@ def label(text: str, *, x: float, y: float, kind: str = "label", anchor: str = "
     return element("text", text, class_=kind, x=x, y=y, text_anchor=anchor)
 
 
+def upright(text: str, *, x: float, y: float) -> Markup:
+    """The name of an axis that goes up, read from below; (x, y) is its middle."""
+    return element("text", text, class_="tick", text_anchor="middle", transform=f"translate({x} {y}) rotate(-90)")
+
+
 def _name(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 

@@ -4,26 +4,29 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from monitor_jobs.report_page.drawing.element import element, label, picture
+from monitor_jobs.report_page.drawing.element import element, label, picture, upright
 from monitor_jobs.report_page.drawing.wording import clipped, counted, percent
 
-SIDE, LEFT, TOP = 400, 90, 26
+LEFT, TOP = 104, 26
+LEAST_SIDE, MOST_SIDE, CELL = 160, 400, 40  # of the whole picture, and of a cell where there is room
 NUMBERED_UP_TO = 12  # classes: more leave no room for numbers
 LABEL_CHARACTERS = 12
 
 
 def heat_map(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
     """The matrix of counts[true][predicted], both in the order of `classes`."""
-    side = SIDE / max(1, len(classes))
+    whole = min(MOST_SIDE, max(LEAST_SIDE, CELL * len(classes)))
+    side = whole / max(1, len(classes))
     return picture(
-        label("predicted", x=LEFT + SIDE / 2, y=10, kind="tick", anchor="middle"),
+        label("predicted", x=LEFT + whole / 2, y=10, kind="tick", anchor="middle"),
+        upright("true", x=10, y=TOP + whole / 2),
         *(mark for number, row in enumerate(counts) for mark in _row(classes, number, row, side)),
         *_names(classes, side),
-        element("rect", class_="frame", x=LEFT, y=TOP, width=SIDE, height=SIDE),
+        element("rect", class_="frame", x=LEFT, y=TOP, width=whole, height=whole),
         title="Confusion matrix",
         description=_description(counts),
-        width=LEFT + SIDE + 4,
-        height=TOP + SIDE + 4,
+        width=LEFT + whole + 4,
+        height=TOP + whole + 4,
     )
 
 

@@ -86,9 +86,10 @@ def _tick_labels(histogram: Histogram, across: Scale) -> Iterator[Markup]:
 def _end_labels(histogram: Histogram) -> tuple[str, str]:
     """What the first and the last bin begin and end with, or that they hold all beyond as well."""
     (low, inner_low), *_, (inner_high, high) = [*histogram.ends, histogram.ends[-1]]
-    if histogram.beyond:
-        return f"≤ {shown(inner_low)}", f"≥ {shown(inner_high)}"
-    return shown(low), shown(high)
+    return (
+        f"≤ {shown(inner_low)}" if histogram.below else shown(low),
+        f"≥ {shown(inner_high)}" if histogram.above else shown(high),
+    )
 
 
 def _description(histogram: Histogram) -> str:
