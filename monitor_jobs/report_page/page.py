@@ -1,6 +1,6 @@
 """A whole page: of a verdict on a window, or of a baseline."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC
 from typing import NamedTuple
 
@@ -41,6 +41,20 @@ class Fact(NamedTuple):
     text: str
 
 
+class _Page(NamedTuple):
+    """Everything on a page; `sides` are those of window and baseline that are there."""
+
+    heading: str
+    verdict: Headline
+    facts: list[Fact]
+    violations: Markup
+    quality: Markup
+    measurements: tuple[Measurement, ...]
+    features: list[Comparison]
+    sides: list[str]
+    files: list[str]
+
+
 def verdict_page(report: Report, statistics: Statistics, baseline: Baseline, *, schedule: str) -> str:
     """The page of a verdict: what was judged, what it breaks, and every feature beside the baseline's.
 
@@ -48,16 +62,18 @@ def verdict_page(report: Report, statistics: Statistics, baseline: Baseline, *, 
     tests/unit/test_report_page.py.
     """
     features = compared(statistics, baseline.statistics, baseline.constraints, report.violations)
-    return _page(
-        heading=_heading(report),
-        verdict=_headline(report),
-        facts=[*_facts(report, schedule)],
-        violations=violations_section(report),
-        quality=quality_sections(statistics, baseline.statistics),
-        sides=["window"] if baseline.statistics is None else ["window", "baseline"],
-        measurements=report.measurements,
-        features=features,
-        files=[REPORT_FILE, STATISTICS_FILE, VIOLATIONS_FILE],
+    return _text(
+        _Page(
+            heading=_heading(report),
+            verdict=_headline(report),
+            facts=[*_facts(report, schedule)],
+            violations=violations_section(report),
+            quality=quality_sections(statistics, baseline.statistics),
+            sides=["window"] if baseline.statistics is None else ["window", "baseline"],
+            measurements=report.measurements,
+            features=features,
+            files=[REPORT_FILE, STATISTICS_FILE, VIOLATIONS_FILE],
+        )
     )
 
 
@@ -65,50 +81,40 @@ def baseline_page(report: Report, baseline: Baseline) -> str:
     """The page of a suggested baseline: what it was made of, and every feature of it; `report` says what was read."""
     features = compared(None, baseline.statistics, baseline.constraints, ())
     words = f"Baseline of {counted(len(features), 'feature')} from {counted(report.predictions, 'row')}"
-    return _page(
-        heading=_heading(report),
-        verdict=Headline(words),
-        facts=[*_facts(report, "")],
-        violations=Markup(),
-        quality=quality_sections(baseline.statistics, None),
-        sides=["baseline"],
-        measurements=(),
-        features=features,
-        files=[STATISTICS_FILE, CONSTRAINTS_FILE],
+    return _text(
+        _Page(
+            heading=_heading(report),
+            verdict=Headline(words),
+            facts=[*_facts(report, "")],
+            violations=Markup(),
+            quality=quality_sections(baseline.statistics, None),
+            sides=["baseline"],
+            measurements=(),
+            features=features,
+            files=[STATISTICS_FILE, CONSTRAINTS_FILE],
+        )
     )
 
 
-def _page(
-    *,
-    heading: str,
-    verdict: Headline,
-    facts: list[Fact],
-    violations: Markup,
-    quality: Markup,
-    sides: Sequence[str],
-    measurements: tuple[Measurement, ...],
-    features: list[Comparison],
-    files: list[str],
-) -> str:
-    measured, cards, rows = measurement_rows(measurements), feature_cards(features), feature_rows(features)
-    return render(
+def _text(page: _Page) -> str:
+    measured, cards, rows = (
+        measurement_rows(page.measurements),
+        feature_cards(page.features),
+        feature_rows(page.features),
+    )
+    text = render(
         "page",
+        **page._asdict() | {"measurements": joined(measured)},
         policy=policy(),
         style=style(),
-        heading=heading,
-        verdict=verdict,
-        facts=facts,
-        violations=violations,
-        measurements=joined(measured),
-        measurements_left=len(measurements) - len(measured),
-        quality=quality,
-        legend=render("legend", sides=sides),
+        measurements_left=len(page.measurements) - len(measured),
+        legend=render("legend", sides=page.sides),
         cards=joined(cards),
-        cards_left=len(features) - len(cards),
+        cards_left=len(page.features) - len(cards),
         rows=joined(rows),
-        rows_left=len(features) - len(rows),
-        files=files,
+        rows_left=len(page.features) - len(rows),
     )
+    return f"{text}\n"  # no markup any more: who adds to it must not have it escaped
 
 
 def _heading(report: Report) -> str:

@@ -26,7 +26,7 @@ def with_violations_of(page: str, report: Report) -> str:
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
-    return before + violations_section(report).strip() + after if begin and end else page
+    return f"{before}{violations_section(report).strip()}{after}" if begin and end else page
 
 
 def _rows(violations: tuple[Violation, ...]) -> Iterator[Markup]:
