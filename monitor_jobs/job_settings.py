@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor_jobs.contract.container import ContainerPaths, Variable
+from monitor_jobs.contract.dataset_format import CAPTURE_FORMAT, DatasetFormat, parse_dataset_format
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window, parse_timestamp
 
@@ -26,6 +27,7 @@ class JobSettings:
     """
 
     dataset: Path
+    dataset_format: DatasetFormat
     output: Path
     window: Window | None
     baseline_statistics: Path | None
@@ -44,6 +46,7 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
     """The settings of a run; raises BadInput naming the variable that does not fit and its value."""
     return JobSettings(
         dataset=_path(Variable.DATASET_SOURCE, environment.get(Variable.DATASET_SOURCE, DEFAULT_DATASET), paths),
+        dataset_format=_dataset_format(environment),
         output=_path(Variable.OUTPUT_PATH, environment.get(Variable.OUTPUT_PATH, DEFAULT_OUTPUT), paths),
         window=_window(environment),
         baseline_statistics=_optional_path(Variable.BASELINE_STATISTICS, environment, paths),
@@ -57,6 +60,11 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
         suggests_baseline=_suggests_baseline(environment),
         workers=_workers(environment),
     )
+
+
+def _dataset_format(environment: Mapping[str, str]) -> DatasetFormat:
+    text = environment.get(Variable.DATASET_FORMAT)
+    return parse_dataset_format(text) if text else CAPTURE_FORMAT
 
 
 def _optional_path(variable: Variable, environment: Mapping[str, str], paths: ContainerPaths) -> Path | None:

@@ -6,7 +6,7 @@ constraint_violations.json. What does not: how a value is measured (the monitors
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PlainSerializer
 
 from monitor_jobs.contract.window import format_timestamp
 
@@ -160,13 +160,60 @@ class StringStatistics(_Foreign):
     distribution: StringDistribution
 
 
+class KllBucket(_Foreign):
+    """How many numbers lie in [lower_bound, upper_bound); the last bucket holds its upper bound too."""
+
+    lower_bound: FiniteFloat
+    upper_bound: FiniteFloat
+    count: FiniteFloat = Field(ge=0)
+
+
+class KllParameters(_Foreign):
+    """The shape of a KLL sketch: each level holds `c` times what the one above it does, the highest up to `k` items."""
+
+    c: float
+    k: float
+
+
+class KllSketch(_Foreign):
+    """A sketch's items: those of `data[i]` stand for 2**i numbers each."""
+
+    parameters: KllParameters | None = None
+    data: list[list[FiniteFloat]] = Field(default_factory=list, max_length=64)
+
+
+class KllDistribution(_Foreign):
+    """The distribution of a numeric feature, in buckets and as a sketch."""
+
+    buckets: list[KllBucket] = Field(default_factory=list)
+    sketch: KllSketch | None = None
+
+
+class NumericalDistribution(_Foreign):
+    """SageMaker nests the sketch one level down."""
+
+    kll: KllDistribution | None = None
+
+
+class NumericalStatistics(_Foreign):
+    """Statistics of a numeric feature; a number is absent, or AWS's NaN, where there is no finite value to have it."""
+
+    common: CommonStatistics
+    mean: float | None = None
+    sum: float | None = None
+    std_dev: float | None = None
+    min: float | None = None
+    max: float | None = None
+    distribution: NumericalDistribution | None = None
+
+
 class FeatureStatistics(_Foreign):
-    """Statistics of one feature; numbers carry `numerical_statistics`, kept as AWS writes them."""
+    """Statistics of one feature; which of the two it has depends on its type."""
 
     name: str
     inferred_type: str
     string_statistics: StringStatistics | None = None
-    numerical_statistics: dict[str, Any] | None = None
+    numerical_statistics: NumericalStatistics | None = None
 
 
 class Dataset(_Foreign):

@@ -1,50 +1,16 @@
 """One feature as statistics.json describes it, whoever wrote the file.
 
-What lives here: reading a feature's numbers and categories; what is absent or not what it should be is left out of the
-picture, and never fails a job whose verdict stands. What does not: comparing two of them (comparison).
+What lives here: a feature's numbers and categories as pictures need them; what is absent is left out of the picture, and
+never fails a job whose verdict stands. What does not: comparing two of them (comparison).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from monitor_jobs.contract.report import CommonStatistics, FeatureStatistics
+from monitor_jobs.contract.report import FeatureStatistics, KllDistribution, NumericalStatistics, StringStatistics
 from monitor_jobs.report_page.distribution import Distribution, buckets_of, points_of
 
 FIGURES = {"mean": "Mean", "std_dev": "Standard deviation", "min": "Minimum", "max": "Maximum"}
-
-
-class _Lenient(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _Bucket(_Lenient):
-    lower_bound: float
-    upper_bound: float
-    count: float
-
-
-class _Sketch(_Lenient):
-    data: list[list[float]] = []
-
-
-class _Kll(_Lenient):
-    buckets: list[_Bucket] = []
-    sketch: _Sketch = _Sketch()
-
-
-class _NumericalDistribution(_Lenient):
-    kll: _Kll = _Kll()
-
-
-class _Numbers(_Lenient):
-    common: CommonStatistics
-    mean: float | None = None
-    std_dev: float | None = None
-    min: float | None = None
-    max: float | None = None
-    distribution: _NumericalDistribution = _NumericalDistribution()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +45,26 @@ class Column:
 def column_of(feature: FeatureStatistics) -> Column:
     """What is known of a feature."""
     if feature.string_statistics is not None:
-        return _of_texts(feature)
-    try:
-        numbers = _Numbers.model_validate(feature.numerical_statistics)
-    except ValidationError:
-        return Column(feature.name, feature.inferred_type)
+        return _of_texts(feature, feature.string_statistics)
+    if feature.numerical_statistics is not None:
+        return _of_numbers(feature, feature.numerical_statistics)
+    return Column(feature.name, feature.inferred_type)
+
+
+def _of_numbers(feature: FeatureStatistics, numbers: NumericalStatistics) -> Column:
     figures = {title: getattr(numbers, name) for name, title in FIGURES.items()}
+    kll = numbers.distribution.kll if numbers.distribution is not None else None
     return Column(
         name=feature.name,
         inferred_type=feature.inferred_type,
         present=max(0, numbers.common.num_present),
         missing=max(0, numbers.common.num_missing),
         figures={title: value for title, value in figures.items() if value is not None},
-        distribution=_distribution(numbers.distribution.kll),
+        distribution=_distribution(kll) if kll is not None else None,
     )
 
 
-def _of_texts(feature: FeatureStatistics) -> Column:
-    assert feature.string_statistics is not None
-    texts = feature.string_statistics
+def _of_texts(feature: FeatureStatistics, texts: StringStatistics) -> Column:
     counts = {bucket.value: bucket.count for bucket in texts.distribution.categorical.buckets}
     return Column(
         name=feature.name,
@@ -109,8 +76,8 @@ def _of_texts(feature: FeatureStatistics) -> Column:
     )
 
 
-def _distribution(kll: _Kll) -> Distribution | None:
-    sketched = points_of(kll.sketch.data)
+def _distribution(kll: KllDistribution) -> Distribution | None:
+    sketched = points_of(kll.sketch.data) if kll.sketch is not None else None
     if sketched is not None or not kll.buckets:
         return sketched
     edges = [kll.buckets[0].lower_bound, *(bucket.upper_bound for bucket in kll.buckets)]

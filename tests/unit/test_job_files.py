@@ -7,7 +7,7 @@ import pytest
 
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.job_files import capture_files, read_baseline, write_message, write_outputs
+from monitor_jobs.job_files import dataset_files, read_baseline, write_message, write_outputs
 from monitor_jobs.job_settings import JobSettings, parse_settings
 
 
@@ -23,7 +23,7 @@ def stage(root: Path, *names: str) -> None:
 
 
 def keys(root: Path) -> list[str]:
-    return [file.object_key for file in capture_files(settings_below(root))]
+    return [file.object_key for file in dataset_files(settings_below(root))]
 
 
 def test_captures_are_found_in_every_folder_in_the_order_of_their_keys(tmp_path):
@@ -64,7 +64,7 @@ def test_an_absent_dataset_is_refused_by_its_path(tmp_path):
 def test_every_file_carries_the_card_of_the_model(tmp_path):
     stage(tmp_path, "a.jsonl")
     (tmp_path / "card.json").write_text('{"classes": ["cat", "dog"], "unknown": 1}')
-    (file,) = capture_files(settings_below(tmp_path, SEXTANT_MODEL_CARD="/card.json"))
+    (file,) = dataset_files(settings_below(tmp_path, SEXTANT_MODEL_CARD="/card.json"))
     assert file.card.class_name(1) == "dog"
 
 
