@@ -52,10 +52,13 @@ class Variable(StrEnum):
     INFERENCE_ATTRIBUTE = "inference_attribute"
     PROBABILITY_ATTRIBUTE = "probability_attribute"
     PROBABILITY_THRESHOLD = "probability_threshold_attribute"
+    GROUND_TRUTH_ATTRIBUTE = "ground_truth_attribute"
+    POSITIVE_LABEL = "positive_label"
     # Ours:
     MODEL_CARD = "SEXTANT_MODEL_CARD"  # local path of the model card, where the endpoint's model has one
     ANALYSIS = "SEXTANT_ANALYSIS"  # suggest_baseline in place of a verdict
     CAPTURE_COMPLETENESS = "SEXTANT_CAPTURE_COMPLETENESS"  # local path of what is known to be missing of the captures
+    GROUND_TRUTH = "SEXTANT_GROUND_TRUTH"  # local path of what came of merging ground truth into the captures
     SIDE_INDEX = "SEXTANT_SIDE_INDEX"  # local folder of what stands for captures that are not in the dataset
     WORKERS = "SEXTANT_JOB_WORKERS"  # processes that share the work
 

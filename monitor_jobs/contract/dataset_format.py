@@ -1,6 +1,6 @@
-"""How a dataset is written, as the container variable `dataset_format` says it: captures, CSV, JSON lines or Parquet.
+"""How a dataset is written, as the container variable `dataset_format` says it: captures, CSV, JSON lines, Parquet.
 
-What lives here: the four formats and parsing them. What does not: reading them (monitor_jobs.feature_table). Follows
+What lives here: the five formats and parsing them. What does not: reading them (monitor_jobs.feature_table). Follows
 the AWS developer guide, "Container contract inputs", and the SDK's `DatasetFormat`.
 """
 
@@ -24,6 +24,10 @@ class CaptureFormat(_Format):
     halves: frozenset[Literal["endpointInput", "endpointOutput"]] = Field(
         frozenset({"endpointInput", "endpointOutput"}), alias="captureIndexNames", min_length=1
     )
+
+
+class MergedFormat(CaptureFormat):
+    """JSON lines as data capture writes them, each with its ground truth."""
 
 
 CAPTURE_FORMAT: Final = CaptureFormat()
@@ -53,20 +57,21 @@ class _Choice(_Format):
     """The variable's outer object, of which one field is given."""
 
     captures: CaptureFormat | None = Field(None, alias="sagemakerCaptureJson")
+    merged: MergedFormat | None = Field(None, alias="sagemakerMergeJson")
     csv: CsvFormat | None = None
     json_lines: Annotated[JsonLinesFormat | None, Field(alias="json")] = None
     parquet: ParquetFormat | None = None
 
     @model_validator(mode="after")
-    def _one_of_four(self) -> "_Choice":
+    def _one_of_five(self) -> "_Choice":
         if len(self.named) != 1:
-            raise ValueError("name one of sagemakerCaptureJson, csv, json, parquet")
+            raise ValueError("name one of sagemakerCaptureJson, sagemakerMergeJson, csv, json, parquet")
         return self
 
     @property
     def named(self) -> list[DatasetFormat]:
         """The formats that are given."""
-        formats = (self.captures, self.csv, self.json_lines, self.parquet)
+        formats = (self.captures, self.merged, self.csv, self.json_lines, self.parquet)
         return [each for each in formats if each is not None]
 
 

@@ -61,9 +61,13 @@ class Measurement(_File):
 
 
 class Violation(_File):
-    """One constraint that a window broke, in SageMaker's three fields, and the records that show it."""
+    """One constraint that a window broke, in SageMaker's three fields, and the records that show it.
+
+    metric_name: of model quality, whose files name a metric where those of data quality name a feature.
+    """
 
     feature_name: str
+    metric_name: str | None = None
     constraint_check_type: str
     description: str
     offending_records: tuple[OffendingRecord, ...] = Field(default=(), max_length=MAX_OFFENDING_RECORDS)
@@ -103,19 +107,21 @@ def violations_json(violations: tuple[Violation, ...]) -> str:
     """constraint_violations.json: AWS's three fields of each violation and nothing else."""
     rows = [
         ConstraintViolation(
-            feature_name=violation.feature_name,
+            feature_name=violation.feature_name if violation.metric_name is None else None,
+            metric_name=violation.metric_name,
             constraint_check_type=violation.constraint_check_type,
             description=violation.description,
         )
         for violation in violations
     ]
-    return ConstraintViolations(violations=rows).model_dump_json(indent=2) + "\n"
+    return ConstraintViolations(violations=rows).model_dump_json(indent=2, exclude_none=True) + "\n"
 
 
 class ConstraintViolation(_Foreign):
-    """One row of constraint_violations.json."""
+    """One row of constraint_violations.json; bias has neither a feature's name nor a metric's alone."""
 
-    feature_name: str
+    feature_name: str | None = None
+    metric_name: str | None = None
     constraint_check_type: str
     description: str
 
@@ -227,7 +233,7 @@ class Statistics(_Foreign):
 
     version: int = 0
     dataset: Dataset
-    features: list[FeatureStatistics]
+    features: list[FeatureStatistics] = Field(default_factory=list)
 
     def to_json(self) -> str:
         """The file's text, absent fields left out."""
