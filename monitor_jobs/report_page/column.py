@@ -1,6 +1,6 @@
 """One feature as statistics.json describes it, whoever wrote the file.
 
-What lives here: a feature's numbers and categories as pictures need them; what is absent is left out of the picture, and
+What lives here: a feature's numbers and categories as pictures need them; what is absent is left out of a picture, and
 never fails a job whose verdict stands. What does not: comparing two of them (comparison).
 """
 
