@@ -132,7 +132,7 @@ def histogram_of(window: Distribution | None, baseline: Distribution | None, *, 
     low = min(each.quantile(TAIL) for each in there)
     high = max(each.quantile(1 - TAIL) for each in there)
     edges = _whole_edges(low, high) if whole else _edges(low, high)
-    if not np.isfinite(np.diff(edges)).all() or (np.diff(edges) <= 0).any():
+    if not _ascend(edges):
         return None
     least, most = min(each.places[0] for each in there), max(each.places[-1] for each in there)
     return Histogram(
@@ -145,19 +145,25 @@ def histogram_of(window: Distribution | None, baseline: Distribution | None, *, 
     )
 
 
-def _edges(low: float, high: float) -> Floats:
-    if low == high:
-        around = max(0.5, abs(low) * 1e-3)
-        return np.linspace(low - around, low + around, BINS + 1)
+def _ascend(edges: Floats) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.linspace(low, high, BINS + 1)
+        widths = np.diff(edges)
+    return bool(np.isfinite(widths).all() and (widths > 0).all())
+
+
+def _edges(low: float, high: float) -> Floats:
+    around = max(0.5, abs(low) * 1e-3) if low == high else 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.linspace(low - around, high + around, BINS + 1)
 
 
 def _whole_edges(low: float, high: float) -> Floats:
     """Edges between whole numbers, each bin as many of them as the next: else some bins would hold one more."""
-    step = max(1, math.ceil((high - low + 1) / BINS)) if math.isfinite(high - low) else math.inf
-    bins = max(1, math.ceil((high - low + 1) / step)) if math.isfinite(step) else 1
-    return math.floor(low) - 0.5 + step * np.arange(bins + 1, dtype=np.float64)
+    count = high - low + 1
+    step = max(1.0, math.ceil(count / BINS)) if math.isfinite(count) else math.inf
+    bins = math.ceil(count / step) if math.isfinite(step) else 1
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.floor(low) - 0.5 + step * np.arange(bins + 1, dtype=np.float64)
 
 
 def _shares(distribution: Distribution | None, edges: Floats) -> tuple[float, ...]:
