@@ -39,8 +39,10 @@ from monitor_jobs.job_files import (
     write_message,
     write_outputs,
 )
+from monitor_jobs.job_scripts import postprocessor_of, preprocessor_of
 from monitor_jobs.job_settings import JobSettings, parse_settings
 from monitor_jobs.monitor import Baseline, CaptureFile, Monitor, SettingsT, Summary, SummaryT, Verdict
+from monitor_jobs.record_scripts import run_postprocessor
 
 ResultT = TypeVar("ResultT")
 
@@ -86,7 +88,7 @@ def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, envir
     job = parse_settings(environment, paths)
     baseline = read_baseline(job)
     settings = monitor.settings(environment, baseline)
-    files = dataset_files(job)
+    files = dataset_files(job, preprocessor_of(job, environment, paths))
     size = sum(file.path.stat().st_size for file in files)
     fleet = LocalFleet(_workers(job, size))
     _say(f"{monitor.name}: {len(files)} files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
@@ -98,6 +100,9 @@ def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, envir
     else:
         verdict = with_completeness(monitor.judge(summary, settings), read_capture_proof(job))
         _leave_verdict(verdict, _judged(read, verdict), baseline, job, paths)
+    postprocessor = postprocessor_of(job, environment, paths)
+    if postprocessor is not None:
+        run_postprocessor(postprocessor, _print)
 
 
 def _workers(job: JobSettings, size: int) -> int:
@@ -204,5 +209,9 @@ def _metric_lines(verdict: Verdict, report: Report, schedule: str) -> list[str]:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    _print(f"{line}\n")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
     sys.stdout.flush()

@@ -20,12 +20,13 @@ from monitor_jobs.contract.report import Constraints, Statistics
 from monitor_jobs.contract.side_index import INDEX_SUFFIX
 from monitor_jobs.job_settings import JobSettings
 from monitor_jobs.monitor import Baseline, CaptureFile
+from monitor_jobs.record_scripts import RecordScript
 
 FileT = TypeVar("FileT", bound=BaseModel)
 SIDE_INDEX = "side index"
 
 
-def dataset_files(settings: JobSettings) -> list[CaptureFile]:
+def dataset_files(settings: JobSettings, preprocessor: RecordScript | None = None) -> list[CaptureFile]:
     """Every regular file of the dataset's format, by object key; links are passed over, for they may lead anywhere.
 
     Captures are `*.jsonl`; other formats are every file that is not hidden (`.x`, `_x`), as in Spark. Where a side
@@ -41,7 +42,7 @@ def dataset_files(settings: JobSettings) -> list[CaptureFile]:
     if index is not None and any(index.rglob(f"*{INDEX_SUFFIX}")):
         found.append((SIDE_INDEX, index))
     return [
-        CaptureFile(path, object_key, settings.window, card, settings.dataset_format)
+        CaptureFile(path, object_key, settings.window, card, settings.dataset_format, preprocessor)
         for object_key, path in sorted(found)
     ]
 

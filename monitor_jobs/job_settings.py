@@ -35,6 +35,8 @@ class JobSettings:
     model_card: Path | None
     capture_completeness: Path | None
     side_index: Path | None
+    record_preprocessor: Path | None
+    post_analytics_processor: Path | None
     endpoint: str
     schedule: str
     publishes_metrics: bool
@@ -54,6 +56,8 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
         model_card=_optional_path(Variable.MODEL_CARD, environment, paths),
         capture_completeness=_optional_path(Variable.CAPTURE_COMPLETENESS, environment, paths),
         side_index=_optional_path(Variable.SIDE_INDEX, environment, paths),
+        record_preprocessor=_optional_path(Variable.RECORD_PREPROCESSOR, environment, paths),
+        post_analytics_processor=_optional_path(Variable.POST_ANALYTICS_PROCESSOR, environment, paths),
         endpoint=environment.get(Variable.ENDPOINT_NAME, ""),
         schedule=environment.get(Variable.SCHEDULE_NAME, ""),
         publishes_metrics=environment.get(Variable.PUBLISH_CLOUDWATCH_METRICS) == "Enabled",

@@ -14,13 +14,15 @@ from monitor_jobs.contract.dataset_format import CAPTURE_FORMAT, DatasetFormat
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Measurement, Statistics, Violation
 from monitor_jobs.contract.window import Window
+from monitor_jobs.record_scripts.script import RecordScript
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureFile:
     """One file of a dataset: where it lies, its path below the dataset, the times that count, the model's card.
 
-    It is a capture file unless `dataset_format` says otherwise, and then it has no times, and no window counts.
+    It is a capture file unless `dataset_format` says otherwise, and then it has no times, and no window counts. Where
+    the user brought a `script`, that makes rows of its records.
     A folder stands for the many files that the side index in it covers (monitor_jobs.side_index), all of their lines in
     the window. Only a monitor that the catalogue says so of is given one.
     """
@@ -30,6 +32,7 @@ class CaptureFile:
     window: Window | None
     card: ModelCard
     dataset_format: DatasetFormat = CAPTURE_FORMAT
+    script: RecordScript | None = None
 
     def __str__(self) -> str:
         return self.object_key

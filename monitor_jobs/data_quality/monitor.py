@@ -13,7 +13,7 @@ from monitor_jobs.data_quality.baseline import suggested_constraints
 from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn, baseline_columns
 from monitor_jobs.data_quality.checks.judging import Judgement, judge
 from monitor_jobs.data_quality.checks.limits import Limits, limits_from
-from monitor_jobs.data_quality.image_features import image_features
+from monitor_jobs.data_quality.image_features import features_of_many
 from monitor_jobs.data_quality.metrics import MetricValue, metrics_of
 from monitor_jobs.data_quality.statistics import statistics_of
 from monitor_jobs.data_quality.summarising import empty, merge, summarise
@@ -35,7 +35,7 @@ class DataQualitySettings:
 
     def row_rules(self, card: ModelCard) -> RowRules:
         """How captured records become rows: columns without a name get those of the baseline, pictures are measured."""
-        measures = partial(image_features, item_shape=card.input.shape if card.input else None)
+        measures = partial(features_of_many, item_shape=card.input.shape if card.input else None)
         return RowRules(names=tuple(self.baseline or self.limits.columns), decode=measures)
 
     def emits(self, column: str) -> bool:

@@ -62,11 +62,15 @@ def buckets_of(levels: Levels, moments: Moments) -> list[KllBucket]:
 
 def _edges(lowest: float, highest: float) -> npt.NDArray[np.float64]:
     width = highest - lowest
-    if math.isinf(width):  # wider than the largest number
-        shares = np.linspace(0, 1, BUCKETS + 1)
-        return lowest * (1 - shares) + highest * shares
-    edges = np.minimum(lowest + width / BUCKETS * np.arange(BUCKETS + 1), highest)
+    edges = lowest + width / BUCKETS * np.arange(BUCKETS + 1) if math.isfinite(width) else _wide_edges(lowest, highest)
     edges[-1] = highest
+    return np.minimum(edges, highest)
+
+
+def _wide_edges(lowest: float, highest: float) -> npt.NDArray[np.float64]:
+    """The edges of a range that is wider than the largest number."""
+    shares = np.linspace(0, 1, BUCKETS + 1)
+    edges: npt.NDArray[np.float64] = lowest * (1 - shares) + highest * shares
     return edges
 
 

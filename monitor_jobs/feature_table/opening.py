@@ -4,10 +4,24 @@ What lives here: unpacking by the file's name, as Spark does. What does not: wha
 """
 
 import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from monitor_jobs.contract.errors import BadInput
 
-def open_unpacked(path: Path) -> BinaryIO:
-    """The file to read, unpacked where its name ends in `.gz`. Raises OSError; reading raises it too, or EOFError."""
-    return cast("BinaryIO", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+@contextmanager
+def open_unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The file to read, unpacked where its name ends in `.gz`. Raises OSError, and BadInput where it is damaged."""
+    if path.suffix != ".gz":
+        with path.open("rb") as file:
+            yield file
+        return
+    try:
+        with gzip.open(path, "rb") as packed:
+            yield cast("BinaryIO", packed)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise BadInput(f"{path.name} cannot be unpacked: {error}") from error

@@ -42,7 +42,9 @@ def read_parquet(path: Path) -> Iterator[FeatureTable]:
                 yield _table(pa.RecordBatch.from_pylist([], file.schema_arrow), names, path)
             for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
                 yield _table(batch, names, path)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the file system; the others are pyarrow's of what it reads
         raise BadInput(f"{path.name} is no Parquet file that can be read: {error}") from error
 
 
@@ -51,7 +53,9 @@ def _table(batch: pa.RecordBatch, names: tuple[str, ...], path: Path) -> Feature
     integral: dict[str, int] = {}
     for name, values in zip(names, batch.columns, strict=True):
         if kinds.is_nested(values.type):
-            _add_nested(columns, integral, [{name: value} for value in values.to_pylist()], path)
+            _add_nested(
+                columns, integral, [{} if value is None else {name: value} for value in values.to_pylist()], path
+            )
             continue
         column = _column(values)
         columns[name] = column.values

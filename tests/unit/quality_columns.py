@@ -1,4 +1,4 @@
-"""Columns, datasets and baselines for the checks of data quality, made by hand."""
+"""Columns and datasets for the checks of data quality, made by hand."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +11,10 @@ from monitor_jobs.data_quality.checks.baseline_columns import baseline_columns
 from monitor_jobs.data_quality.checks.judging import Judgement, judge
 from monitor_jobs.data_quality.checks.limits import limits_from
 from monitor_jobs.data_quality.sketches import quantiles_of
+from monitor_jobs.data_quality.statistics import statistics_of
 from monitor_jobs.data_quality.summary import Categories, ColumnSummary, DatasetSummary, Moments, Quantiles
+
+__all__ = ["checks_of", "column", "dataset", "judged", "numbers", "statistics_of", "texts"]
 
 
 def column(name: str = "x", **fields: Any) -> ColumnSummary:
@@ -38,28 +41,6 @@ def texts(counts: Mapping[str, int], name: str = "x", **fields: Any) -> ColumnSu
 def dataset(*columns: ColumnSummary, rows: int | None = None) -> DatasetSummary:
     longest = max((made.present + made.missing for made in columns), default=0)
     return DatasetSummary({made.name: made for made in columns}, longest if rows is None else rows)
-
-
-def statistics_of(window: DatasetSummary, types: Mapping[str, str]) -> Statistics:
-    """statistics.json of a dataset, with what the checks read of it."""
-    features = [_feature(window.columns[name], kind) for name, kind in types.items()]
-    return Statistics.model_validate({"dataset": {"item_count": window.rows}, "features": features})
-
-
-def _feature(made: ColumnSummary, kind: str) -> dict[str, Any]:
-    common = {"num_present": made.present, "num_missing": made.missing}
-    if kind == "String":
-        buckets = [{"value": value, "count": count} for value, count in made.categories.counts.items()]
-        body = {
-            "common": common,
-            "distinct_count": len(buckets),
-            "distribution": {"categorical": {"buckets": buckets}},
-        }
-        return {"name": made.name, "inferred_type": kind, "string_statistics": body}
-    kll = {"buckets": [], "sketch": {"parameters": {"c": 0.64, "k": 2048}, "data": made.quantiles.levels}}
-    least = made.moments.minimum if made.moments.count else 0.0
-    body = {"common": common, "min": least, "distribution": {"kll": kll}}
-    return {"name": made.name, "inferred_type": kind, "numerical_statistics": body}
 
 
 def judged(

@@ -14,7 +14,7 @@ from tests.sagemaker_requests import NOON, Installation
 ARN = "arn:aws:sagemaker:us-east-1:000000000000"
 RUNNABLE = ["DataQuality", "ModelExplainability"]
 LABELLED = ["ModelQuality", "ModelBias"]
-ANALYZER = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+CLARIFY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-clarify-processing"
 OUTPUT = {"MonitoringOutputs": [{"S3Output": {"S3Uri": "https://reports", "LocalPath": "/opt/ml/x"}}]}
 BATCH = {"DataCapturedDestinationS3Uri": "s3://captures/batch", "DatasetFormat": {}, "LocalPath": "/opt/ml/x"}
 
@@ -78,9 +78,9 @@ def test_deleting_forgets_and_frees_the_name(here, kind):
 
 @kinds
 def test_a_definition_of_awss_own_monitor_is_kept(here, kind):
-    application = requests.job_definition(kind)[f"{kind}AppSpecification"] | {"ImageUri": ANALYZER}
+    application = requests.job_definition(kind)[f"{kind}AppSpecification"] | {"ImageUri": CLARIFY}
     create(here, kind, **{f"{kind}AppSpecification": application})
-    with pytest.raises(BadInput, match=r"AWS's sagemaker-model-monitor-analyzer, and no monitor here stands in for it"):
+    with pytest.raises(BadInput, match=r"AWS's sagemaker-clarify-processing, and no monitor here stands in for it"):
         schedule(here, kind)
     assert here.call("ListMonitoringSchedules")["MonitoringScheduleSummaries"] == []
 

@@ -64,6 +64,8 @@ def largest(holds: Callable[[int], bool], most: int) -> int:
 def _exact_tail(x: int, n: int, y: int, m: int) -> float:
     """P(X >= x) where x + y marked ones are dealt at random among n + m places and X of them fall on the n."""
     marked, places = x + y, n + m
+    if x <= marked / places * n - 1:
+        return 1.0  # below the mean, and so below the median: at least a half, and no level is
     deviation = math.sqrt(n / places * m / places * marked / places * (places - marked))
     last = min(marked, n, x + math.ceil(TAIL_DEVIATIONS * (deviation + 1)))
     k = np.arange(x, last + 1, dtype=np.float64)

@@ -4,7 +4,7 @@ What lives here: both halves of a record to named values, a chunk of records to 
 record and windows (monitor_jobs.capture_io, which this room calls), and pictures (who reads hands a decoder in).
 """
 
-from monitor_jobs.feature_table.captures.halves import DecodeBytes
-from monitor_jobs.feature_table.captures.reading import RecordPreprocessor, RowRules, read_captures
+from monitor_jobs.feature_table.captures.decoding import DecodeMany
+from monitor_jobs.feature_table.captures.reading import RowRules, read_captures
 
-__all__ = ["DecodeBytes", "RecordPreprocessor", "RowRules", "read_captures"]
+__all__ = ["DecodeMany", "RowRules", "read_captures"]

@@ -1,16 +1,18 @@
 """A capture file to tables, a chunk at a time.
 
 What lives here: chunks of records to columns, and where each row came from. What does not: the rows of one record
-(rows), and running a preprocessing script: it is handed in.
+(rows), and the process of a preprocessing script (monitor_jobs.record_scripts).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload, UnreadableReason
 from monitor_jobs.contract.dataset_format import CaptureFormat
+from monitor_jobs.feature_table.captures.decoding import DecodeMany, decoded_together
 from monitor_jobs.feature_table.captures.halves import DecodeBytes, UnreadableHalf
 from monitor_jobs.feature_table.captures.lines import Half, Halves, Numbered, Reasons, RecordChunk, read_chunks
 from monitor_jobs.feature_table.captures.rows import NamedRow, rows_of_record
@@ -18,30 +20,23 @@ from monitor_jobs.feature_table.json_values import TooWide, flattened
 from monitor_jobs.feature_table.table import FeatureTable, RowSource
 from monitor_jobs.feature_table.values import columns_of_rows
 from monitor_jobs.monitor import CaptureFile
-
-
-class RecordPreprocessor(Protocol):
-    """What makes rows of a record in place of this reader: a user's script, which another room runs."""
-
-    def __call__(self, record: CaptureRecord, /) -> Sequence[Mapping[str, Any]]:
-        """The rows of one record; none where it is to be passed over. What it raises ends the reading."""
+from monitor_jobs.record_scripts import shared_preprocessor
 
 
 @dataclass(frozen=True, slots=True)
 class RowRules:
-    """How records become rows: the baseline's names in their order, a decoder of what is no table, a preprocessor."""
+    """How records become rows: the baseline's names in their order, and a decoder of what is no table."""
 
-    names: Sequence[str] = ()
-    decode: DecodeBytes | None = None
-    preprocess: RecordPreprocessor | None = None
+    names: tuple[str, ...] = ()
+    decode: DecodeMany | None = None
 
 
 def read_captures(file: CaptureFile, dataset_format: CaptureFormat, rules: RowRules) -> Iterator[FeatureTable]:
     """The rows of one capture file's records inside its window; memory does not grow with the file.
 
     Lines that are no records are counted as captures.lines says; records without rows as captures.rows says, or as
-    WRONG_SCHEMA where the half that `dataset_format` names was not captured. Raises OSError, and what the preprocessor
-    raises.
+    WRONG_SCHEMA where the half that `dataset_format` names was not captured. Where the file has a script, that makes
+    the rows. Raises OSError, and ScriptFailed.
     """
     for chunk in read_chunks(file.path, file.window):
         if chunk.records or chunk.refused:
@@ -54,14 +49,24 @@ class _Reader:
     dataset_format: CaptureFormat
     rules: RowRules
 
-    def rows_of(self, numbered: Numbered) -> Sequence[NamedRow]:
-        """The rows of one record; raises UnreadableHalf."""
-        if self.rules.preprocess is not None:
-            return _flat(self.rules.preprocess(_record(numbered)))
+    def rows_of_each(self, records: Sequence[Numbered]) -> Iterator[Sequence[NamedRow] | UnreadableReason]:
+        """The rows of each record, or why it has none."""
+        if self.file.script is not None:
+            return map(_flat, shared_preprocessor(self.file.script).rows_of_many(map(_record, records)))
+        decode = decoded_together([numbered.record for numbered in records], self.rules.decode)
+        return map(partial(self._rows_of, decode=decode), records)
+
+    def _rows_of(self, numbered: Numbered, *, decode: DecodeBytes | None) -> Sequence[NamedRow] | UnreadableReason:
+        try:
+            return self._rows_of_halves(numbered, decode)
+        except UnreadableHalf as error:
+            return error.reason
+
+    def _rows_of_halves(self, numbered: Numbered, decode: DecodeBytes | None) -> Sequence[NamedRow]:
         halves = self._chosen(numbered.record.capture_data)
         if halves.endpoint_input is None and halves.endpoint_output is None:
             raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA)
-        return rows_of_record(halves, names=self.rules.names, card=self.file.card, decode=self.rules.decode)
+        return rows_of_record(halves, names=self.rules.names, card=self.file.card, decode=decode)
 
     def _chosen(self, captured: Halves) -> Halves:
         chosen = self.dataset_format.halves
@@ -85,11 +90,9 @@ class _Gathered:
 
 def _table(chunk: RecordChunk, reader: _Reader) -> FeatureTable:
     gathered, unreadable = _Gathered(), Reasons(chunk.refused)
-    for numbered in chunk.records:
-        try:
-            rows = reader.rows_of(numbered)
-        except UnreadableHalf as error:
-            unreadable[error.reason] += 1
+    for numbered, rows in zip(chunk.records, reader.rows_of_each(chunk.records), strict=True):
+        if isinstance(rows, UnreadableReason):
+            unreadable[rows] += 1
             continue
         gathered.rows += rows
         gathered.sources += [reader.source(numbered)] * len(rows)
@@ -107,11 +110,11 @@ def _table(chunk: RecordChunk, reader: _Reader) -> FeatureTable:
     )
 
 
-def _flat(rows: Sequence[Mapping[str, Any]]) -> list[NamedRow]:
+def _flat(rows: Sequence[Mapping[str, Any]]) -> list[NamedRow] | UnreadableReason:
     try:
         return [flattened(row) for row in rows]
-    except TooWide as error:
-        raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA) from error
+    except TooWide:
+        return UnreadableReason.WRONG_SCHEMA
 
 
 def _record(numbered: Numbered) -> CaptureRecord:

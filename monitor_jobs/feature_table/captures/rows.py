@@ -7,6 +7,7 @@ What lives here: names, matching inputs with outputs, and scores. What does not:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -17,15 +18,15 @@ from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.feature_table.captures.halves import DecodeBytes, Row, Rows, UnreadableHalf, rows_of_half
 from monitor_jobs.feature_table.captures.lines import Halves
-from monitor_jobs.feature_table.names import name_at
+from monitor_jobs.feature_table.names import name_at, unique_names
 from monitor_jobs.feature_table.values import number_of_cell
 
 NamedRow = Mapping[str, object]
-NOTHING = Rows([[]])
+NOTHING = Rows([Row((), ())])
 
 
 def rows_of_record(
-    halves: Halves, *, names: Sequence[str], card: ModelCard, decode: DecodeBytes | None
+    halves: Halves, *, names: tuple[str, ...], card: ModelCard, decode: DecodeBytes | None
 ) -> list[NamedRow]:
     """The rows of one record, at least one; a half that was not captured adds nothing to them.
 
@@ -46,34 +47,37 @@ def _matched(outputs: Sequence[Row], inputs: Sequence[Row]) -> Iterator[tuple[Ro
     if len(outputs) > 1:
         raise UnreadableHalf(UnreadableReason.ROWS_DIFFER)
     (answer,) = outputs
-    if len(answer) == len(inputs) and all(name is None for name, _ in answer):
-        return zip([[cell] for cell in answer], inputs, strict=True)
+    if len(answer.values) == len(inputs) and not any(answer.names):
+        return zip([Row((None,), [value]) for value in answer.values], inputs, strict=True)
     return zip(repeat(answer, len(inputs)), inputs, strict=True)
 
 
-def _named(outputs: Row, inputs: Row, names: Sequence[str]) -> NamedRow:
-    expected = len(outputs) + len(inputs) == len(names)
-    row: dict[str, object] = {}
-    for position, (name, value) in enumerate(outputs):
-        row[name or (names[position] if expected else name_at(position))] = value
-    for position, (name, value) in enumerate(inputs, len(outputs)):
-        called = name or (names[position] if expected else name_at(position))
-        row[f"input.{called}" if called in row else called] = value
-    return row
+def _named(outputs: Row, inputs: Row, names: tuple[str, ...]) -> NamedRow:
+    called = _names(outputs.names, inputs.names, names)
+    return dict(zip(called, (*outputs.values, *inputs.values), strict=True))
+
+
+@lru_cache(maxsize=256)  # callers send few shapes, and naming one takes longer than all the rest of a row
+def _names(outputs: tuple[str | None, ...], inputs: tuple[str | None, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    width = len(outputs) + len(inputs)
+    by_position = names if len(names) == width else tuple(map(name_at, range(width)))
+    called = [name or place for name, place in zip((*outputs, *inputs), by_position, strict=True)]
+    answered, asked = called[: len(outputs)], called[len(outputs) :]
+    return unique_names((*answered, *(f"input.{name}" if name in answered else name for name in asked)))
 
 
 def _predicted(row: Row, card: ModelCard) -> Row:
     """An answer without names as a class, and how sure it is; a lone fraction, and what has names, is left as it is."""
-    values = [number_of_cell(value) for name, value in row if name is None]
+    values = [number_of_cell(value) for value in row.values]
     kinds = set(map(type, values))
-    if not values or len(values) < len(row):
+    if not values or any(row.names):
         return row
     if len(values) == 1 and kinds != {float}:
-        return [("predicted_class", _class_name(values[0], card))]
+        return Row(("predicted_class",), [_class_name(values[0], card)])
     if len(values) == 1 or not kinds <= {int, float}:
         return row
     (number,), (confidence,) = best_of(_scores(values))
-    return [("predicted_class", card.class_name(int(number))), ("confidence", float(confidence))]
+    return Row(("predicted_class", "confidence"), [card.class_name(int(number)), float(confidence)])
 
 
 def _class_name(value: object, card: ModelCard) -> object:
