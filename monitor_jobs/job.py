@@ -35,10 +35,12 @@ from monitor_jobs.job_files import (
     dataset_files,
     read_baseline,
     read_capture_proof,
+    read_merge_counts,
     write_cloudwatch_metrics,
     write_message,
     write_outputs,
 )
+from monitor_jobs.job_ground_truth import with_ground_truth
 from monitor_jobs.job_scripts import postprocessor_of, preprocessor_of
 from monitor_jobs.job_settings import JobSettings, parse_settings
 from monitor_jobs.monitor import Baseline, CaptureFile, Monitor, SettingsT, Summary, SummaryT, Verdict
@@ -99,6 +101,7 @@ def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, envir
         _leave_baseline(monitor.suggest_baseline(summary), read, job, paths)
     else:
         verdict = with_completeness(monitor.judge(summary, settings), read_capture_proof(job))
+        verdict = with_ground_truth(verdict, read_merge_counts(job))
         _leave_verdict(verdict, _judged(read, verdict), baseline, job, paths)
     postprocessor = postprocessor_of(job, environment, paths)
     if postprocessor is not None:

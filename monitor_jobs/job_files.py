@@ -15,6 +15,7 @@ from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths, clip_message
 from monitor_jobs.contract.dataset_format import CaptureFormat
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.ground_truth import MergeCounts
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Statistics
 from monitor_jobs.contract.side_index import INDEX_SUFFIX
@@ -58,6 +59,11 @@ def read_baseline(settings: JobSettings) -> Baseline:
 def read_capture_proof(settings: JobSettings) -> CaptureProof | None:
     """What the platform knows to be missing of the captures, None where it says nothing of them. Raises BadInput."""
     return _read(settings.capture_completeness, CaptureProof)
+
+
+def read_merge_counts(settings: JobSettings) -> MergeCounts | None:
+    """What came of merging ground truth into the captures, None where none was merged. Raises BadInput."""
+    return _read(settings.ground_truth, MergeCounts)
 
 
 def write_outputs(folder: Path, files: Mapping[str, str]) -> None:

@@ -34,6 +34,7 @@ class JobSettings:
     baseline_constraints: Path | None
     model_card: Path | None
     capture_completeness: Path | None
+    ground_truth: Path | None
     side_index: Path | None
     record_preprocessor: Path | None
     post_analytics_processor: Path | None
@@ -54,6 +55,7 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
         baseline_statistics=_optional_path(Variable.BASELINE_STATISTICS, environment, paths),
         baseline_constraints=_optional_path(Variable.BASELINE_CONSTRAINTS, environment, paths),
         model_card=_optional_path(Variable.MODEL_CARD, environment, paths),
+        ground_truth=_optional_path(Variable.GROUND_TRUTH, environment, paths),
         capture_completeness=_optional_path(Variable.CAPTURE_COMPLETENESS, environment, paths),
         side_index=_optional_path(Variable.SIDE_INDEX, environment, paths),
         record_preprocessor=_optional_path(Variable.RECORD_PREPROCESSOR, environment, paths),

@@ -9,6 +9,7 @@ from typing import Final
 BUILT_IN_MONITORS = {
     "sextant/class-skew": "monitor_jobs.class_skew",
     "sextant/data-quality": "monitor_jobs.data_quality",
+    "sextant/model-quality": "monitor_jobs.model_quality",
 }
 
 # AWS's own monitors, by the repository they are pulled from in every account and region: the module that answers to the

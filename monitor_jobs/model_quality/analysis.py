@@ -12,7 +12,7 @@ from monitor_jobs.contract.report import CONSTRAINTS_FILE, Constraints, Dataset,
 from monitor_jobs.model_quality.constraints import (
     Comparison,
     Limit,
-    QualityLimits,
+    Limits,
     QualityStatistics,
     statistics_of,
     suggested,
@@ -27,26 +27,26 @@ ERRORS_IN_UNITS = frozenset({"mae", "mse", "rmse"})
 NEEDS_SCORES = "auc"
 
 
-def judge(summary: Summary, limits: QualityLimits) -> Verdict:
+def judge(summary: Summary, limits: Limits, judged_from: int) -> Verdict:
     """The verdict on a window: every metric, and a violation for each that is beyond its limit.
 
-    No limit is held against a window below `limits.judged_from` labelled predictions, against a metric of a class that
-    no truth is of, nor against an area under ROC without scores; the remark says so. Raises BadInput for a limit on a
+    No limit is held against a window below `judged_from` labelled predictions, against a metric of a class that no
+    truth is of, nor against an area under ROC without scores; the remark says so. Raises BadInput for a limit on a
     metric that this kind of problem does not have.
     """
     measured = summary.measured
     if measured is None:
-        return Verdict((), (), QualityStatistics(dataset=Dataset(item_count=0)), _too_few(summary, limits))
-    metrics, own = measured.metrics(), limits.sections.get(measured.section, {})
+        return Verdict((), (), QualityStatistics(dataset=Dataset(item_count=0)), _too_few(summary, judged_from))
+    metrics, own = measured.metrics(), limits.get(measured.section, {})
     _require_known(own, metrics, measured)
-    enough = measured.rows >= limits.judged_from
+    enough = measured.rows >= judged_from
     untold = measured.untold() if enough else frozenset(metrics)
     judged = {name: limit for name, limit in own.items() if name in metrics and name not in untold}
     return Verdict(
         measurements=tuple(_measurement(name, metric, judged.get(name)) for name, metric in metrics.items()),
         violations=tuple(_violations(metrics, judged)),
         statistics=statistics_of(measured),
-        remark=_withheld(own, judged, metrics) if enough else _too_few(summary, limits),
+        remark=_withheld(own, judged, metrics) if enough else _too_few(summary, judged_from),
     )
 
 
@@ -99,6 +99,6 @@ def _withheld(own: Mapping[str, Limit], judged: Mapping[str, Limit], metrics: Ma
     return f"No verdict on {', '.join(missing)}: no ground truth is of the class that they are about"
 
 
-def _too_few(summary: Summary, limits: QualityLimits) -> str:
+def _too_few(summary: Summary, judged_from: int) -> str:
     noun = "prediction" if summary.predictions == 1 else "predictions"
-    return f"No verdict: {summary.predictions} labelled {noun}, fewer than the {limits.judged_from} judged from"
+    return f"No verdict: {summary.predictions} labelled {noun}, fewer than the {judged_from} judged from"

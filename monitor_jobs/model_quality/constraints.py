@@ -42,18 +42,7 @@ class Limit(BaseModel):
     comparison_operator: Comparison
 
 
-class QualityLimits(BaseModel):
-    """Limits by section and metric, and how many labelled predictions they need."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    sections: Mapping[str, Mapping[str, Limit]] = Field(default_factory=dict)
-    minimum_predictions: int | None = None
-
-    @property
-    def judged_from(self) -> int:
-        """The number of labelled predictions from which a window is judged."""
-        chosen = DEFAULT_MINIMUM_PREDICTIONS if self.minimum_predictions is None else self.minimum_predictions
-        return max(1, chosen)
+Limits = Mapping[str, Mapping[str, Limit]]  # by section and metric
 
 
 class QualityStatistics(Statistics):
@@ -69,14 +58,17 @@ class QualityConstraints(Constraints):
     monitoring_config: dict[str, Any] = Field(default_factory=dict, exclude=True)
 
 
-def limits_from(environment: Mapping[str, str], constraints: Constraints | None) -> QualityLimits:
-    """The limits of constraints.json, none where there is no file.
+def limits_from(constraints: Constraints) -> Limits:
+    """The limits of constraints.json. Raises BadInput naming the metric and its value."""
+    return {name: _section(f"{name}_constraints", constraints.model_extra or {}) for name in SECTIONS}
 
-    Raises BadInput naming the variable, or the metric of constraints.json, and its value.
-    """
-    extra = (constraints.model_extra if constraints else None) or {}
-    sections = {name: _section(f"{name}_constraints", extra) for name in SECTIONS}
-    return QualityLimits(sections=sections, minimum_predictions=_minimum(environment))
+
+def judged_from(environment: Mapping[str, str]) -> int:
+    """The number of labelled predictions from which a window is judged. Raises BadInput naming the variable."""
+    text = environment.get(MINIMUM_VARIABLE, str(DEFAULT_MINIMUM_PREDICTIONS))
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadInput(f"{MINIMUM_VARIABLE} is {text!r}: give a whole number such as 200")
+    return max(1, int(text))
 
 
 def statistics_of(measured: ProblemSummary) -> Statistics:
@@ -123,12 +115,3 @@ def _parsed(place: str, limit: Any) -> Limit:  # noqa: ANN401  any JSON value
         first = error.errors(include_url=False)[0]
         field = ".".join([place, *map(str, first["loc"])])
         raise BadInput(f"{field} in {CONSTRAINTS_FILE} is {first['input']!r}: {first['msg'].lower()}") from error
-
-
-def _minimum(environment: Mapping[str, str]) -> int | None:
-    text = environment.get(MINIMUM_VARIABLE)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise BadInput(f"{MINIMUM_VARIABLE} is {text!r}: give a whole number such as 200")
-    return int(text)

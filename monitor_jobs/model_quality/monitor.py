@@ -4,7 +4,7 @@ What lives here: the meeting of reading and the analysis. What does not: either 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from monitor_jobs.model_quality import analysis
@@ -12,6 +12,8 @@ from monitor_jobs.model_quality.reading import read_labelled
 from monitor_jobs.model_quality.settings import QualitySettings, quality_settings
 from monitor_jobs.model_quality.summary import Summary
 from monitor_jobs.monitor import Baseline, CaptureFile, Verdict
+
+NO_COMPARISON = "No comparison: no constraints were given. Metrics and suggested constraints are in the report."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,16 @@ class ModelQuality:
         return analysis.merge(left, right)
 
     def judge(self, summary: Summary, settings: QualitySettings) -> Verdict:
-        """The verdict on a whole window."""
-        return analysis.judge(summary, settings.limits)
+        """The verdict on a window.
+
+        Without constraints there is none, and the limits that it suggests are left: where no schedule asks, as the
+        SDK's `suggest_baseline`, they are what is wanted, and BadInput is raised where there is no row to make them of.
+        """
+        verdict = analysis.judge(summary, settings.limits or {}, settings.judged_from)
+        if settings.limits is not None or (settings.scheduled and summary.measured is None):
+            return verdict
+        _, constraints = analysis.suggest_baseline(summary)
+        return replace(verdict, constraints=constraints, remark=NO_COMPARISON)
 
     def suggest_baseline(self, summary: Summary) -> Baseline:
         """Metrics and suggested limits from predictions known to be good."""

@@ -13,7 +13,7 @@ from monitor_jobs.contract.container import Variable
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import Constraints
 from monitor_jobs.model_quality.attributes import Attribute, parse_attribute
-from monitor_jobs.model_quality.constraints import QualityLimits, limits_from
+from monitor_jobs.model_quality.constraints import Limits, judged_from, limits_from
 from monitor_jobs.model_quality.spelling import AS_NUMBERS, NoClass, number
 
 DEFAULT_POSITIVE: Final = "1"
@@ -33,7 +33,8 @@ class QualitySettings:
     """One run. An attribute that was not named is None: then answers are read as every monitor here reads them.
 
     positive: the positive class of two; threshold: a probability from which that class is predicted, where no
-    inference attribute says what is.
+    inference attribute says what is. limits: None where no constraints were given; judged_from: the number of labelled
+    predictions from which a window is judged; scheduled: True where a schedule asks.
     """
 
     problem: ProblemType
@@ -42,7 +43,9 @@ class QualitySettings:
     ground_truth: Attribute | None
     threshold: float
     positive: str
-    limits: QualityLimits
+    limits: Limits | None
+    judged_from: int
+    scheduled: bool
 
     @property
     def negative(self) -> str:
@@ -66,7 +69,9 @@ def quality_settings(environment: Mapping[str, str], constraints: Constraints | 
         ground_truth=_attribute(Variable.GROUND_TRUTH_ATTRIBUTE, environment),
         threshold=_threshold(environment),
         positive=environment.get(Variable.POSITIVE_LABEL, "").strip() or DEFAULT_POSITIVE,
-        limits=limits_from(environment, constraints),
+        limits=None if constraints is None else limits_from(constraints),
+        judged_from=judged_from(environment),
+        scheduled=bool(environment.get(Variable.SCHEDULE_NAME)),
     )
 
 

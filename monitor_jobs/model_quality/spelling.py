@@ -40,7 +40,7 @@ def class_name(value: Any, classes: Classes) -> str:  # noqa: ANN401  any JSON v
 def number(value: Any) -> float:  # noqa: ANN401  any JSON value
     """The finite number that a value stands for, be it written as text. Raises NoClass."""
     try:
-        found = float(value) if isinstance(value, str | int | float) else math.nan
+        found = math.nan if isinstance(value, bool) or not isinstance(value, str | int | float) else float(value)
     except (ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):

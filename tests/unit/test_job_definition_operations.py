@@ -111,10 +111,26 @@ def test_a_definition_of_a_batch_transform_job_is_kept_and_cannot_be_scheduled(h
 
 
 @pytest.mark.parametrize("kind", LABELLED)
-def test_a_definition_that_needs_labels_cannot_be_scheduled(here, kind):
+def test_a_definition_with_ground_truth_is_scheduled_with_it(here, kind):
     create(here, kind)
-    with pytest.raises(BadInput, match="labels are not joined to captures here"):
+    schedule(here, kind)
+    config = schedule_config(here.database, here.database.schedules.get("hourly"))
+    assert config.monitoring_job_definition.ground_truth_uri == "s3://labels/signs"
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_ground_truth_without_an_address_cannot_be_scheduled(here, kind):
+    source = requests.job_definition(kind)[f"{kind}JobInput"]
+    create(here, kind, **{f"{kind}JobInput": {**source, "GroundTruthS3Input": {}}})
+    with pytest.raises(BadInput, match="GroundTruthS3Input has no S3Uri"):
         schedule(here, kind)
+
+
+def test_ground_truth_at_no_address_is_refused(here):
+    source = requests.job_definition("ModelQuality")["ModelQualityJobInput"]
+    bad = {**source, "GroundTruthS3Input": {"S3Uri": "https://labels/signs"}}
+    with pytest.raises(BadInput, match="is no S3 address"):
+        create(here, "ModelQuality", ModelQualityJobInput=bad)
 
 
 @pytest.fixture
