@@ -7,6 +7,7 @@ them (drawing.histogram), judging whether they differ (the monitors).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -83,7 +84,7 @@ class Histogram:
     def ends(self) -> list[tuple[float, float]]:
         """The least and the greatest value of each bin; of whole numbers, none of its edges is one."""
         inset = 0.5 if self.whole else 0.0
-        return [(low + inset, high - inset) for low, high in zip(self.edges, self.edges[1:], strict=False)]
+        return [(low + inset, high - inset) for low, high in pairwise(self.edges)]
 
 
 def points_of(levels: Sequence[Sequence[float]]) -> Points | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,14 +28,16 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
+        self._texts: list[str] = []
         self.feed(html)
+        self.text = "".join(self._texts)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        if self.tags[-1:] != [("style", {})]:
+            self._texts.append(data)
 
     @property
     def names(self) -> list[str]:
@@ -70,7 +73,7 @@ def numbers(name: str, values: Sequence[float], *, missing: int = 0, kind: str =
     counts, edges = np.histogram(values, 10)
     buckets = [
         {"lower_bound": low, "upper_bound": high, "count": int(count)}
-        for low, high, count in zip(edges, edges[1:], counts, strict=False)
+        for (low, high), count in zip(pairwise(edges), counts, strict=True)
     ]
     told = {
         "common": {"num_present": len(values), "num_missing": missing},

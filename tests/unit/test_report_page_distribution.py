@@ -1,5 +1,7 @@
 """Distributions as pages compare them: against their definitions, and what there is to draw of odd ones."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,7 +107,7 @@ def test_ends_that_hold_everything_hold_nothing_beyond():
 
 def test_whole_numbers_have_bins_of_equally_many():
     histogram = drawn([float(number) for number in range(100)], whole=True)
-    widths = {high - low for low, high in zip(histogram.edges, histogram.edges[1:], strict=False)}
+    widths = {high - low for low, high in pairwise(histogram.edges)}
     assert len(widths) == 1
     assert widths.pop().is_integer()
     assert len(histogram.ends) <= BINS

@@ -1,6 +1,7 @@
 """A histogram of the window, with the baseline's as a stepped line over it."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -39,7 +40,7 @@ def _grid(up: Scale) -> Iterator[Markup]:
 
 
 def _bars(histogram: Histogram, across: Scale, up: Scale) -> Iterator[Markup]:
-    for low, high, share in zip(histogram.edges, histogram.edges[1:], histogram.window, strict=False):
+    for (low, high), share in zip(pairwise(histogram.edges), histogram.window, strict=False):
         if share > 0:
             left, top = across.at(low) + 0.5, up.at(share)
             yield rectangle(x=left, y=top, width=across.at(high) - left - 0.5, height=BOTTOM - top, kind="window")
@@ -48,11 +49,8 @@ def _bars(histogram: Histogram, across: Scale, up: Scale) -> Iterator[Markup]:
 def _steps(histogram: Histogram, across: Scale, up: Scale) -> Iterator[Markup]:
     if not histogram.baseline:
         return
-    places = [
-        (across.at(low), across.at(high)) for low, high in zip(histogram.edges, histogram.edges[1:], strict=False)
-    ]
-    heights = [up.at(share) for share in histogram.baseline]
-    steps = (f"V{height:.1f}H{right:.1f}" for (_, right), height in zip(places, heights, strict=True))
+    rights, heights = map(across.at, histogram.edges[1:]), map(up.at, histogram.baseline)
+    steps = (f"V{height:.1f}H{right:.1f}" for right, height in zip(rights, heights, strict=True))
     yield element("path", class_="baseline", d=f"M{LEFT} {BOTTOM}{''.join(steps)}V{BOTTOM}")
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from monitor_jobs.contract.report import Measurement
 from monitor_jobs.report_page.drawing.element import line, picture, rectangle
 from monitor_jobs.report_page.drawing.scale import Scale
-from monitor_jobs.report_page.drawing.wording import shown
+from monitor_jobs.report_page.drawing.wording import clipped, shown
 
 WIDTH, HEIGHT = 220, 18
 SIGNS = {"<=": "≤", ">=": "≥"}
@@ -20,7 +20,7 @@ def limit_bar(measurement: Measurement) -> Markup:
     across = _scale(measurement)
     return picture(
         *_marks(measurement, across),
-        title=f"{measurement.name} against its limit",
+        title=f"{clipped(measurement.name)} against its limit",
         description=f"{shown(measurement.value)}, to keep {SIGNS[measurement.keeps]} {_limit(measurement)}",
         width=WIDTH,
         height=HEIGHT,
