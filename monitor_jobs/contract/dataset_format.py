@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from monitor_jobs.contract.errors import BadInput
 
+HalfName: TypeAlias = Literal["endpointInput", "endpointOutput"]
 EXAMPLE: Final = '{"csv": {"header": true}}'
 
 
@@ -21,7 +22,7 @@ class _Format(BaseModel):
 class CaptureFormat(_Format):
     """JSON lines as data capture writes them; which halves of each record to read."""
 
-    halves: frozenset[Literal["endpointInput", "endpointOutput"]] = Field(
+    halves: frozenset[HalfName] = Field(
         frozenset({"endpointInput", "endpointOutput"}), alias="captureIndexNames", min_length=1
     )
 

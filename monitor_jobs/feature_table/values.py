@@ -95,7 +95,11 @@ def columns_of_rows(rows: Sequence[Mapping[str, object]]) -> tuple[dict[str, pa.
     names = dict.fromkeys(name for shape in shapes for name in shape)
     alike = zip(*map(_cells, rows), strict=True) if len(shapes) == 1 else None
     cells = alike or ([row.get(name) for row in rows] for name in names)
-    typed = dict(zip(names, map(column_of_cells, cells), strict=True))
+    return columns_by_name(dict(zip(names, map(column_of_cells, cells), strict=True)))
+
+
+def columns_by_name(typed: Mapping[str, Column]) -> tuple[dict[str, pa.Array], dict[str, int]]:
+    """What FeatureTable has as `columns` and `integral`."""
     integral = {name: column.integral for name, column in typed.items() if column.integral}
     return {name: column.values for name, column in typed.items()}, integral
 

@@ -17,6 +17,7 @@ BENCHMARKS = (
     "class_skew",
     "side_index",
     "skew_test",
+    "data_quality",
     "model_quality",
     "invoke",
     "gateway",

@@ -145,20 +145,19 @@ def alerts(monitoring: Monitoring) -> None:
 
 
 def data_quality(monitoring: Monitoring) -> None:
-    """A schedule with a job definition of its own, by AWS's image; quality_calls has its verdicts."""
+    """A schedule of AWS's own image, with a job definition of its own."""
     step, classes = monitoring.step, monitoring.classes
     monitor = classes.DefaultModelMonitor(role=ROLE, sagemaker_session=monitoring.session, **INSTANCE)
     name = f"{monitoring.endpoint}-data-quality"
-
-    def create() -> None:
-        monitor.create_monitoring_schedule(
+    step(
+        "DefaultModelMonitor.create_monitoring_schedule",
+        lambda: monitor.create_monitoring_schedule(
             endpoint_input=monitoring.endpoint,
             output_s3_uri=f"s3://{monitoring.bucket}/data-quality",
             monitor_schedule_name=name,
             schedule_cron_expression=classes.CronExpressionGenerator.daily(),
-        )
-
-    step("DefaultModelMonitor.create_monitoring_schedule", create)
+        ),
+    )
     attach = classes.DefaultModelMonitor.attach
     attached = step("DefaultModelMonitor.attach", lambda: attach(name, monitoring.session))
     step("DefaultModelMonitor.describe_schedule", attached.describe_schedule, holds=has_status("Scheduled"))

@@ -79,7 +79,7 @@ def baseline(service, sagemaker, scans):
 
     def ended():
         job = sagemaker.describe_processing_job(ProcessingJobName="suggest")
-        return job if job["ProcessingJobStatus"] not in ("InProgress",) else None
+        return job if job["ProcessingJobStatus"] != "InProgress" else None
 
     job = wait_until(ended, timeout_seconds=120, what="the baseline")
     assert job["ProcessingJobStatus"] == "Completed", job
@@ -183,4 +183,4 @@ def test_shuffled_labels_are_a_violation(service, sagemaker, scans, baseline, wi
 def test_no_label_at_all_is_no_verdict(service, sagemaker, baseline, window):
     execution = judged(service, sagemaker, window, "nothing")
     assert execution["MonitoringExecutionStatus"] == "Completed"
-    assert execution["ExitMessage"] == f"No verdict: 0 of {SENT} captures have a label."
+    assert execution["ExitMessage"] == f"No verdict: 0 of {SENT} captures have a label"

@@ -1,6 +1,7 @@
 """What a value's text says, alone and among others."""
 
 import math
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -22,7 +23,8 @@ ODDITIES = [
     "", " ", "\t", "0", "-0", "007", "+5", "5", "-5", " 5", "5 ", "1e5", "1E-5", "1.", ".5", "-.5", ".", "1.5", "nan",
     "NaN", "-nan", "NAN", "nan(1)", "inf", "-Infinity", "+inf", "infin", "1e400", "-1e400", "1e-400", "0x1F", "-0x1",
     "1_0", "1,5", "1d", "1.5f", "true", "False", "null", "None", "NA", "٣", "é", "12:30", "2026-11-20", "--5", "e5",
-    str(INT64_MAX), str(INT64_MAX + 1), str(-INT64_MAX - 1), "9" * 40, "9" * 308, "9" * 309, "0" * 400, "1" * 400 + ".5",
+    str(INT64_MAX), str(INT64_MAX + 1), str(-INT64_MAX - 1), "9" * 40, "9" * 308, "9" * 309, "0" * 400,
+    "1" * 400 + ".5",
 ]  # fmt: skip
 texts = st.one_of(
     st.sampled_from(ODDITIES),
@@ -41,7 +43,7 @@ def meaning(values: list[str | None], *, ends: list[int]) -> Meaning:
     """What a column of texts says when it is read in parts that end there."""
     whole = Meaning()
     bounds = [0, *sorted(end % (len(values) + 1) for end in ends), len(values)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         column = typed(*values[start:end])
         whole.add(column.values, column.integral)
     return whole

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.contract.container import ContainerPaths
+from monitor_jobs.contract.dataset_format import parse_dataset_format
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.job_files import dataset_files, read_baseline, write_message, write_outputs
 from monitor_jobs.job_settings import JobSettings, parse_settings
@@ -93,3 +94,13 @@ def test_outputs_are_written_below_a_folder_that_is_made(tmp_path):
 def test_a_long_message_is_cut_between_characters(tmp_path):
     write_message(ContainerPaths(tmp_path), "é" * 1000)
     assert ContainerPaths(tmp_path).message.read_bytes().decode() == "é" * 512
+
+
+@pytest.mark.parametrize(
+    "dataset_format", ['{"csv": {"header": true}}', '{"json": {"lines": true}}', '{"parquet": {}}']
+)
+def test_a_dataset_that_is_no_captures_is_every_file_that_is_not_hidden(tmp_path, dataset_format):
+    stage(tmp_path, "b/part-0.csv", "a.parquet", "data", "x.jsonl", ".hidden", "_SUCCESS", "a.csv.gz", "_sextant/y.csv")
+    files = dataset_files(settings_below(tmp_path, dataset_format=dataset_format))
+    assert [file.object_key for file in files] == ["a.csv.gz", "a.parquet", "b/part-0.csv", "data", "x.jsonl"]
+    assert {file.dataset_format for file in files} == {parse_dataset_format(dataset_format)}

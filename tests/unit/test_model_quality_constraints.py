@@ -101,6 +101,15 @@ def test_limits_have_awss_shape_and_lie_on_the_worse_side(draw, section, metric,
     assert (limit["threshold"] < value) is (operator == "LessThanThreshold")
 
 
+@pytest.mark.parametrize(("draw", "perfect"), [(multiclass, 1.0), (binary, 30)])
+def test_a_perfect_baseline_leaves_room_for_an_error(draw, perfect):
+    generator = np.random.default_rng(11)
+    limits = limits_of(draw(generator, 300, perfect))
+    (section,) = (section for section in limits.values() if section)
+    assert all(limit.threshold < 0.99 for limit in section.values() if limit.comparison_operator == "LessThanThreshold")
+    assert not judge(draw(generator, 500, 0.999 * perfect), limits, 1).violations
+
+
 def test_the_same_baseline_suggests_the_same_limits():
     summaries = [multiclass(np.random.default_rng(5), 500) for _ in range(2)]
     first, second = (suggest_baseline(summary)[1].to_json() for summary in summaries)

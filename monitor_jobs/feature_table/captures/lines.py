@@ -6,6 +6,7 @@ bodies say (halves).
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +28,7 @@ from monitor_jobs.capture_io.lines import (
 )
 from monitor_jobs.capture_io.placement import INSIDE, OUTSIDE, UNDECIDED, Placement
 from monitor_jobs.contract.capture import Encoding, UnreadableReason
+from monitor_jobs.contract.dataset_format import HalfName
 from monitor_jobs.contract.window import Window
 
 CHUNK_BYTES: Final = 4 << 20
@@ -48,6 +50,9 @@ class Halves(msgspec.Struct, gc=False, frozen=True, rename="camel"):
 
     endpoint_input: Half | None = None
     endpoint_output: Half | None = None
+
+
+NO_HALVES: Final = Halves()
 
 
 class Metadata(msgspec.Struct, gc=False, frozen=True, rename="camel"):
@@ -91,14 +96,14 @@ class _Placeable(NamedTuple):
 _decode: Final = msgspec.json.Decoder(Record).decode
 
 
-def read_chunks(path: Path, window: Window | None) -> Iterator[RecordChunk]:
-    """Every line of a capture file that is inside the window; about CHUNK_BYTES at a time, or one line.
+def read_chunks(path: Path, window: Window | None, halves: AbstractSet[HalfName]) -> Iterator[RecordChunk]:
+    """Every line of a capture file that is inside the window, with these halves; CHUNK_BYTES or a line at a time.
 
-    Without one, all are. A line that is no record is refused as lines.refusal_of says, and lies where placement says; a
-    record without either half is WRONG_SCHEMA. Raises OSError.
+    Without a window, all are inside. A line that is no record is refused as lines.refusal_of says, and lies where
+    placement says; a record without any of the halves is WRONG_SCHEMA. Raises OSError.
     """
     placement, waiting = Placement(window), Reasons()
-    for lines in _chunks(path):
+    for lines in _chunks(path, halves):
         places = placement.place(np.array([line.time_us for line in lines], dtype=np.int64))
         kept = [line for line, place in zip(lines, places.tolist(), strict=True) if place != OUTSIDE]
         refused = Reasons(line.content for line in kept if isinstance(line.content, UnreadableReason))
@@ -120,14 +125,14 @@ def read_chunks(path: Path, window: Window | None) -> Iterator[RecordChunk]:
         yield RecordChunk([], waiting)
 
 
-def _chunks(path: Path) -> Iterator[list[_Placeable]]:
+def _chunks(path: Path, halves: AbstractSet[HalfName]) -> Iterator[list[_Placeable]]:
     number, held_bytes, lines = 1, 0, list[_Placeable]()
     for block in read_blocks(path):
         if isinstance(block, LongLine):
             lines.append(_Placeable(number, NO_TIME, UnreadableReason.TOO_LONG))
             number += 1
             continue
-        lines += _lines(block, number)
+        lines += _lines(block, number, halves)
         number += block.text.count(b"\n")
         held_bytes += block.size_bytes
         if held_bytes >= CHUNK_BYTES:
@@ -137,26 +142,31 @@ def _chunks(path: Path) -> Iterator[list[_Placeable]]:
         yield lines
 
 
-def _lines(block: Block, number: int) -> Iterator[_Placeable]:
+def _lines(block: Block, number: int, halves: AbstractSet[HalfName]) -> Iterator[_Placeable]:
     records: list[Record] = []
     done = 0
     for raw in decode_lines(block.text, records, _decode):
-        yield from _numbered(islice(records, done, None), number)
+        yield from _numbered(islice(records, done, None), number, halves)
         number += len(records) - done
         done = len(records)
         if raw.strip(JSON_SPACE):
             yield _refused(refusal_of(raw), number)
         number += 1
-    yield from _numbered(islice(records, done, None), number)
+    yield from _numbered(islice(records, done, None), number, halves)
 
 
-def _numbered(records: Iterable[Record], first: int) -> Iterator[_Placeable]:
+def _numbered(records: Iterable[Record], first: int, halves: AbstractSet[HalfName]) -> Iterator[_Placeable]:
     for number, record in enumerate(records, first):
         time_us = microseconds_of(record.event_metadata.inference_time)
-        halves = record.capture_data
-        captured = halves.endpoint_input is not None or halves.endpoint_output is not None
-        whole = captured and time_us != NO_TIME
-        yield _Placeable(number, time_us, record if whole else UnreadableReason.WRONG_SCHEMA)
+        wanted = record if len(halves) > 1 else Record(_only(record.capture_data, halves), record.event_metadata)
+        captured = wanted.capture_data != NO_HALVES and time_us != NO_TIME
+        yield _Placeable(number, time_us, wanted if captured else UnreadableReason.WRONG_SCHEMA)
+
+
+def _only(captured: Halves, halves: AbstractSet[HalfName]) -> Halves:
+    if "endpointInput" in halves:
+        return Halves(endpoint_input=captured.endpoint_input)
+    return Halves(endpoint_output=captured.endpoint_output)
 
 
 def _refused(refusal: Refusal, number: int) -> _Placeable:

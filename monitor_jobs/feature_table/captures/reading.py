@@ -7,18 +7,22 @@ What lives here: chunks of records to columns, and where each row came from. Wha
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from itertools import repeat
 from typing import Any
+
+import pyarrow as pa
 
 from monitor_jobs.contract.capture import CaptureData, CaptureRecord, EventMetadata, Payload, UnreadableReason
 from monitor_jobs.contract.dataset_format import CaptureFormat
 from monitor_jobs.feature_table.captures.decoding import DecodeMany, decoded_together
 from monitor_jobs.feature_table.captures.halves import DecodeBytes, UnreadableHalf
 from monitor_jobs.feature_table.captures.lines import Half, Halves, Numbered, Reasons, RecordChunk, read_chunks
-from monitor_jobs.feature_table.captures.rows import NamedRow, rows_of_record
+from monitor_jobs.feature_table.captures.rows import NamedRow, names_of_row, rows_of_record
+from monitor_jobs.feature_table.captures.usual import Usual, usual_records
 from monitor_jobs.feature_table.json_values import TooWide, flattened
+from monitor_jobs.feature_table.names import KnownNames
 from monitor_jobs.feature_table.table import FeatureTable, RowSource
-from monitor_jobs.feature_table.values import columns_of_rows
+from monitor_jobs.feature_table.values import column_of_cells, columns_by_name, columns_of_rows
 from monitor_jobs.monitor import CaptureFile
 from monitor_jobs.record_scripts import shared_preprocessor
 
@@ -34,80 +38,95 @@ class RowRules:
 def read_captures(file: CaptureFile, dataset_format: CaptureFormat, rules: RowRules) -> Iterator[FeatureTable]:
     """The rows of one capture file's records inside its window; memory does not grow with the file.
 
-    Lines that are no records are counted as captures.lines says; records without rows as captures.rows says, or as
-    WRONG_SCHEMA where the half that `dataset_format` names was not captured. Where the file has a script, that makes
-    the rows. Raises OSError, and ScriptFailed.
+    Rows of one table are in the order of their lines, and tables may overlap. Lines that are no records are counted as
+    captures.lines says; records without rows as captures.rows says, or as WRONG_SCHEMA where the half that
+    `dataset_format` names was not captured. Where the file has a script, that makes the rows. Raises OSError, and
+    ScriptFailed.
     """
-    for chunk in read_chunks(file.path, file.window):
-        if chunk.records or chunk.refused:
-            yield _table(chunk, _Reader(file, dataset_format, rules))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    file: CaptureFile
-    dataset_format: CaptureFormat
-    rules: RowRules
-
-    def rows_of_each(self, records: Sequence[Numbered]) -> Iterator[Sequence[NamedRow] | UnreadableReason]:
-        """The rows of each record, or why it has none."""
-        if self.file.script is not None:
-            return map(_flat, shared_preprocessor(self.file.script).rows_of_many(map(_record, records)))
-        decode = decoded_together([numbered.record for numbered in records], self.rules.decode)
-        return map(partial(self._rows_of, decode=decode), records)
-
-    def _rows_of(self, numbered: Numbered, *, decode: DecodeBytes | None) -> Sequence[NamedRow] | UnreadableReason:
-        try:
-            return self._rows_of_halves(numbered, decode)
-        except UnreadableHalf as error:
-            return error.reason
-
-    def _rows_of_halves(self, numbered: Numbered, decode: DecodeBytes | None) -> Sequence[NamedRow]:
-        halves = self._chosen(numbered.record.capture_data)
-        if halves.endpoint_input is None and halves.endpoint_output is None:
-            raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA)
-        return rows_of_record(halves, names=self.rules.names, card=self.file.card, decode=decode)
-
-    def _chosen(self, captured: Halves) -> Halves:
-        chosen = self.dataset_format.halves
-        return Halves(
-            captured.endpoint_input if "endpointInput" in chosen else None,
-            captured.endpoint_output if "endpointOutput" in chosen else None,
-        )
-
-    def source(self, numbered: Numbered) -> RowSource:
-        """The record that its rows come from."""
-        metadata = numbered.record.event_metadata
-        return RowSource(metadata.event_id, self.file.object_key, numbered.line, metadata.inference_id)
+    reader = _Reader(file, rules)
+    for chunk in read_chunks(file.path, file.window, dataset_format.halves):
+        usual = usual_records(chunk.records) if file.script is None else Usual((), (), chunk.records)
+        if usual.records:
+            yield reader.usual_table(usual)
+        if usual.others or chunk.refused:
+            yield reader.table(RecordChunk(usual.others, chunk.refused))
 
 
 @dataclass(slots=True)
 class _Gathered:
+    """Rows on their way into a table."""
+
     rows: list[NamedRow] = field(default_factory=list)
-    sources: list[RowSource] = field(default_factory=list)
+    records: list[Numbered] = field(default_factory=list)  # one for each row
     times: list[int] = field(default_factory=list)
 
+    def add(self, numbered: Numbered, rows: Sequence[NamedRow]) -> None:
+        self.rows += rows
+        self.records += repeat(numbered, len(rows))
+        self.times.append(numbered.time)
 
-def _table(chunk: RecordChunk, reader: _Reader) -> FeatureTable:
-    gathered, unreadable = _Gathered(), Reasons(chunk.refused)
-    for numbered, rows in zip(chunk.records, reader.rows_of_each(chunk.records), strict=True):
-        if isinstance(rows, UnreadableReason):
-            unreadable[rows] += 1
-            continue
-        gathered.rows += rows
-        gathered.sources += [reader.source(numbered)] * len(rows)
-        gathered.times.append(numbered.time)
-    columns, integral = columns_of_rows(gathered.rows)
-    return FeatureTable(
-        columns=columns,
-        rows=len(gathered.rows),
-        integral=integral,
-        records=len(gathered.times),
-        sources=tuple(gathered.sources),
-        unreadable=unreadable,
-        earliest=min(gathered.times, default=None),
-        latest=max(gathered.times, default=None),
-    )
+
+class _Reader:
+    """Makes tables of the records of one file."""
+
+    def __init__(self, file: CaptureFile, rules: RowRules) -> None:
+        self._file, self._rules = file, rules
+        self._names = KnownNames()
+
+    def usual_table(self, usual: Usual) -> FeatureTable:
+        """The table of records that are a line of CSV each."""
+        names = names_of_row((), (None,) * len(usual.columns), self._rules.names)
+        typed = dict(zip(names, map(column_of_cells, usual.columns), strict=True))
+        times = [numbered.time for numbered in usual.records]
+        return self._table(*columns_by_name(typed), usual.records, times, Reasons())
+
+    def table(self, chunk: RecordChunk) -> FeatureTable:
+        """The table of any records."""
+        gathered, unreadable = _Gathered(), Reasons(chunk.refused)
+        for numbered, rows in zip(chunk.records, self._rows_of_each(chunk.records), strict=True):
+            if isinstance(rows, UnreadableReason):
+                unreadable[rows] += 1
+            elif all(map(self._names.admit, rows)):
+                gathered.add(numbered, rows)
+            else:
+                unreadable[UnreadableReason.WRONG_SCHEMA] += 1
+        return self._table(*columns_of_rows(gathered.rows), gathered.records, gathered.times, unreadable)
+
+    def _rows_of_each(self, records: Sequence[Numbered]) -> Iterator[Sequence[NamedRow] | UnreadableReason]:
+        """The rows of each record, or why it has none."""
+        if self._file.script is not None:
+            return map(_flat, shared_preprocessor(self._file.script).rows_of_many(map(_record, records)))
+        decode = decoded_together([numbered.record for numbered in records], self._rules.decode)
+        return (self._rows_of(numbered.record.capture_data, decode) for numbered in records)
+
+    def _rows_of(self, halves: Halves, decode: DecodeBytes | None) -> Sequence[NamedRow] | UnreadableReason:
+        try:
+            return rows_of_record(halves, names=self._rules.names, card=self._file.card, decode=decode)
+        except UnreadableHalf as error:
+            return error.reason
+
+    def _table(
+        self,
+        columns: Mapping[str, pa.Array],
+        integral: Mapping[str, int],
+        records: Sequence[Numbered],
+        times: Sequence[int],
+        unreadable: Reasons,
+    ) -> FeatureTable:
+        return FeatureTable(
+            columns=columns,
+            rows=len(records),
+            integral=integral,
+            records=len(times),
+            sources=tuple(map(self._source, records)),
+            unreadable=unreadable,
+            earliest=min(times, default=None),
+            latest=max(times, default=None),
+        )
+
+    def _source(self, numbered: Numbered) -> RowSource:
+        metadata = numbered.record.event_metadata
+        return RowSource(metadata.event_id, self._file.object_key, numbered.line, metadata.inference_id)
 
 
 def _flat(rows: Sequence[Mapping[str, Any]]) -> list[NamedRow] | UnreadableReason:

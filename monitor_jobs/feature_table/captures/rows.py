@@ -41,6 +41,18 @@ def rows_of_record(
     return [_named(output, given, names) for output, given in _matched(answered, inputs.rows)]
 
 
+@lru_cache(maxsize=256)  # callers send few shapes, and naming one takes longer than all the rest of a row
+def names_of_row(
+    outputs: tuple[str | None, ...], inputs: tuple[str | None, ...], names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What the values of a row are called that have these names, or None; `names` are the baseline's."""
+    width = len(outputs) + len(inputs)
+    by_position = names if len(names) == width else tuple(map(name_at, range(width)))
+    called = [name or place for name, place in zip((*outputs, *inputs), by_position, strict=True)]
+    answered, asked = called[: len(outputs)], called[len(outputs) :]
+    return unique_names((*answered, *(f"input.{name}" if name in answered else name for name in asked)))
+
+
 def _matched(outputs: Sequence[Row], inputs: Sequence[Row]) -> Iterator[tuple[Row, Row]]:
     if len(outputs) == len(inputs):
         return zip(outputs, inputs, strict=True)
@@ -53,17 +65,8 @@ def _matched(outputs: Sequence[Row], inputs: Sequence[Row]) -> Iterator[tuple[Ro
 
 
 def _named(outputs: Row, inputs: Row, names: tuple[str, ...]) -> NamedRow:
-    called = _names(outputs.names, inputs.names, names)
+    called = names_of_row(outputs.names, inputs.names, names)
     return dict(zip(called, (*outputs.values, *inputs.values), strict=True))
-
-
-@lru_cache(maxsize=256)  # callers send few shapes, and naming one takes longer than all the rest of a row
-def _names(outputs: tuple[str | None, ...], inputs: tuple[str | None, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    width = len(outputs) + len(inputs)
-    by_position = names if len(names) == width else tuple(map(name_at, range(width)))
-    called = [name or place for name, place in zip((*outputs, *inputs), by_position, strict=True)]
-    answered, asked = called[: len(outputs)], called[len(outputs) :]
-    return unique_names((*answered, *(f"input.{name}" if name in answered else name for name in asked)))
 
 
 def _predicted(row: Row, card: ModelCard) -> Row:

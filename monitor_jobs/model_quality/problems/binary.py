@@ -22,6 +22,7 @@ from monitor_jobs.model_quality.metrics.curves import (
     thresholds_of,
 )
 from monitor_jobs.model_quality.problems.multiclass import (
+    UNSEEN_ERRORS,
     Confusions,
     confusion_matrix,
     confusions_of,
@@ -95,7 +96,10 @@ class BinarySummary:
         confusions = (drawn(self.confusions[0], generator, rows) for _ in range(count))
         made = [binary_metrics(outcomes_of(confusion, self.positive)) for confusion in confusions]
         if self.scores.seen:
-            windows = drawn_rows(self.scores.rows()[:DRAWN_SCORES], generator, rows=rows, count=count)
+            kept = self.scores.rows()[:DRAWN_SCORES]
+            wrong = kept[generator.choice(kept.size, UNSEEN_ERRORS)]
+            wrong["positive"] = ~wrong["positive"]
+            windows = drawn_rows(np.concatenate([kept, wrong]), generator, rows=rows, count=count)
             for metrics, window in zip(made, windows, strict=True):
                 metrics["auc"] = area_under_roc(_thresholds(window))
         return made

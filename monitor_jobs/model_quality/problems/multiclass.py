@@ -13,6 +13,7 @@ from monitor_jobs.model_quality.metrics.classification import Confusion, classes
 from monitor_jobs.model_quality.problems.samples import Keys, Metric, with_deviations, with_samples
 
 MAX_CLASSES: Final = 1_000
+UNSEEN_ERRORS: Final = 3
 Confusions = tuple[Confusion, ...]  # of all rows, then of each sample
 
 
@@ -92,9 +93,16 @@ def confusion_matrix(confusion: Confusion) -> dict[str, dict[str, int]]:
 
 
 def drawn(confusion: Confusion, generator: np.random.Generator, rows: int) -> Confusion:
-    """Counts of so many rows, drawn from a population that itself is drawn from these counts."""
-    pairs, counts = list(confusion), np.array(list(confusion.values()), dtype=np.float64)
-    population = generator.multinomial(int(counts.sum()), counts / counts.sum())
+    """Counts of so many rows, drawn from a population that itself is drawn from these counts.
+
+    UNSEEN_ERRORS are counted beside the errors that were seen: without a single one in n rows, up to 3 / n of all may
+    still be wrong, 95 times in 100. Hanley & Lippman-Hand, JAMA 249 (1983).
+    """
+    classes, whole = classes_of(confusion), Counter[tuple[str, str]](confusion)
+    unseen = {pair: UNSEEN_ERRORS / len(classes) for pair in zip(classes, classes[1:] + classes[:1], strict=True)}
+    pairs = list(dict.fromkeys([*whole, *unseen]))
+    counts = np.array([whole[pair] + unseen.get(pair, 0) for pair in pairs], dtype=np.float64)
+    population = generator.multinomial(whole.total(), counts / counts.sum())
     window = generator.multinomial(rows, population / population.sum())
     return {pair: count for pair, count in zip(pairs, window.tolist(), strict=True) if count}
 
