@@ -13,6 +13,7 @@ from monitor_jobs.data_quality.baseline import suggested_constraints
 from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn, baseline_columns
 from monitor_jobs.data_quality.checks.judging import Judgement, judge
 from monitor_jobs.data_quality.checks.limits import Limits, limits_from
+from monitor_jobs.data_quality.gathering import gathered
 from monitor_jobs.data_quality.image_features import features_of_many
 from monitor_jobs.data_quality.metrics import MetricValue, metrics_of
 from monitor_jobs.data_quality.statistics import statistics_of
@@ -65,7 +66,8 @@ class DataQuality:
 
     def summarise_file(self, file: CaptureFile, settings: DataQualitySettings) -> DatasetSummary:
         """What is kept of one file."""
-        return reduce(merge, map(summarise, read_table(file, rules=settings.row_rules(file.card))), empty())
+        tables = gathered(read_table(file, rules=settings.row_rules(file.card)))
+        return reduce(merge, map(summarise, tables), empty())
 
     def merge(self, left: DatasetSummary, right: DatasetSummary) -> DatasetSummary:
         """The summary of two disjoint parts together."""

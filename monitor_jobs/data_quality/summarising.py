@@ -78,7 +78,8 @@ def merged_moments(left: Moments, right: Moments) -> Moments:
     """The moments of both.
 
     mean = a + d n_b / n and squares = S_a + S_b + d^2 n_a n_b / n, where d = b - a is the distance of the means: Chan,
-    Golub & LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
+    Golub & LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979; checked in
+    tests/papers/test_pairwise_moments.py.
     """
     if not (left.count and right.count):
         return left if left.count else right
