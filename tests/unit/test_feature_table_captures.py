@@ -199,6 +199,20 @@ def test_requests_named_by_data_do_not_take_columns_without_end(tmp_path):
     assert (len(whole.columns), whole.unreadable) == (MAX_COLUMNS, {"wrong_schema": 10})
 
 
+def test_requests_of_their_own_names_are_cut_into_tables_that_stay_small(tmp_path, monkeypatch):
+    monkeypatch.setattr("monitor_jobs.feature_table.names.MAX_CELLS", 6)
+    whole = read(tmp_path, *(exchange(json_half({f"a{n}": n}), None, event_id=str(n)) for n in range(6)), b"{\n")
+    assert [table.rows for table in whole.tables] == [1] * 6
+    assert (whole.records, whole.unreadable) == (6, {"truncated": 1})
+    assert [source.event_id for table in whole.tables for source in table.sources] == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_sources_can_be_asked_for_in_part(tmp_path):
+    (table,) = read(tmp_path, *(exchange(csv_half("1"), None, event_id=name) for name in "abc")).tables
+    assert [source.event_id for source in table.sources[1:]] == ["b", "c"]
+    assert (len(table.sources), table.sources[-1].line) == (3, 3)
+
+
 bodies = st.one_of(
     st.lists(st.sampled_from(["1", "2.5", "x", "", " 1", "007", "nan", "ä", "\u2028"]), min_size=1, max_size=3).map(
         ",".join

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.dataset_format import JsonLinesFormat
-from monitor_jobs.feature_table import json_lines
+from monitor_jobs.feature_table import json_lines, names
 from monitor_jobs.feature_table.names import MAX_COLUMNS
 from tests.unit.feature_table_files import Reading, meanings, reading
 
@@ -96,6 +96,15 @@ def test_a_line_too_long_to_hold_is_counted(tmp_path, monkeypatch):
 def test_rows_named_by_data_do_not_take_columns_without_end(tmp_path):
     whole = read(tmp_path, "".join(f'{{"user {number}": 1}}\n' for number in range(MAX_COLUMNS + 10)))
     assert (len(whole.columns), whole.unreadable) == (MAX_COLUMNS, {"wrong_schema": 10})
+
+
+def test_rows_of_their_own_names_are_cut_into_tables_that_stay_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(names, "MAX_CELLS", 100)
+    whole = read(tmp_path, "".join(f'{{"a{number % 20}": {number}}}\n' for number in range(50)) + "{\n")
+    assert [table.rows for table in whole.tables] == [5] * 10
+    assert max(table.rows * len(table.columns) for table in whole.tables) <= 100
+    assert (whole.rows, whole.records, whole.unreadable) == (50, 50, {"truncated": 1})
+    assert whole.columns["a3"] == [number if number % 20 == 3 else None for number in range(50)]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf"])
