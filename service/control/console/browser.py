@@ -1,9 +1,10 @@
 """What a browser tells of a request by itself: which session it has, and which page made it ask.
 
-What lives here: the cookie, and the rule for other pages. What does not: other hosts (local_only), what a session is
-(access.sessions).
+What lives here: the cookie, the rule for other pages, and that for paths which a browser is sent to. What does not:
+other hosts (local_only), what a session is (access.sessions).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypedDict
 
@@ -11,9 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from monitor_jobs.contract.errors import SextantError
+from service.core.keys import without_api_keys
 from service.core.secret import Secret
 
 READING: Final = ("GET", "HEAD")
+# A path of ours and nothing else: browsers take //host, and what has a backslash in it, for another server's.
+OWN_PATH: Final = re.compile(r"/([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)?")
+LONGEST_PATH: Final = 300
 OWN_SITE: Final = ("same-origin", "none")  # none: typed, or from a bookmark
 
 
@@ -76,6 +81,12 @@ class Cookies:
     @property
     def _is_encrypted(self) -> bool:
         return self.scheme == "https"
+
+
+def own_path(wanted: str) -> str:
+    """The path where it is one of this service's own and holds no key, else that of the first page."""
+    is_own = len(wanted) <= LONGEST_PATH and OWN_PATH.fullmatch(wanted) and without_api_keys(wanted) == wanted
+    return wanted if is_own else "/"
 
 
 def _opens_a_page(request: Request) -> bool:

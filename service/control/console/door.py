@@ -7,7 +7,6 @@ logging in (login).
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,7 +20,7 @@ from service.control.access.resources import Installation, Json
 from service.control.access.routes import CHALLENGE, SIGNING_NAME, Route
 from service.control.access.sessions import Session, Sessions
 from service.control.api import ApiError
-from service.control.console.browser import Cookies, ForeignPage
+from service.control.console.browser import Cookies, ForeignPage, own_path
 from service.control.console.forms import TOKEN, Form, FormRefused, read_form
 from service.control.console.rendering import as_json, page, redirection
 from service.core.access import Principal
@@ -170,8 +169,8 @@ def _to_login(request: Request) -> Response:
         answer = as_json({"detail": "log in, or send an API key: Authorization: Bearer sxt_..."}, 401)
         answer.headers.update(CHALLENGE)
         return answer
-    came_for = request.url.path if request.method == "GET" else "/"
-    login = "/login" if came_for == "/" else f"/login?next={quote(came_for, safe='/')}"
+    came_for = own_path(request.url.path) if request.method == "GET" else "/"
+    login = "/login" if came_for == "/" else f"/login?next={came_for}"
     if HTMX in request.headers:  # which would put the page into a part of this one
         return Response(None, NO_CONTENT, {"HX-Redirect": login})
     return redirection(login)

@@ -4,7 +4,6 @@ What lives here: the two forms, and the one page that is for everybody. What doe
 (access.sessions), single sign-on.
 """
 
-import re
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -13,15 +12,14 @@ from starlette.responses import Response
 
 from service.control.access.auditing import notes_of
 from service.control.access.authentication import Throttled, address_of
+from service.control.console.browser import own_path
 from service.control.console.door import Door, Visit
 from service.control.console.forms import Form, read_form
 from service.control.console.rendering import page, redirection
+from service.core.access import Principal
 from service.core.secret import Secret
 from service.core.signatures.errors import SignatureRefused
 
-# A path of ours and nothing else: browsers read //host, and what has a backslash in it, as another server's.
-OWN_PATH: Final = re.compile(r"/([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)?")
-LONGEST_PATH: Final = 300
 NOT_TAKEN: Final = "This is no API key that is in force. `sextant keys create` makes one; it begins with sxt_."
 
 
@@ -40,25 +38,15 @@ class Login:
         self._door.cookies.require_own_page(request)
         with self._door.bodies.room() as room:
             form = await read_form(request, room)
-        following = own_path(form.get("next", "/"))
-        api_key = Secret(form.get("api_key", "").strip())
+        following, api_key = own_path(form.get("next", "/")), Secret(form.get("api_key", "").strip())
         try:
             caller = self._door.authenticator.bearer(api_key.reveal(), address_of(request.scope))
-        except Throttled as error:
-            answer = page("login", 429, next=following, remark=str(error))
-            answer.headers["Retry-After"] = error.retry_after
-            return answer
         except SignatureRefused as error:
-            notes_of(request.scope).error = error.code
-            return page("login", 401, next=following, remark=NOT_TAKEN)
+            return _not_taken(request, error, following)
         call = notes_of(request.scope)
         call.proven, call.is_told = caller, True
-        session = await run_in_threadpool(self._door.sessions.begin, api_key, caller)
-        held = self._door.cookies.held(request)
-        if held is not None:
-            await run_in_threadpool(self._door.sessions.end, held)
         answer = redirection(following)
-        self._door.cookies.give(answer, session.id, request)
+        self._door.cookies.give(answer, await self._begun(request, api_key, caller), request)
         return answer
 
     async def log_out(self, visit: Visit, _form: Form) -> Response:
@@ -70,7 +58,18 @@ class Login:
         self._door.cookies.take(answer, visit.request)
         return answer
 
+    async def _begun(self, request: Request, api_key: Secret, caller: Principal) -> Secret:
+        """The id of a new session, which takes the place of any that the browser had."""
+        sessions, held = self._door.sessions, self._door.cookies.held(request)
+        if held is not None:
+            await run_in_threadpool(sessions.end, held)
+        return (await run_in_threadpool(sessions.begin, api_key, caller)).id
 
-def own_path(wanted: str) -> str:
-    """The path where it is one of this service's own, else that of the first page."""
-    return wanted if len(wanted) <= LONGEST_PATH and OWN_PATH.fullmatch(wanted) else "/"
+
+def _not_taken(request: Request, error: SignatureRefused, following: str) -> Response:
+    if isinstance(error, Throttled):
+        answer = page("login", 429, next=following, remark=str(error))
+        answer.headers["Retry-After"] = error.retry_after
+        return answer
+    notes_of(request.scope).error = error.code
+    return page("login", 401, next=following, remark=NOT_TAKEN)
