@@ -79,7 +79,7 @@ class Door:
         async def guarded(request: Request) -> Response:
             call = _noted(request, rule)
             visit = Visit(request, *await self._caller(request, call))
-            await self._require(rule, visit, call)
+            await self._admit(rule, visit, call)
             return await make(visit)
 
         return _answered(guarded)
@@ -97,7 +97,7 @@ class Door:
             if not session.has_token(form.get(TOKEN, "")):
                 raise ForeignPage("this form is of another session, or of none: open its page again")
             visit = Visit(request, session.caller, session)
-            await self._require(rule, visit, call)
+            await self._admit(rule, visit, call)
             return await handle(visit, form)
 
         return _answered(guarded)
@@ -136,7 +136,8 @@ class Door:
             await run_in_threadpool(self.sessions.use, held)
         return session
 
-    async def _require(self, rule: str, visit: Visit, call: Call) -> None:
+    async def _admit(self, rule: str, visit: Visit, call: Call) -> None:
+        visit.request.state.shown = visit.shown  # whoever is refused from here on is known, and can log out
         named: Json = visit.request.path_params
         call.request = dict(named)
         await run_in_threadpool(Access(visit.caller, self._here).require, rule, named)
@@ -182,7 +183,10 @@ def _refusal(request: Request, error: SextantError) -> Response:
     call.error = call.error or getattr(error, "code", type(error).__name__)
     sentence = without_api_keys(str(error))
     wants_json = _wants_json(request)
-    answer = as_json({"detail": sentence}, status) if wants_json else page("refusal", status, sentence=sentence)
+    shown = getattr(request.state, "shown", {})
+    answer = (
+        as_json({"detail": sentence}, status) if wants_json else page("refusal", status, sentence=sentence, **shown)
+    )
     if isinstance(error, Throttled | TooManyBodies):
         answer.headers["Retry-After"] = error.retry_after
     if status == 401:
