@@ -5,7 +5,7 @@ asked of it (asking), what is right (cells).
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,13 +62,17 @@ class Browser:
 
 @dataclass
 class House:
-    """The application, who asks, a user without grants, and what it keeps; API keys by the id of the caller's pair."""
+    """The application, who asks, a user without grants, and what it keeps.
+
+    API keys by the id of the caller's pair; `forget` has the application look at all keys again.
+    """
 
     app: ASGIApp
     callers: dict[tuple[str, Reach], Signed]
     nobody: Signed
     here: requests.Installation
     api_keys: dict[str, str]
+    forget: Callable[[], None]
     browsers: dict[str, Browser] = field(default_factory=dict)
 
     def answers(self, cell: Cell) -> httpx.Response:
@@ -85,9 +89,11 @@ class House:
             return self._visit(request, caller)
         signs = None if caller is None else Signed(caller.key_id, caller.secret, service=request.service)
 
-        return self._sent(request, auth=signs)
+        return self.sent(request, auth=signs)
 
-    def _sent(self, request: Asked, **options: Any) -> httpx.Response:
+    def sent(self, request: Asked, **options: Any) -> httpx.Response:
+        """The answer to a request as it is."""
+
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, **options) as client:
@@ -99,18 +105,19 @@ class House:
         """The answer to the browser of a caller, which logs in where it has not, or was logged out since."""
         key = None if caller is None else self.api_keys.get(caller.key_id)
         if key is None or caller is None or caller.secret == "not its secret":
-            return self._sent(posted(request) if request.method == "POST" else request)
-        browser = self.browsers.get(caller.key_id) or self._logged_in(key)
+            return self.sent(posted(request) if request.method == "POST" else request)
+        browser = self.browsers.get(caller.key_id) or self.logged_in(key)
         self.browsers[caller.key_id] = browser
         if request.method == "GET":
-            return self._sent(request, cookies=browser.cookies)
-        answer = self._sent(posted(request, token=browser.token), cookies=browser.cookies)
+            return self.sent(request, cookies=browser.cookies)
+        answer = self.sent(posted(request, token=browser.token), cookies=browser.cookies)
         if request.path == "/logout":
             del self.browsers[caller.key_id]
         return answer
 
-    def _logged_in(self, key: str) -> Browser:
-        answer = self._sent(posted(Asked(None, path="/login"), api_key=key))
+    def logged_in(self, key: str) -> Browser:
+        """A browser in which somebody has logged in with an API key."""
+        answer = self.sent(posted(Asked(None, path="/login"), api_key=key))
         assert answer.status_code == 303, answer.text
         (held,) = answer.cookies.values()
         return Browser(dict(answer.cookies), Session(Secret(held), NOBODY).token)
@@ -148,7 +155,7 @@ def house(folder: Path) -> Iterator[House]:
     try:
         auditor = Auditor(AuditLog(folder, now), now)
         app = build_app(here.database, here.store, here.settings, keys, auditor)
-        yield House(app, callers, nobody, here, api_keys)
+        yield House(app, callers, nobody, here, api_keys, people.known.forget)
     finally:
         people.close()
         here.database.engine.dispose()
