@@ -21,6 +21,9 @@ demo: .venv/installed
 test: .venv/installed-for-tests servers check
 	$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-alone test-doors test-rooms test-whole
 
+# Beside others, the threads of one computation mostly wait for each other, and burn what the others need.
+test-%: export OMP_NUM_THREADS := 1
+
 test-alone:
 	$(BIN)/python -m pytest --durations=10 $(ALONE)
 

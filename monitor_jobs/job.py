@@ -8,13 +8,13 @@ import argparse
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial, reduce
 from pathlib import Path
 from typing import TypeVar
 
-from monitor_jobs.contract.container import ContainerPaths, cloudwatch_line, completion_message
+from monitor_jobs.contract.container import ContainerPaths, StatisticValues, cloudwatch_line, completion_message
 from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.contract.report import (
     CONSTRAINTS_FILE,
@@ -31,15 +31,19 @@ from monitor_jobs.contract.window import Window
 from monitor_jobs.fleet import LocalFleet
 from monitor_jobs.job_completeness import with_completeness
 from monitor_jobs.job_files import (
-    capture_files,
+    dataset_files,
     read_baseline,
     read_capture_proof,
+    read_merge_counts,
     write_cloudwatch_metrics,
     write_message,
     write_outputs,
 )
+from monitor_jobs.job_ground_truth import with_ground_truth
+from monitor_jobs.job_scripts import postprocessor_of, preprocessor_of
 from monitor_jobs.job_settings import JobSettings, parse_settings
 from monitor_jobs.monitor import Baseline, CaptureFile, Monitor, SettingsT, Summary, SummaryT, Verdict
+from monitor_jobs.record_scripts import run_postprocessor
 
 ResultT = TypeVar("ResultT")
 
@@ -53,16 +57,23 @@ def run(monitor: Monitor[SettingsT, SummaryT], argv: Sequence[str]) -> int:
     What goes wrong on purpose is one sentence on stderr and in the exit message; a bug leaves its traceback there too.
     Developer guide, "Container contract outputs"; proved on real processes by tests/contract/test_container_contract.py
     """
-    paths = ContainerPaths(_arguments(monitor.name, argv))
+    return run_chosen(monitor.name, lambda _environment: monitor, argv)
+
+
+def run_chosen(
+    name: str, choose: Callable[[Mapping[str, str]], Monitor[SettingsT, SummaryT]], argv: Sequence[str]
+) -> int:
+    """The exit code of one run of the monitor that the environment asks for, as `run` has it; `choose` may refuse."""
+    paths = ContainerPaths(_arguments(name, argv))
     try:
-        _perform(monitor, paths, os.environ)
+        _perform(choose(os.environ), paths, os.environ)
     except SextantError as error:
         sentence = "; ".join([str(error), *getattr(error, "__notes__", [])])
         write_message(paths, sentence)
         sys.stderr.write(f"{sentence}\n")
         return 1
     except Exception as error:
-        write_message(paths, f"{monitor.name} failed unexpectedly, its log says where: {error!r}")
+        write_message(paths, f"{name} failed unexpectedly, its log says where: {error!r}")
         raise
     return 0
 
@@ -77,17 +88,21 @@ def _arguments(name: str, argv: Sequence[str]) -> Path:
 def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, environment: Mapping[str, str]) -> None:
     job = parse_settings(environment, paths)
     settings = monitor.settings(environment, read_baseline(job))
-    files = capture_files(job)
+    files = dataset_files(job, preprocessor_of(job, environment, paths))
     size = sum(file.path.stat().st_size for file in files)
     fleet = LocalFleet(_workers(job, size))
-    _say(f"{monitor.name}: {len(files)} capture files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
+    _say(f"{monitor.name}: {len(files)} files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
     results = fleet.map(partial(monitor.summarise_file, settings=settings), files)
     summary = reduce(monitor.merge, _with_progress(results, files), monitor.empty())
     if job.suggests_baseline:
         _leave_baseline(monitor.suggest_baseline(summary), job, paths, summary)
     else:
         verdict = with_completeness(monitor.judge(summary, settings), read_capture_proof(job))
+        verdict = with_ground_truth(verdict, read_merge_counts(job))
         _leave_verdict(verdict, _report(verdict, monitor.name, job, summary), job, paths)
+    postprocessor = postprocessor_of(job, environment, paths)
+    if postprocessor is not None:
+        run_postprocessor(postprocessor, _print)
 
 
 def _workers(job: JobSettings, size: int) -> int:
@@ -108,11 +123,12 @@ def _leave_verdict(verdict: Verdict, report: Report, job: JobSettings, paths: Co
     for line in _summary_lines(verdict, report):
         _say(line)
     if job.publishes_metrics:
-        write_cloudwatch_metrics(paths, _metric_lines(report, job.schedule))
+        write_cloudwatch_metrics(paths, _metric_lines(verdict, report, job.schedule))
     write_message(paths, _message(verdict))
     violations = violations_json(verdict.violations)
     files = {
         STATISTICS_FILE: verdict.statistics.to_json(),
+        **({CONSTRAINTS_FILE: verdict.constraints.to_json()} if verdict.constraints else {}),
         VIOLATIONS_FILE: violations,
         VIOLATIONS_FILE_ALIAS: violations,
         REPORT_FILE: report.to_json(),  # last: who finds it finds the others complete
@@ -170,21 +186,19 @@ def _measurement_line(measurement: Measurement) -> str:
     return f"{measurement.name} = {measurement.value:.6g} {measurement.unit}{limit}"
 
 
-def _metric_lines(report: Report, schedule: str) -> list[str]:
+def _metric_lines(verdict: Verdict, report: Report, schedule: str) -> list[str]:
     # CloudWatch takes no NaN: such a value is in the report, and a violation where it has a limit.
     return [
-        cloudwatch_line(
-            name=measurement.name,
-            value=measurement.value,
-            at=report.window_end,
-            endpoint=report.endpoint,
-            schedule=schedule,
-        )
-        for measurement in report.measurements
-        if math.isfinite(measurement.value)
+        cloudwatch_line(name=name, value=value, at=report.window_end, endpoint=report.endpoint, schedule=schedule)
+        for name, value in verdict.published.items()
+        if (value.finite if isinstance(value, StatisticValues) else math.isfinite(value))
     ]
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    _print(f"{line}\n")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text)
     sys.stdout.flush()

@@ -13,30 +13,39 @@ from pydantic import BaseModel, ValidationError
 from monitor_jobs.contract.capture import CAPTURE_SUFFIX, SIDE_FOLDER
 from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths, clip_message
+from monitor_jobs.contract.dataset_format import CaptureFormat
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.ground_truth import MergeCounts
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Statistics
 from monitor_jobs.contract.side_index import INDEX_SUFFIX
 from monitor_jobs.job_settings import JobSettings
 from monitor_jobs.monitor import Baseline, CaptureFile
+from monitor_jobs.record_scripts import RecordScript
 
 FileT = TypeVar("FileT", bound=BaseModel)
 SIDE_INDEX = "side index"
 
 
-def capture_files(settings: JobSettings) -> list[CaptureFile]:
-    """Every regular `*.jsonl` file below the dataset, by object key; links are passed over, for they may lead anywhere.
+def dataset_files(settings: JobSettings, preprocessor: RecordScript | None = None) -> list[CaptureFile]:
+    """Every regular file of the dataset's format, by object key; links are passed over, for they may lead anywhere.
 
-    Where a side index stands for more of them, its folder is one more. Raises BadInput where there is no such folder.
+    Captures are `*.jsonl`; other formats are every file that is not hidden (`.x`, `_x`), as in Spark. Where a side
+    index stands for more captures, its folder is one more. Raises BadInput where there is no such folder.
     """
     if not settings.dataset.is_dir():
         raise BadInput(f"no folder {settings.dataset}: set dataset_source to where the captures are")
     card = _read(settings.model_card, ModelCard) or ModelCard()
-    found = [(_object_key(path, settings.dataset), path) for path in _regular_files(settings.dataset)]
+    wanted = _is_capture if isinstance(settings.dataset_format, CaptureFormat) else _is_shown
+    paths = [path for path in _regular_files(settings.dataset) if wanted(path.name)]
+    found = [(_object_key(path, settings.dataset), path) for path in paths]
     index = settings.side_index
     if index is not None and any(index.rglob(f"*{INDEX_SUFFIX}")):
         found.append((SIDE_INDEX, index))
-    return [CaptureFile(path, object_key, settings.window, card) for object_key, path in sorted(found)]
+    return [
+        CaptureFile(path, object_key, settings.window, card, settings.dataset_format, preprocessor)
+        for object_key, path in sorted(found)
+    ]
 
 
 def read_baseline(settings: JobSettings) -> Baseline:
@@ -50,6 +59,11 @@ def read_baseline(settings: JobSettings) -> Baseline:
 def read_capture_proof(settings: JobSettings) -> CaptureProof | None:
     """What the platform knows to be missing of the captures, None where it says nothing of them. Raises BadInput."""
     return _read(settings.capture_completeness, CaptureProof)
+
+
+def read_merge_counts(settings: JobSettings) -> MergeCounts | None:
+    """What came of merging ground truth into the captures, None where none was merged. Raises BadInput."""
+    return _read(settings.ground_truth, MergeCounts)
 
 
 def write_outputs(folder: Path, files: Mapping[str, str]) -> None:
@@ -75,9 +89,17 @@ def _regular_files(folder: Path) -> list[Path]:
     found: list[Path] = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != SIDE_FOLDER]
-        candidates = (Path(parent, name) for name in names if name.endswith(CAPTURE_SUFFIX))
+        candidates = (Path(parent, name) for name in names)
         found += [path for path in candidates if path.is_file() and not path.is_symlink()]
     return found
+
+
+def _is_capture(name: str) -> bool:
+    return name.endswith(CAPTURE_SUFFIX)
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith((".", "_"))
 
 
 def _object_key(path: Path, dataset: Path) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor_jobs.contract.container import ContainerPaths, Variable
+from monitor_jobs.contract.dataset_format import CAPTURE_FORMAT, DatasetFormat, parse_dataset_format
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window, parse_timestamp
 
@@ -26,13 +27,17 @@ class JobSettings:
     """
 
     dataset: Path
+    dataset_format: DatasetFormat
     output: Path
     window: Window | None
     baseline_statistics: Path | None
     baseline_constraints: Path | None
     model_card: Path | None
     capture_completeness: Path | None
+    ground_truth: Path | None
     side_index: Path | None
+    record_preprocessor: Path | None
+    post_analytics_processor: Path | None
     endpoint: str
     schedule: str
     publishes_metrics: bool
@@ -44,19 +49,28 @@ def parse_settings(environment: Mapping[str, str], paths: ContainerPaths) -> Job
     """The settings of a run; raises BadInput naming the variable that does not fit and its value."""
     return JobSettings(
         dataset=_path(Variable.DATASET_SOURCE, environment.get(Variable.DATASET_SOURCE, DEFAULT_DATASET), paths),
+        dataset_format=_dataset_format(environment),
         output=_path(Variable.OUTPUT_PATH, environment.get(Variable.OUTPUT_PATH, DEFAULT_OUTPUT), paths),
         window=_window(environment),
         baseline_statistics=_optional_path(Variable.BASELINE_STATISTICS, environment, paths),
         baseline_constraints=_optional_path(Variable.BASELINE_CONSTRAINTS, environment, paths),
         model_card=_optional_path(Variable.MODEL_CARD, environment, paths),
+        ground_truth=_optional_path(Variable.GROUND_TRUTH, environment, paths),
         capture_completeness=_optional_path(Variable.CAPTURE_COMPLETENESS, environment, paths),
         side_index=_optional_path(Variable.SIDE_INDEX, environment, paths),
+        record_preprocessor=_optional_path(Variable.RECORD_PREPROCESSOR, environment, paths),
+        post_analytics_processor=_optional_path(Variable.POST_ANALYTICS_PROCESSOR, environment, paths),
         endpoint=environment.get(Variable.ENDPOINT_NAME, ""),
         schedule=environment.get(Variable.SCHEDULE_NAME, ""),
         publishes_metrics=environment.get(Variable.PUBLISH_CLOUDWATCH_METRICS) == "Enabled",
         suggests_baseline=_suggests_baseline(environment),
         workers=_workers(environment),
     )
+
+
+def _dataset_format(environment: Mapping[str, str]) -> DatasetFormat:
+    text = environment.get(Variable.DATASET_FORMAT)
+    return parse_dataset_format(text) if text else CAPTURE_FORMAT
 
 
 def _optional_path(variable: Variable, environment: Mapping[str, str], paths: ContainerPaths) -> Path | None:

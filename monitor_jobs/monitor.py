@@ -9,15 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from monitor_jobs.contract.container import StatisticValues
+from monitor_jobs.contract.dataset_format import CAPTURE_FORMAT, DatasetFormat
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Measurement, Statistics, Violation
 from monitor_jobs.contract.window import Window
+from monitor_jobs.record_scripts.script import RecordScript
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureFile:
-    """One capture file to read: where it lies, its path below the dataset, the times that count, the model's card.
+    """One file of a dataset: where it lies, its path below the dataset, the times that count, the model's card.
 
+    It is a capture file unless `dataset_format` says otherwise, and then it has no times, and no window counts. Where
+    the user brought a `script`, that makes rows of its records.
     A folder stands for the many files that the side index in it covers (monitor_jobs.side_index), all of their lines in
     the window. Only a monitor that the catalogue says so of is given one.
     """
@@ -26,6 +31,8 @@ class CaptureFile:
     object_key: str
     window: Window | None
     card: ModelCard
+    dataset_format: DatasetFormat = CAPTURE_FORMAT
+    script: RecordScript | None = None
 
     def __str__(self) -> str:
         return self.object_key
@@ -41,12 +48,24 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a monitor concludes from a window; `remark` says in one sentence why it withheld a verdict."""
+    """What a monitor concludes from a window; `remark` says in one sentence why it withheld a verdict.
+
+    `constraints` are those that the window itself suggests, of monitors that leave them. `metrics` are published in
+    place of the measurements, by name.
+    """
 
     measurements: tuple[Measurement, ...]
     violations: tuple[Violation, ...]
     statistics: Statistics
     remark: str = ""
+    constraints: Constraints | None = None
+    metrics: Mapping[str, float | StatisticValues] | None = None
+
+    @property
+    def published(self) -> Mapping[str, float | StatisticValues]:
+        """What is published of the window."""
+        measured = {measurement.name: measurement.value for measurement in self.measurements}
+        return measured if self.metrics is None else self.metrics
 
 
 class Summary(Protocol):

@@ -41,13 +41,18 @@ def read_blocks(path: Path) -> Iterator[Block | LongLine]:
     Holds one block, or one line of at most MAX_LINE_BYTES. Raises OSError where the file cannot be read.
     """
     with path.open("rb", buffering=0) as file:
-        offset = len(UTF8_BOM) if file.read(len(UTF8_BOM)) == UTF8_BOM else 0
-        file.seek(offset)
-        for piece in _whole_lines(_chunks(file)):
-            block = LongLine(piece, offset) if isinstance(piece, int) else Block(piece, offset)
-            offset += block.size_bytes
-            if block.size_bytes:
-                yield block
+        yield from blocks_in(file)
+
+
+def blocks_in(file: BinaryIO) -> Iterator[Block | LongLine]:
+    """The same of a file that is open at its start."""
+    offset = len(UTF8_BOM) if file.read(len(UTF8_BOM)) == UTF8_BOM else 0
+    file.seek(offset)
+    for piece in _whole_lines(_chunks(file)):
+        block = LongLine(piece, offset) if isinstance(piece, int) else Block(piece, offset)
+        offset += block.size_bytes
+        if block.size_bytes:
+            yield block
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from monitor_jobs.capture_io.lines import (
     Metadata,
     Output,
     Refusal,
+    decode_answered,
     decode_lines,
     microseconds_of,
     refusal_of,
@@ -87,7 +88,7 @@ class Gathering:
     def add(self, text: bytes) -> None:
         """Take whole lines."""
         lines: list[Line] = []
-        for raw in decode_lines(text, lines):
+        for raw in decode_lines(text, lines, decode_answered):
             records_before = len(self._metadata) + len(lines)
             self._skip(records_before, refusal_of(raw) if raw.strip(JSON_SPACE) else None)
         self._metadata.extend([line.event_metadata for line in lines])

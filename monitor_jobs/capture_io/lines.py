@@ -6,10 +6,10 @@ does not: the prediction inside the answer (answers), windows (placement).
 
 import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -72,7 +72,9 @@ class Refusal:
     time_us: int = NO_TIME
 
 
-_decode: Final = msgspec.json.Decoder(Line).decode
+LineT = TypeVar("LineT")
+
+decode_answered: Final = msgspec.json.Decoder(Line).decode
 _UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -93,12 +95,13 @@ def _is_text(line: bytes) -> bool:
         return False
 
 
-def decode_lines(text: bytes, lines: list[Line]) -> Iterator[bytes]:
+def decode_lines(text: bytes, lines: list[LineT], decode: Callable[[bytes], LineT]) -> Iterator[bytes]:
     """Appends the record of every line of `text` to `lines`; stops at each line that holds none to yield its bytes.
 
-    So all records before that line are in `lines` by then, and none behind it.
+    So all records before that line are in `lines` by then, and none behind it. `decode` is a JSON decoder of msgspec.
     """
-    decode = _decode if text.isascii() else decode_line
+    if not text.isascii():
+        decode = _strict(decode)
     stream = io.BytesIO(text)
     while True:
         try:
@@ -113,8 +116,15 @@ def decode_lines(text: bytes, lines: list[Line]) -> Iterator[bytes]:
 
 def decode_line(raw: bytes) -> Line:
     """The record of one line. Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError where it is none."""
-    raw.decode()  # the decoder does not look into the strings that it passes over
-    return _decode(raw)
+    return _strict(decode_answered)(raw)
+
+
+def _strict(decode: Callable[[bytes], LineT]) -> Callable[[bytes], LineT]:
+    def decode_text(raw: bytes) -> LineT:
+        raw.decode()  # the decoder does not look into the strings that it passes over
+        return decode(raw)
+
+    return decode_text
 
 
 def refusal_of(raw: bytes) -> Refusal:

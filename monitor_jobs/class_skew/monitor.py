@@ -11,6 +11,8 @@ from monitor_jobs.capture_io import PredictionColumns, read_predictions
 from monitor_jobs.class_skew import analysis
 from monitor_jobs.class_skew.constraints import FEATURE, ClassSkewConstraints, constraints_from
 from monitor_jobs.class_skew.summary import Summary
+from monitor_jobs.contract.dataset_format import CaptureFormat
+from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import class_counts
 from monitor_jobs.monitor import Baseline, CaptureFile, Verdict
 
@@ -61,6 +63,8 @@ class ClassSkew:
 
 
 def _predictions_in(file: CaptureFile) -> Iterator[PredictionColumns]:
+    if not isinstance(file.dataset_format, CaptureFormat):
+        raise BadInput("class skew reads captures only: set dataset_format to sagemakerCaptureJson, or leave it out")
     if file.path.is_dir():
         from monitor_jobs.side_index import read_index  # Parquet takes a while to import, and most jobs need none
 

@@ -36,6 +36,7 @@ class UnreadableReason(StrEnum):
     WRONG_ENCODING = "wrong_encoding"  # `data` is not what `encoding` says it is
     WRONG_SCHEMA = "wrong_schema"  # JSON, but no capture record, or no prediction that a monitor can read
     NAN = "nan"  # a score is NaN or infinite
+    ROWS_DIFFER = "rows_differ"  # the answer has neither one row nor as many as the request
     WITHHELD = "withheld"  # the answer was not captured: the rules of redaction could not be applied to it
 
 

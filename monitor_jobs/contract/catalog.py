@@ -8,12 +8,14 @@ from typing import Final
 
 BUILT_IN_MONITORS = {
     "sextant/class-skew": "monitor_jobs.class_skew",
+    "sextant/data-quality": "monitor_jobs.data_quality",
+    "sextant/model-quality": "monitor_jobs.model_quality",
 }
 
 # AWS's own monitors, by the repository they are pulled from in every account and region: the module that answers to the
 # name here, None where there is none yet.
 PREBUILT_MONITORS: Final[dict[str, str | None]] = {
-    "sagemaker-model-monitor-analyzer": None,
+    "sagemaker-model-monitor-analyzer": "monitor_jobs.model_monitor_analyzer",
     "sagemaker-clarify-processing": None,
 }
 
@@ -28,6 +30,7 @@ MONITOR_VARIABLES: Final = frozenset(
         "SHIFT_FALSE_ALARM_RATE",
         "MINIMUM_PREDICTIONS",
         "UNREADABLE_LIMIT",
+        "categorical_drift_method",
     }
 )
 

@@ -5,6 +5,7 @@ Follows the AWS developer guide, "Container contract inputs" and "Container cont
 """
 
 import json
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -51,10 +52,13 @@ class Variable(StrEnum):
     INFERENCE_ATTRIBUTE = "inference_attribute"
     PROBABILITY_ATTRIBUTE = "probability_attribute"
     PROBABILITY_THRESHOLD = "probability_threshold_attribute"
+    GROUND_TRUTH_ATTRIBUTE = "ground_truth_attribute"
+    POSITIVE_LABEL = "positive_label"
     # Ours:
     MODEL_CARD = "SEXTANT_MODEL_CARD"  # local path of the model card, where the endpoint's model has one
     ANALYSIS = "SEXTANT_ANALYSIS"  # suggest_baseline in place of a verdict
     CAPTURE_COMPLETENESS = "SEXTANT_CAPTURE_COMPLETENESS"  # local path of what is known to be missing of the captures
+    GROUND_TRUTH = "SEXTANT_GROUND_TRUTH"  # local path of what came of merging ground truth into the captures
     SIDE_INDEX = "SEXTANT_SIDE_INDEX"  # local folder of what stands for captures that are not in the dataset
     WORKERS = "SEXTANT_JOB_WORKERS"  # processes that share the work
 
@@ -110,6 +114,11 @@ class StatisticValues(BaseModel):
     minimum: float
     maximum: float
 
+    @property
+    def finite(self) -> bool:
+        """True where all of them are: CloudWatch takes no other."""
+        return all(map(math.isfinite, (self.sample_count, self.sum, self.minimum, self.maximum)))
+
 
 class CloudWatchMetric(BaseModel):
     """One line of cloudwatch_metrics.jsonl: either a value, or the statistics of several."""
@@ -143,12 +152,18 @@ class CloudWatchMetric(BaseModel):
         return self.metric_name + ("{" + ",".join(f"{row.name}={row.value}" for row in own) + "}" if own else "")
 
 
-def cloudwatch_line(*, name: str, value: float, at: datetime, endpoint: str, schedule: str) -> str:
-    """A metric of a monitoring execution as its JSON line, with its newline."""
+def cloudwatch_line(*, name: str, value: float | StatisticValues, at: datetime, endpoint: str, schedule: str) -> str:
+    """A metric of a monitoring execution as its JSON line, with its newline: a value, or the statistics of several."""
     places = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
     # A job that no schedule started has neither, and CloudWatch takes no empty value.
     dimensions = tuple(MetricDimension(name=name, value=value) for name, value in places.items() if value)
-    metric = CloudWatchMetric(metric_name=name, timestamp=format_timestamp(at), dimensions=dimensions, value=value)
+    metric = CloudWatchMetric(
+        metric_name=name,
+        timestamp=format_timestamp(at),
+        dimensions=dimensions,
+        value=None if isinstance(value, StatisticValues) else value,
+        statistic_values=value if isinstance(value, StatisticValues) else None,
+    )
     return metric.model_dump_json(by_alias=True, exclude_none=True) + "\n"
 
 

@@ -6,7 +6,7 @@ constraint_violations.json. What does not: how a value is measured (the monitors
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, PlainSerializer
 
 from monitor_jobs.contract.window import format_timestamp
 
@@ -60,9 +60,13 @@ class Measurement(_File):
 
 
 class Violation(_File):
-    """One constraint that a window broke, in SageMaker's three fields, and the records that show it."""
+    """One constraint that a window broke, in SageMaker's three fields, and the records that show it.
+
+    metric_name: of model quality, whose files name a metric where those of data quality name a feature.
+    """
 
     feature_name: str
+    metric_name: str | None = None
     constraint_check_type: str
     description: str
     offending_records: tuple[OffendingRecord, ...] = Field(default=(), max_length=MAX_OFFENDING_RECORDS)
@@ -102,19 +106,21 @@ def violations_json(violations: tuple[Violation, ...]) -> str:
     """constraint_violations.json: AWS's three fields of each violation and nothing else."""
     rows = [
         ConstraintViolation(
-            feature_name=violation.feature_name,
+            feature_name=violation.feature_name if violation.metric_name is None else None,
+            metric_name=violation.metric_name,
             constraint_check_type=violation.constraint_check_type,
             description=violation.description,
         )
         for violation in violations
     ]
-    return ConstraintViolations(violations=rows).model_dump_json(indent=2) + "\n"
+    return ConstraintViolations(violations=rows).model_dump_json(indent=2, exclude_none=True) + "\n"
 
 
 class ConstraintViolation(_Foreign):
-    """One row of constraint_violations.json."""
+    """One row of constraint_violations.json; bias has neither a feature's name nor a metric's alone."""
 
-    feature_name: str
+    feature_name: str | None = None
+    metric_name: str | None = None
     constraint_check_type: str
     description: str
 
@@ -159,13 +165,60 @@ class StringStatistics(_Foreign):
     distribution: StringDistribution
 
 
+class KllBucket(_Foreign):
+    """How many numbers lie in [lower_bound, upper_bound); the last bucket holds its upper bound too."""
+
+    lower_bound: FiniteFloat
+    upper_bound: FiniteFloat
+    count: FiniteFloat = Field(ge=0)
+
+
+class KllParameters(_Foreign):
+    """The shape of a KLL sketch: each level holds `c` times what the one above it does, the highest up to `k` items."""
+
+    c: float
+    k: float
+
+
+class KllSketch(_Foreign):
+    """A sketch's items: those of `data[i]` stand for 2**i numbers each."""
+
+    parameters: KllParameters | None = None
+    data: list[list[FiniteFloat]] = Field(default_factory=list, max_length=64)
+
+
+class KllDistribution(_Foreign):
+    """The distribution of a numeric feature, in buckets and as a sketch."""
+
+    buckets: list[KllBucket] = Field(default_factory=list)
+    sketch: KllSketch | None = None
+
+
+class NumericalDistribution(_Foreign):
+    """SageMaker nests the sketch one level down."""
+
+    kll: KllDistribution | None = None
+
+
+class NumericalStatistics(_Foreign):
+    """Statistics of a numeric feature; a number is absent, or AWS's NaN, where there is no finite value to have it."""
+
+    common: CommonStatistics
+    mean: float | None = None
+    sum: float | None = None
+    std_dev: float | None = None
+    min: float | None = None
+    max: float | None = None
+    distribution: NumericalDistribution | None = None
+
+
 class FeatureStatistics(_Foreign):
-    """Statistics of one feature; numbers carry `numerical_statistics`, kept as AWS writes them."""
+    """Statistics of one feature; which of the two it has depends on its type."""
 
     name: str
     inferred_type: str
     string_statistics: StringStatistics | None = None
-    numerical_statistics: dict[str, Any] | None = None
+    numerical_statistics: NumericalStatistics | None = None
 
 
 class Dataset(_Foreign):
@@ -179,7 +232,7 @@ class Statistics(_Foreign):
 
     version: int = 0
     dataset: Dataset
-    features: list[FeatureStatistics]
+    features: list[FeatureStatistics] = Field(default_factory=list)
 
     def to_json(self) -> str:
         """The file's text, absent fields left out."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from monitor_jobs.data_quality.sketch_bytes import Levels, levels_of
+
 
 class InferredType(StrEnum):
     """AWS's types of a feature; a boolean is a String."""
@@ -31,21 +33,32 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """A KLL sketch of the finite numbers of a column: `levels[i]` holds items of weight 2**i.
+    """A KLL sketch of the finite numbers of a column, in the bytes that its library writes; none for no number.
 
-    It is what statistics.json holds as `sketch.data`. Karnin, Lang & Liberty, FOCS 2016.
+    Karnin, Lang & Liberty, FOCS 2016; made and merged in monitor_jobs.data_quality.sketches.
     """
 
-    levels: tuple[tuple[float, ...], ...] = ()
+    sketch: bytes = b""
+
+    @property
+    def levels(self) -> Levels:
+        """What statistics.json holds as `sketch.data`: `levels[i]` are items, in order, that stand for 2**i numbers."""
+        return levels_of(self.sketch) if self.sketch else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """How often each text occurs; beyond a cap rare ones count as `others`, and `distinct` is estimated."""
+    """How often each text occurs: all of them, or the most frequent ones.
+
+    Where there are too many texts, `others` is what `counts` lack of all values, each at most one in a thousand of
+    them, and `distinct` is estimated by `sketch`: one of distinct texts, in the bytes that its library writes; none
+    where `counts` hold every text.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     others: int = 0
     distinct: int = 0
+    sketch: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class ColumnSummary:
 
     integral + fractional + text = present. Infinite numbers are fractional and in no moment and no sketch: `infinite`.
     `categories` counts the text of every present value of a column that is not all numbers, and of an integral one
-    as long as its values are few.
+    as long as its values are few: else all of them are its `others`.
     """
 
     name: str
@@ -72,6 +85,25 @@ class ColumnSummary:
     def present(self) -> int:
         """Values that are there."""
         return self.integral + self.fractional + self.text
+
+    @property
+    def inferred_type(self) -> InferredType:
+        """The narrowest type that every present value is of; Unknown where there is none."""
+        if self.text:
+            return InferredType.STRING
+        if self.fractional:
+            return InferredType.FRACTIONAL
+        return InferredType.INTEGRAL if self.integral else InferredType.UNKNOWN
+
+    def matching(self, expected: InferredType) -> int:
+        """How many present values are of a type: every value is a String, an integer is Fractional too."""
+        match expected:
+            case InferredType.INTEGRAL:
+                return self.integral
+            case InferredType.FRACTIONAL:
+                return self.integral + self.fractional
+            case InferredType.STRING | InferredType.UNKNOWN:
+                return self.present
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +128,7 @@ __all__ = [
     "ColumnSummary",
     "DatasetSummary",
     "InferredType",
+    "Levels",
     "Moments",
     "Quantiles",
 ]

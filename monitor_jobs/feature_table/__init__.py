@@ -4,6 +4,17 @@ What lives here: reading CSV, JSON lines, Parquet and capture files into columns
 columns say (monitor_jobs.data_quality, monitor_jobs.model_quality), where files come from (monitor_jobs.job).
 """
 
+from monitor_jobs.feature_table.captures import DecodeMany, RowRules
+from monitor_jobs.feature_table.reading import read_table
 from monitor_jobs.feature_table.table import FeatureTable, RowSource
+from monitor_jobs.feature_table.values import NumbersInTexts, numbers_in
 
-__all__ = ["FeatureTable", "RowSource"]
+__all__ = [
+    "DecodeMany",
+    "FeatureTable",
+    "NumbersInTexts",
+    "RowRules",
+    "RowSource",
+    "numbers_in",
+    "read_table",
+]

@@ -87,8 +87,8 @@ def require_runnable(definition: Mapping[str, Any]) -> None:
             raise BadInput(
                 "BatchTransformInput cannot be scheduled: batch transform jobs do not run here, endpoints do"
             )
-        if "GroundTruthS3Input" in source:
-            raise BadInput("GroundTruthS3Input cannot be scheduled: labels are not joined to captures here")
+        if "GroundTruthS3Input" in source and "S3Uri" not in source["GroundTruthS3Input"]:
+            raise BadInput("GroundTruthS3Input has no S3Uri: name the prefix that ground truth is uploaded to")
 
 
 def _inline(record: JobDefinitionRecord) -> Json:

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_pascal
 
 from monitor_jobs.contract.capture import hour_folder
 from monitor_jobs.contract.container import CAPTURE_DATASET_FORMAT, Variable
+from monitor_jobs.contract.ground_truth import MERGED_DATASET_FORMAT
 from monitor_jobs.contract.window import Window, floor_hour, format_timestamp
 from service.core.records import ExecutionOrigin, ExecutionRecord
 from service.core.windows import WindowOffsets, parse_offsets
@@ -22,6 +23,7 @@ MODEL_QUALITY = "MODEL_QUALITY"
 CONSTRAINTS_FOLDER = "/opt/ml/processing/baseline/constraints"
 STATISTICS_FOLDER = "/opt/ml/processing/baseline/stats"
 MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
+GROUND_TRUTH_PATH = "/opt/ml/processing/ground_truth/merge_counts.json"
 COMPLETENESS_PATH = "/opt/ml/processing/completeness/capture_completeness.json"
 PREPROCESSING_FOLDER = "/opt/ml/processing/code/preprocessing"
 POSTPROCESSING_FOLDER = "/opt/ml/processing/code/postprocessing"
@@ -44,10 +46,17 @@ class EndpointInput(_Shape):
     probability_threshold_attribute: float | None = None
 
 
+class GroundTruthS3Input(_Shape):
+    """Below which address ground truth is uploaded, hour by hour."""
+
+    s3_uri: str = Field(alias="S3Uri", pattern="^s3://")
+
+
 class MonitoringInput(_Shape):
-    """One input of a monitor; BatchTransformInput is not served."""
+    """One input of a monitor, and the labels that are merged into it; BatchTransformInput is not served."""
 
     endpoint_input: EndpointInput
+    ground_truth_s3_input: GroundTruthS3Input | None = Field(None, alias="GroundTruthS3Input")
 
 
 class S3Output(_Shape):
@@ -116,6 +125,12 @@ class MonitoringJobDefinition(_Shape):
     def endpoint_input(self) -> EndpointInput:
         """The only input."""
         return self.monitoring_inputs[0].endpoint_input
+
+    @property
+    def ground_truth_uri(self) -> str | None:
+        """Where labels are uploaded, None where captures are judged without."""
+        source = self.monitoring_inputs[0].ground_truth_s3_input
+        return None if source is None else source.s3_uri
 
 
 class ScheduleConfig(_Shape):
@@ -190,6 +205,14 @@ def window_of(execution: ExecutionRecord) -> Window:
     return Window(execution.window_start, execution.window_end)
 
 
+def labelling_window_of(execution: ExecutionRecord) -> Window:
+    """When ground truth of the execution's window may have been uploaded: from its start to the slot.
+
+    Whole hour folders are looked into; that of a slot on the hour has only begun, and is left to the next slot.
+    """
+    return Window(execution.window_start, max(execution.window_end, execution.scheduled_at))
+
+
 def execution_job_name(execution: ExecutionRecord) -> str:
     """A processing job's name, new at every claim of the execution: a row's version never comes back."""
     return f"model-monitoring-{execution.scheduled_at:%Y%m%d%H%M}-{execution.id[:20]}-{execution.version}"
@@ -252,7 +275,7 @@ def _outputs(definition: MonitoringJobDefinition, execution: ExecutionRecord) ->
 
 def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, capture_uri: str) -> dict[str, str]:
     variables = {
-        Variable.DATASET_FORMAT: CAPTURE_DATASET_FORMAT,
+        Variable.DATASET_FORMAT: _dataset_format(definition),
         Variable.DATASET_SOURCE: definition.endpoint_input.local_path,
         Variable.START_TIME: format_timestamp(execution.window_start),
         Variable.END_TIME: format_timestamp(execution.window_end),
@@ -266,8 +289,13 @@ def _variables(definition: MonitoringJobDefinition, execution: ExecutionRecord, 
         Variable.SIDE_INDEX: SIDE_INDEX_PATH,
     }
     staged = {file.variable: file.path for file in _staged_files(definition)}
-    given = {**variables, **staged, **_model_quality_variables(definition)}
+    merged = {} if definition.ground_truth_uri is None else {Variable.GROUND_TRUTH: GROUND_TRUTH_PATH}
+    given = {**variables, **staged, **merged, **_model_quality_variables(definition)}
     return {name.value: value for name, value in given.items()}
+
+
+def _dataset_format(definition: MonitoringJobDefinition) -> str:
+    return CAPTURE_DATASET_FORMAT if definition.ground_truth_uri is None else MERGED_DATASET_FORMAT
 
 
 def _model_quality_variables(definition: MonitoringJobDefinition) -> dict[Variable, str]:

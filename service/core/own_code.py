@@ -13,8 +13,10 @@ from service.core.records import MonitoringType
 # Arguments and an entrypoint are commands, the other two scripts.
 COMMANDS: Final = ("ContainerEntrypoint", "ContainerArguments")
 SCRIPTS: Final = ("RecordPreprocessorSourceUri", "PostAnalyticsProcessorSourceUri")
-# Any other variable could make an interpreter or a linker load what the job's inputs bring: PYTHONPATH, LD_PRELOAD.
-HARMLESS: Final = MONITOR_VARIABLES | {variable.value for variable in Variable}
+# Any other variable could make an interpreter or a linker load what the job's inputs bring: PYTHONPATH, LD_PRELOAD. Two
+# of a monitor's own name scripts, which an input may bring as well.
+SCRIPT_VARIABLES: Final = {Variable.RECORD_PREPROCESSOR.value, Variable.POST_ANALYTICS_PROCESSOR.value}
+HARMLESS: Final = (MONITOR_VARIABLES | {variable.value for variable in Variable}) - SCRIPT_VARIABLES
 
 
 def job_brings_code(request: Mapping[str, Any]) -> bool:

@@ -18,8 +18,9 @@ import orjson
 
 from monitor_jobs.contract.capture import media_type
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
+from monitor_jobs.images import decode_image
+from monitor_jobs.json_arrays import decode_json_array
 from monitor_jobs.npy import Array, decode_npy
-from service.endpoint.images import decode_image
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -197,33 +198,6 @@ def _holds_nan(value: object) -> bool:
     return isinstance(plain, list | tuple) and any(_holds_nan(item) for item in plain)
 
 
-def _decode_json(body: bytes) -> Array:
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadInput(f"the body is not JSON: {error}") from error
-    if b'"' in body:
-        # An array of texts gives each of a million the room of the longest: a few megabytes become many gigabytes.
-        raise _no_numbers()
-    return _numbers(value)
-
-
-def _numbers(value: object) -> Array:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise BadInput(
-            "the JSON body is no array: rows of one axis must have the same length, and axes be 64 at most"
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise _no_numbers()
-    return array
-
-
-def _no_numbers() -> BadInput:
-    return BadInput("the JSON body is no array of numbers: send nested lists of numbers")
-
-
 def _decode_csv(body: bytes) -> Array:
     text = decode_text(body, CSV)
     if not text.strip():
@@ -245,7 +219,7 @@ def _weight(item: str) -> float:
 
 _DECODERS: Final[dict[str, Callable[[bytes], Array]]] = {
     NPY: decode_npy,
-    JSON: _decode_json,
+    JSON: decode_json_array,
     CSV: _decode_csv,
     "image/png": lambda body: decode_image(body, "PNG"),
     "image/jpeg": lambda body: decode_image(body, "JPEG"),

@@ -18,6 +18,7 @@ from service.core.monitoring import (
     SIDE_INDEX_PATH,
     MonitoringJobDefinition,
     execution_job_name,
+    labelling_window_of,
     processing_job_request,
     window_of,
 )
@@ -30,7 +31,13 @@ from service.scheduler.completeness import known_losses
 from service.scheduler.jobs import JobInterrupted, Jobs
 from service.scheduler.leases import HeldExecution, renewing
 from service.scheduler.publishing import count_violations
-from service.scheduler.staging import stage_captures, stage_completeness, stage_input, stage_model_card
+from service.scheduler.staging import (
+    merge_ground_truth,
+    stage_captures,
+    stage_completeness,
+    stage_input,
+    stage_model_card,
+)
 
 NO_VERDICT = "No verdict: 0 records"
 CAPTURE_INPUT = "endpoint_input_1"
@@ -113,8 +120,14 @@ class Executions:
         proof = known_losses(self._store, spec, window_of(held.record))
         remarks = _remarks(proof, given_up)
         if records == 0:
-            self._conclude_unseen(held, proof, remarks)
+            self._conclude_unseen(held, proof, _told(NO_VERDICT, remarks))
             return
+        if definition.ground_truth_uri is not None:
+            uploaded = labelling_window_of(held.record)
+            counts = merge_ground_truth(self._store, definition.ground_truth_uri, uploaded, local, paths=paths)
+            if counts.labelled == 0:
+                self._conclude_unseen(held, proof, _told(f"No verdict: {counts.summary()}", remarks), records=records)
+                return
         # First the name, then the row: a job whose name no execution knows would be nobody's to end.
         held.save(processing_job_name=name, window_records=records)
         job = self._add_job(held, definition, spec, name)
@@ -143,13 +156,13 @@ class Executions:
             if source.input_name != CAPTURE_INPUT:
                 stage_input(self._store, source, paths)
 
-    def _conclude_unseen(self, held: HeldExecution, proof: CaptureProof, remarks: str) -> None:
+    def _conclude_unseen(self, held: HeldExecution, proof: CaptureProof, message: str, *, records: int = 0) -> None:
         # No monitor ran that could say so: nothing to see is no violation, something that was lost is.
         status = ExecutionStatus.COMPLETED if proof.complete else ExecutionStatus.COMPLETED_WITH_VIOLATIONS
         held.save(
             status=_reached(held.record.status, status),
-            exit_message=_told(NO_VERDICT, remarks),
-            window_records=0,
+            exit_message=message,
+            window_records=records,
             violations=int(not proof.complete),
         )
 
@@ -172,7 +185,9 @@ class Executions:
 
 def _reads_index(held: HeldExecution, definition: MonitoringJobDefinition) -> bool:
     wanted = held.record.capture_source is CaptureSource.SIDE_INDEX
-    return wanted and reads_side_index(definition.monitoring_app_specification.image_uri)
+    # Ground truth is merged into captures, and an index has only their predictions.
+    unlabelled = definition.ground_truth_uri is None
+    return wanted and unlabelled and reads_side_index(definition.monitoring_app_specification.image_uri)
 
 
 def _remarks(proof: CaptureProof, given_up: tuple[str, ...]) -> str:

@@ -17,12 +17,14 @@ from monitor_jobs.contract.capture import CAPTURE_SUFFIX, hour_folder, side_pref
 from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.ground_truth import GROUND_TRUTH_SUFFIX, MergeCounts, ground_truth_folder
 from monitor_jobs.contract.side_index import IndexedCapture, index_folder
 from monitor_jobs.contract.window import Window, hours_of
+from monitor_jobs.ground_truth import Labels, Merge, Uploads
 from monitor_jobs.model_archive import read_model_card_from_archive
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address, StoredObject
 from service.core.deployment import EndpointSpec
-from service.core.monitoring import COMPLETENESS_PATH, MODEL_CARD_PATH
+from service.core.monitoring import COMPLETENESS_PATH, GROUND_TRUTH_PATH, MODEL_CARD_PATH
 from service.core.processing import ProcessingInput
 from service.logs import EventLog
 
@@ -45,6 +47,28 @@ def stage_captures(
     captures = _Captures(store, spec.data_capture.destination_s3_uri, spec.endpoint, spec.variant)
     index = side_index if window.whole_hours else None
     return sum(_stage_hour(captures, hour, window, target, index) for hour in hours_of(window))
+
+
+def merge_ground_truth(
+    store: ObjectStore, address: str, uploaded: Window, captures: Path, *, paths: ContainerPaths
+) -> MergeCounts:
+    """What came of merging ground truth into the captures that were staged: they are replaced, file by file.
+
+    Only labels count that were uploaded in hours of `uploaded`; of several of one record, the last upload's. A file
+    without a labelled record is left out. The counts are put where the container looks for them.
+    """
+    work = paths.root / "merging"  # beside /opt/ml: no job sees it, and it goes with the job's folder
+    work.mkdir(parents=True)
+    merge = Merge(_uploaded_labels(store, address, uploaded, work))
+    for path in sorted(captures.rglob(f"*{CAPTURE_SUFFIX}")):
+        merged = work / "merged"
+        labelled = merge.merge_file(path, merged)
+        path.unlink()
+        if labelled:
+            merged.rename(path)
+    counts = merge.counts()
+    _leave(counts.model_dump_json(), paths.below_root(GROUND_TRUTH_PATH))
+    return counts
 
 
 def stage_input(store: ObjectStore, source: ProcessingInput, paths: ContainerPaths) -> None:
@@ -75,9 +99,7 @@ def stage_model_card(store: ObjectStore, model_data_url: str, *, cache: Path, pa
 
 def stage_completeness(proof: CaptureProof, paths: ContainerPaths) -> None:
     """Put what is known to be missing of the captures where the container looks for it."""
-    target = paths.below_root(COMPLETENESS_PATH)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(proof.model_dump_json(), encoding="utf-8")
+    _leave(proof.model_dump_json(), paths.below_root(COMPLETENESS_PATH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +185,23 @@ def _count_lines(path: Path) -> int:
         while chunk := file.read(COUNT_CHUNK_BYTES):
             count, last = count + chunk.count(b"\n"), chunk[-1:]
     return count + (last != b"\n")  # a last line counts, cut short as it may be
+
+
+def _uploaded_labels(store: ObjectStore, address: str, uploaded: Window, work: Path) -> Labels:
+    uploads, arrived = Uploads(work / "labels"), work / "upload"
+    for hour in hours_of(uploaded):
+        found = store.list(S3Address.parse(ground_truth_folder(address, hour)))
+        # Two uploads of one moment: the later name, so that every run takes the same.
+        for entry in sorted(found, key=lambda entry: (entry.modified_at, entry.address)):
+            if entry.address.key.endswith(GROUND_TRUTH_SUFFIX):
+                store.download(entry.address, arrived)
+                uploads.add_file(arrived)
+    return uploads.labels()
+
+
+def _leave(text: str, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
 
 
 def _below(store: ObjectStore, address: S3Address) -> Iterator[tuple[StoredObject, str]]:

@@ -17,6 +17,8 @@ BENCHMARKS = (
     "class_skew",
     "side_index",
     "skew_test",
+    "data_quality",
+    "model_quality",
     "invoke",
     "gateway",
     "capture_tax",

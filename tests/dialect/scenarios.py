@@ -133,7 +133,7 @@ TAGGED = f"{ARN}:endpoint/signs"
 NO_RESOURCE = (VALIDATION, "Could not find resource")
 NEW_ENDPOINT = {"EndpointName": "new", "EndpointConfigName": "signs"}
 NO_CONFIG = {"EndpointName": "new", "EndpointConfigName": "nope"}
-ANALYZER = {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"}
+CLARIFY = {"ImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing"}
 
 
 def _kind(kind: MonitoringType) -> tuple[Scenario, ...]:
@@ -201,7 +201,7 @@ SCENARIOS: Final = (
         SCHEDULE,
         requests.schedule("new"),
         ENDPOINT.not_there(requests.schedule("new", endpoint="nope")),
-        Refusal(requests.schedule("new", MonitoringAppSpecification=ANALYZER), VALIDATION, "no monitor here"),
+        Refusal(requests.schedule("new", MonitoringAppSpecification=CLARIFY), VALIDATION, "no monitor here"),
         Refusal(requests.schedule("new", {"ScheduleExpression": "hourly"}), VALIDATION, "no schedule expression"),
         there="hourly",
     ),

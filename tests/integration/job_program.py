@@ -4,6 +4,7 @@ What it leaves behind is plain files below its root's /opt/ml, so that a test ca
 """
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -92,6 +93,19 @@ def leave_report(root: Path, violations: str) -> None:
     (root / "opt/ml/output/message").write_text("done")
 
 
+def compare_with_ground_truth(root: Path, _value: str) -> None:
+    """A model quality monitor as somebody writes one for AWS: every merged line, and a violation for each wrong one."""
+    source, outputs = root / os.environ["dataset_source"].lstrip("/"), root / OUTPUT.lstrip("/")
+    lines = [line for path in sorted(source.rglob("*.jsonl")) for line in path.read_text().splitlines()]
+    rows = []
+    for record in map(json.loads, lines):
+        said, truth = record["captureData"]["endpointOutput"]["data"], record["groundTruthData"]["data"]
+        if said != truth:
+            rows.append({"metric_name": "accuracy", "constraint_check_type": "LessThanThreshold", "description": said})
+    (outputs / "seen.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    (outputs / "constraint_violations.json").write_text(json.dumps({"violations": rows}))
+
+
 def leave_broken_message(root: Path, value: str) -> None:
     leave_report(root, "0")
     (root / "opt/ml/output/message").write_bytes(b"caf\xe9 closed")
@@ -123,6 +137,7 @@ ACTIONS = {
         linger_with_children,
         tell_environment,
         leave_report,
+        compare_with_ground_truth,
         leave_broken_message,
         leave_half_and_fail,
         wait_for_go,

@@ -273,8 +273,9 @@ def test_a_window_without_captures_says_so(sextant, endpoint):
     assert "No captures of cats in this window" in done.stderr
 
 
-def test_a_baseline_is_made_from_a_window(sextant, window, execution):
-    answer = sextant.json("baseline", "create", "--endpoint", "cats", *window)
+@pytest.mark.parametrize("monitor", ["sextant/class-skew", "sextant/data-quality"])
+def test_a_baseline_is_made_from_a_window(sextant, window, execution, monitor):
+    answer = sextant.json("baseline", "create", "--endpoint", "cats", *window, "--monitor", monitor)
     folder = sextant.folder / "store" / answer["Baseline"].removeprefix("s3://")
     assert {"constraints.json", "statistics.json"} <= {path.name for path in folder.iterdir()}
 

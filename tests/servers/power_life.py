@@ -22,7 +22,7 @@ from service.endpoint import writer
 from service.endpoint.segment import SegmentName, State
 from tests.integration.capture_spool import Clock, started
 from tests.servers.capture_campaign import FORKS, PATIENCE
-from tests.servers.recorded_disk import Disk, Event, Named, RecordedDisk, Synced, Wrote
+from tests.servers.recorded_disk import Disk, Event, FolderSynced, Named, RecordedDisk, Synced, Wrote
 from tests.servers.spool_life import (
     LEFT_WHOLE,
     STARTED_AT,
@@ -75,21 +75,32 @@ class Recorder:
         self.record = record
         self._clock = clock
         self._lock = threading.Lock()
-        self._waiting: dict[int, datetime] = {}  # by file: since when something written to it waits for a sync
+        self._unsynced: dict[int, datetime] = {}  # by file: since when something written to it waits for a sync
+        self._unnamed: dict[int, tuple[Path, datetime]] = {}  # and its name, without which a cut takes all of it
 
     def nothing_is_overdue(self) -> bool:
-        """Whether all that was written a sync interval ago is on the disk."""
+        """Whether all that was written a sync interval ago is on the disk, under its name."""
         with self._lock:
-            return all(self._clock.now - since < SYNC_INTERVAL for since in self._waiting.values())
+            since = [*self._unsynced.values(), *(since for _, since in self._unnamed.values())]
+            return all(self._clock.now - moment < SYNC_INTERVAL for moment in since)
 
     def event(self, event: Event) -> None:
         with self._lock:
-            if isinstance(event, Wrote):
-                self._waiting.setdefault(event.file, self._clock.now)
-            elif isinstance(event, Synced):
-                self._waiting.pop(event.file, None)
+            self._note_waiting(event)
             self.record.events.append(event)
             self.record.seconds.append(self._clock.now.timestamp())
+
+    def _note_waiting(self, event: Event) -> None:
+        if isinstance(event, Wrote):
+            self._unsynced.setdefault(event.file, self._clock.now)
+        elif isinstance(event, Synced):
+            self._unsynced.pop(event.file, None)
+        elif isinstance(event, Named):
+            self._unnamed.pop(event.file, None)
+            if event.path is not None:
+                self._unnamed[event.file] = event.path, self._clock.now
+        elif isinstance(event, FolderSynced):
+            self._unnamed = {file: row for file, row in self._unnamed.items() if row[0].parent != event.folder}
 
     def stored(self, address: S3Address, body: bytes) -> None:
         with self._lock:

@@ -43,11 +43,9 @@ def test_a_name_that_is_only_like_it_is_an_image(image):
         "680080141114.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
     ],
 )
-def test_a_monitor_answers_to_the_aws_image_that_it_stands_in_for(registry, monkeypatch):
+def test_a_monitor_answers_to_the_aws_image_that_it_stands_in_for(registry):
     image = f"{registry}/sagemaker-model-monitor-analyzer:latest"
-    assert prebuilt_without_monitor(image) == (catalog.PREBUILT_MONITORS["sagemaker-model-monitor-analyzer"] is None)
-    monkeypatch.setitem(catalog.PREBUILT_MONITORS, "sagemaker-model-monitor-analyzer", "monitor_jobs.class_skew")
-    assert runnable_of(image) == SKEW
+    assert runnable_of(image) == BuiltInMonitor("monitor_jobs.model_monitor_analyzer")
     assert not prebuilt_without_monitor(image)
 
 

@@ -1,14 +1,16 @@
 """The shell around a monitor, run with the smallest monitor there can be: it counts the lines of a file."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from monitor_jobs.contract.container import StatisticValues
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import Constraints, Dataset, Measurement, Report, Statistics, Violation
-from monitor_jobs.job import run
+from monitor_jobs.job import run, run_chosen
 from monitor_jobs.monitor import Baseline, CaptureFile, Verdict
 
 NO_STATISTICS = Statistics(dataset=Dataset(item_count=0), features=[])
@@ -28,6 +30,9 @@ class Lines:
 
 class LineCounter:
     name = "line_counter"
+
+    def __init__(self, **more: object) -> None:
+        self.more = more  # of its verdicts
 
     def settings(self, environment: Mapping[str, str], _baseline: Baseline) -> int:
         return int(environment.get("MOST", "3"))
@@ -49,7 +54,7 @@ class LineCounter:
         odd = Measurement(name="odd", value=float("nan"), unit="ratio")
         row = Violation(feature_name="lines", constraint_check_type="line_check", description="too many")
         remark = "" if summary.records else "No verdict: 0 records"
-        return Verdict((measured, odd), (row,) if measured.violated else (), NO_STATISTICS, remark)
+        return Verdict((measured, odd), (row,) if measured.violated else (), NO_STATISTICS, remark, **self.more)
 
     def suggest_baseline(self, summary: Lines) -> Baseline:
         return Baseline(NO_STATISTICS, Constraints(monitoring_config={"lines": {"most": summary.records}}))
@@ -63,10 +68,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def count_lines(root: Path, **files: str) -> int:
+def count_lines(root: Path, monitor: LineCounter | None = None, **files: str) -> int:
     for name, text in files.items():
         (root / "captures" / f"{name}.jsonl").write_text(text)
-    return run(LineCounter(), ["--root", str(root)])
+    return run(monitor or LineCounter(), ["--root", str(root)])
 
 
 def message(root: Path) -> str:
@@ -75,6 +80,10 @@ def message(root: Path) -> str:
 
 def report(root: Path) -> Report:
     return Report.model_validate_json((root / "out/report.json").read_text())
+
+
+def metric_lines(root: Path) -> list[str]:
+    return (root / "opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl").read_text().splitlines()
 
 
 def test_a_clean_run_leaves_every_file(root):
@@ -153,9 +162,37 @@ def test_metrics_are_left_only_where_they_are_asked_for(root):
 def test_metrics_that_are_no_number_are_left_out(root, monkeypatch):
     monkeypatch.setenv("publish_cloudwatch_metrics", "Enabled")
     count_lines(root, a="1")
-    lines = (root / "opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl").read_text().splitlines()
-    assert len(lines) == 1
-    assert '"MetricName":"lines"' in lines[0]
+    (line,) = metric_lines(root)
+    assert '"MetricName":"lines"' in line
+
+
+def test_a_verdict_may_publish_other_metrics_than_its_measurements(root, monkeypatch):
+    monkeypatch.setenv("publish_cloudwatch_metrics", "Enabled")
+    many = StatisticValues(sample_count=2, sum=3, minimum=1, maximum=2)
+    metrics = {"one": 0.5, "many": many, "endless": many.model_copy(update={"sum": float("inf")})}
+    count_lines(root, LineCounter(metrics=metrics), a="1")
+    first, second = map(json.loads, metric_lines(root))
+    assert (first["MetricName"], first["Value"]) == ("one", 0.5)
+    assert (second["MetricName"], "Value" in second) == ("many", False)
+    assert second["StatisticValues"] == {"SampleCount": 2, "Sum": 3, "Minimum": 1, "Maximum": 2}
+
+
+def test_constraints_that_a_window_suggests_are_left_with_its_verdict(root):
+    count_lines(root, LineCounter(constraints=Constraints(monitoring_config={"lines": {"most": 1}})), a="1")
+    assert json.loads((root / "out/constraints.json").read_text())["monitoring_config"] == {"lines": {"most": 1}}
+
+
+def test_the_environment_may_choose_the_monitor_or_refuse(root, monkeypatch):
+    def choose(environment):
+        if environment.get("analysis_type"):
+            raise BadInput("analysis_type is set")
+        return LineCounter()
+
+    assert run_chosen("chooser", choose, ["--root", str(root)]) == 0
+    assert report(root).monitor == "line_counter"
+    monkeypatch.setenv("analysis_type", "OTHER")
+    assert run_chosen("chooser", choose, ["--root", str(root)]) == 1
+    assert message(root) == "analysis_type is set"
 
 
 def test_the_window_is_the_one_that_was_given(root, monkeypatch):

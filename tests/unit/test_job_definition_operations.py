@@ -14,7 +14,7 @@ from tests.sagemaker_requests import NOON, Installation
 ARN = "arn:aws:sagemaker:us-east-1:000000000000"
 RUNNABLE = ["DataQuality", "ModelExplainability"]
 LABELLED = ["ModelQuality", "ModelBias"]
-ANALYZER = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+CLARIFY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-clarify-processing"
 OUTPUT = {"MonitoringOutputs": [{"S3Output": {"S3Uri": "https://reports", "LocalPath": "/opt/ml/x"}}]}
 BATCH = {"DataCapturedDestinationS3Uri": "s3://captures/batch", "DatasetFormat": {}, "LocalPath": "/opt/ml/x"}
 
@@ -78,9 +78,9 @@ def test_deleting_forgets_and_frees_the_name(here, kind):
 
 @kinds
 def test_a_definition_of_awss_own_monitor_is_kept(here, kind):
-    application = requests.job_definition(kind)[f"{kind}AppSpecification"] | {"ImageUri": ANALYZER}
+    application = requests.job_definition(kind)[f"{kind}AppSpecification"] | {"ImageUri": CLARIFY}
     create(here, kind, **{f"{kind}AppSpecification": application})
-    with pytest.raises(BadInput, match=r"AWS's sagemaker-model-monitor-analyzer, and no monitor here stands in for it"):
+    with pytest.raises(BadInput, match=r"AWS's sagemaker-clarify-processing, and no monitor here stands in for it"):
         schedule(here, kind)
     assert here.call("ListMonitoringSchedules")["MonitoringScheduleSummaries"] == []
 
@@ -111,10 +111,26 @@ def test_a_definition_of_a_batch_transform_job_is_kept_and_cannot_be_scheduled(h
 
 
 @pytest.mark.parametrize("kind", LABELLED)
-def test_a_definition_that_needs_labels_cannot_be_scheduled(here, kind):
+def test_a_definition_with_ground_truth_is_scheduled_with_it(here, kind):
     create(here, kind)
-    with pytest.raises(BadInput, match="labels are not joined to captures here"):
+    schedule(here, kind)
+    config = schedule_config(here.database, here.database.schedules.get("hourly"))
+    assert config.monitoring_job_definition.ground_truth_uri == "s3://labels/signs"
+
+
+@pytest.mark.parametrize("kind", LABELLED)
+def test_ground_truth_without_an_address_cannot_be_scheduled(here, kind):
+    source = requests.job_definition(kind)[f"{kind}JobInput"]
+    create(here, kind, **{f"{kind}JobInput": {**source, "GroundTruthS3Input": {}}})
+    with pytest.raises(BadInput, match="GroundTruthS3Input has no S3Uri"):
         schedule(here, kind)
+
+
+def test_ground_truth_at_no_address_is_refused(here):
+    source = requests.job_definition("ModelQuality")["ModelQualityJobInput"]
+    bad = {**source, "GroundTruthS3Input": {"S3Uri": "https://labels/signs"}}
+    with pytest.raises(BadInput, match="is no S3 address"):
+        create(here, "ModelQuality", ModelQualityJobInput=bad)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.contract.container import ContainerPaths
+from monitor_jobs.contract.dataset_format import parse_dataset_format
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.job_files import capture_files, read_baseline, write_message, write_outputs
+from monitor_jobs.job_files import dataset_files, read_baseline, write_message, write_outputs
 from monitor_jobs.job_settings import JobSettings, parse_settings
 
 
@@ -23,7 +24,7 @@ def stage(root: Path, *names: str) -> None:
 
 
 def keys(root: Path) -> list[str]:
-    return [file.object_key for file in capture_files(settings_below(root))]
+    return [file.object_key for file in dataset_files(settings_below(root))]
 
 
 def test_captures_are_found_in_every_folder_in_the_order_of_their_keys(tmp_path):
@@ -64,7 +65,7 @@ def test_an_absent_dataset_is_refused_by_its_path(tmp_path):
 def test_every_file_carries_the_card_of_the_model(tmp_path):
     stage(tmp_path, "a.jsonl")
     (tmp_path / "card.json").write_text('{"classes": ["cat", "dog"], "unknown": 1}')
-    (file,) = capture_files(settings_below(tmp_path, SEXTANT_MODEL_CARD="/card.json"))
+    (file,) = dataset_files(settings_below(tmp_path, SEXTANT_MODEL_CARD="/card.json"))
     assert file.card.class_name(1) == "dog"
 
 
@@ -93,3 +94,13 @@ def test_outputs_are_written_below_a_folder_that_is_made(tmp_path):
 def test_a_long_message_is_cut_between_characters(tmp_path):
     write_message(ContainerPaths(tmp_path), "é" * 1000)
     assert ContainerPaths(tmp_path).message.read_bytes().decode() == "é" * 512
+
+
+@pytest.mark.parametrize(
+    "dataset_format", ['{"csv": {"header": true}}', '{"json": {"lines": true}}', '{"parquet": {}}']
+)
+def test_a_dataset_that_is_no_captures_is_every_file_that_is_not_hidden(tmp_path, dataset_format):
+    stage(tmp_path, "b/part-0.csv", "a.parquet", "data", "x.jsonl", ".hidden", "_SUCCESS", "a.csv.gz", "_sextant/y.csv")
+    files = dataset_files(settings_below(tmp_path, dataset_format=dataset_format))
+    assert [file.object_key for file in files] == ["a.csv.gz", "a.parquet", "b/part-0.csv", "data", "x.jsonl"]
+    assert {file.dataset_format for file in files} == {parse_dataset_format(dataset_format)}

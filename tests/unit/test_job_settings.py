@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor_jobs.contract.container import ContainerPaths
+from monitor_jobs.contract.dataset_format import CAPTURE_FORMAT, CsvFormat
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window
 from monitor_jobs.job_settings import JobSettings, parse_settings
@@ -78,3 +79,20 @@ def test_workers_that_are_no_number_are_refused(workers):
 
 def test_workers_can_be_chosen():
     assert parsed(SEXTANT_JOB_WORKERS="4").workers == 4
+
+
+@pytest.mark.parametrize(
+    ("environment", "dataset_format"),
+    [
+        ({}, CAPTURE_FORMAT),
+        ({"dataset_format": ""}, CAPTURE_FORMAT),
+        ({"dataset_format": '{"csv": {"header": true}}'}, CsvFormat(header=True)),
+    ],
+)
+def test_a_dataset_is_captures_unless_the_environment_says_otherwise(environment, dataset_format):
+    assert parsed(**environment).dataset_format == dataset_format
+
+
+def test_an_unknown_dataset_format_is_refused_by_its_text():
+    with pytest.raises(BadInput, match=r"^dataset_format is '\{\"avro\": \{\}\}'"):
+        parsed(dataset_format='{"avro": {}}')

@@ -1,5 +1,6 @@
 """From a schedule's configuration and one window to the processing job that judges it."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,10 +8,12 @@ import pytest
 from pydantic import ValidationError
 
 from monitor_jobs.contract.container import CAPTURE_DATASET_FORMAT, Variable
+from monitor_jobs.contract.window import hours_of
 from service.core.monitoring import (
     MonitoringJobDefinition,
     MonitoringScheduleConfig,
     execution_job_name,
+    labelling_window_of,
     max_runtime,
     offsets_of,
     processing_job_request,
@@ -108,9 +111,24 @@ def test_every_variable_of_the_container_contract_is_given():
         MonitoringInputs=[{"EndpointInput": source}],
         MonitoringAppSpecification={"ImageUri": "i", "ProblemType": "MulticlassClassification", **SCRIPTS},
     )
-    assert {name for name in Variable if not name.startswith("SEXTANT_")} <= {*made["Environment"]}
+    of_users = {Variable.GROUND_TRUTH_ATTRIBUTE, Variable.POSITIVE_LABEL}  # no member of a schedule says them
+    assert {name for name in Variable if not name.startswith("SEXTANT_")} - of_users <= {*made["Environment"]}
     assert made["Environment"]["analysis_type"] == "MODEL_QUALITY"
     assert made["Environment"]["probability_threshold_attribute"] == "0.5"
+
+
+def test_captures_with_ground_truth_are_told_apart_and_so_is_what_came_of_merging_it():
+    source = {"EndpointName": "signs", "LocalPath": "/opt/ml/processing/input"}
+    labels = {"EndpointInput": source, "GroundTruthS3Input": {"S3Uri": "s3://labels/signs"}}
+    made = job_request(MonitoringInputs=[labels])["Environment"]
+    assert json.loads(made["dataset_format"]) == {"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}
+    assert made["SEXTANT_GROUND_TRUTH"] == "/opt/ml/processing/ground_truth/merge_counts.json"
+
+
+@pytest.mark.parametrize(("origin", "late", "hours"), [(ExecutionOrigin.SLOT, 0, 1), (ExecutionOrigin.RUN_NOW, 10, 2)])
+def test_labels_are_looked_for_from_the_windows_start_to_the_slot(origin, late, hours):
+    execution = replace(EXECUTION, origin=origin, scheduled_at=EXECUTION.scheduled_at + timedelta(minutes=late))
+    assert len(hours_of(labelling_window_of(execution))) == hours
 
 
 def test_scripts_are_staged_and_named_by_their_paths():

@@ -12,6 +12,8 @@ HARMFUL = [
     {"LD_PRELOAD": "/opt/ml/processing/input/x.so"},
     {"THRESHOLD": "0.5", "HOME": "/opt/ml"},
     {"threshold": "0.5"},
+    {"record_preprocessor_script": "/opt/ml/processing/input/x.py"},
+    {"post_analytics_processor_script": "/opt/ml/processing/input/x.py"},
 ]
 BROUGHT = [
     {"ImageUri": "mine/class-skew"},

@@ -14,7 +14,7 @@ from tests.sagemaker_requests import NOON, Installation
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000"
 BATCH = {"DataCapturedDestinationS3Uri": "s3://captures/batch", "DatasetFormat": {}, "LocalPath": "/opt/ml/x"}
-ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
+CLARIFY = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing"
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_schedule_needs_no_times(here):
         ("Environment", {"A": None}, "Member must be a string"),
         ("StoppingCondition", {"MaxRuntimeInSeconds": 86401}, "less than or equal to 86400"),
         ("MonitoringAppSpecification", {}, "monitoringAppSpecification.imageUri"),
-        ("MonitoringAppSpecification", {"ImageUri": ANALYZER}, "no monitor here stands in for it: schedule sextant/"),
+        ("MonitoringAppSpecification", {"ImageUri": CLARIFY}, "no monitor here stands in for it: schedule sextant/"),
         ("RoleArn", "nobody", "roleArn"),
     ],
 )

@@ -97,6 +97,9 @@ def _record(kind: MonitoringType, request: Json, context: Context) -> JobDefinit
     outputs: Any = request[f"{kind}JobOutputConfig"]
     for output in outputs["MonitoringOutputs"]:
         S3Address.parse(output["S3Output"]["S3Uri"])
+    labels: Any = request[f"{kind}JobInput"]
+    if "S3Uri" in labels.get("GroundTruthS3Input", {}):
+        S3Address.parse(labels["GroundTruthS3Input"]["S3Uri"])
     endpoint: Mapping[str, Any] = source.get("EndpointInput", {})
     return JobDefinitionRecord(
         id=definition_id(kind, name),

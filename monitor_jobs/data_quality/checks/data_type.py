@@ -1,0 +1,66 @@
+"""data_type_check: the share of values that are of the type that the baseline had."""
+
+from monitor_jobs.contract.report import Measurement, Violation
+from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn
+from monitor_jobs.data_quality.checks.column_case import (
+    ColumnCase,
+    Finding,
+    Tally,
+    excuse,
+    least_share,
+    metric_name,
+    percent,
+)
+from monitor_jobs.data_quality.summary import ColumnSummary, InferredType
+
+
+def data_type_check(case: ColumnCase) -> Finding | None:
+    """The share of present values of the expected type; None where any type does, or no value is there.
+
+    An integer is a fraction too. A number is no text where the baseline's texts were never numbers; where some were,
+    and without a baseline, any value is a text.
+    """
+    wrong = _wrong(case.column, case.limits.expected, case.baseline)
+    if wrong is None or not case.column.present:
+        return None
+    now = Tally(wrong, case.column.present)
+    before = Tally(0, case.baseline.present) if case.baseline else None  # one other value, and its type were another
+    required = case.limits.config.datatype_check_threshold
+    limit = least_share(required, now, before, case.level)
+    expected = case.limits.expected.value
+    sentence = (
+        f"Data type match requirement is not met. Expected data type: {expected}, Expected match: {percent(required)}. "
+        f"Observed: Only {percent(now.kept_share)} of data is {expected}. "
+        f"{now.broken} of {now.of} values are not{excuse(limit, required, now.of)}."
+    )
+    name = metric_name("data_type_match", case.column.name)
+    return Finding(
+        Measurement(name=name, value=now.kept_share, unit="ratio", limit=limit, keeps=">="),
+        Violation(feature_name=case.column.name, constraint_check_type="data_type_check", description=sentence),
+    )
+
+
+def _wrong(column: ColumnSummary, expected: InferredType, baseline: BaselineColumn | None) -> int | None:
+    numbers = column.integral + column.fractional
+    match expected:
+        case InferredType.INTEGRAL:
+            return column.present - column.integral
+        case InferredType.FRACTIONAL:
+            return column.text
+        case InferredType.STRING if baseline is not None and _never_numbers(baseline):
+            return numbers
+        case _:
+            return None
+
+
+def _never_numbers(baseline: BaselineColumn) -> bool:
+    mix = baseline.mix
+    return mix is not None and not mix.untold and not any(map(_is_number, mix.counts))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,60 @@
+"""What model quality keeps of a window: the problem's own summary, and what every monitor's summary tells.
+
+What lives here: merging. What does not: what the problem's summary is (problems), reading (reading).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.model_quality.problems import (
+    BinarySummary,
+    MulticlassSummary,
+    ProblemSummary,
+    RegressionSummary,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A part of a window; `measured` is None where no labelled prediction was read. earliest, latest: epoch seconds."""
+
+    records: int = 0
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    measured: ProblemSummary | None = None
+    earliest: int | None = None
+    latest: int | None = None
+
+    @property
+    def predictions(self) -> int:
+        """Labelled predictions."""
+        return 0 if self.measured is None else self.measured.rows
+
+
+def merge(left: Summary, right: Summary) -> Summary:
+    """The summary of two disjoint parts together; associative and commutative."""
+    earliest = [moment for moment in (left.earliest, right.earliest) if moment is not None]
+    latest = [moment for moment in (left.latest, right.latest) if moment is not None]
+    return Summary(
+        records=left.records + right.records,
+        unreadable=dict(Counter(left.unreadable) + Counter(right.unreadable)),
+        measured=_together(left.measured, right.measured),
+        earliest=min(earliest, default=None),
+        latest=max(latest, default=None),
+    )
+
+
+def _together(left: ProblemSummary | None, right: ProblemSummary | None) -> ProblemSummary | None:
+    match left, right:
+        case None, _:
+            return right
+        case _, None:
+            return left
+        case BinarySummary(), BinarySummary():
+            return left.merge(right)
+        case MulticlassSummary(), MulticlassSummary():
+            return left.merge(right)
+        case RegressionSummary(), RegressionSummary():
+            return left.merge(right)
+    raise BadInput("summaries of two kinds of problem cannot be merged: summarise all parts with the same settings")

@@ -1,0 +1,132 @@
+"""JSON lines files as feature tables."""
+
+import gzip
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor_jobs.contract.dataset_format import JsonLinesFormat
+from monitor_jobs.feature_table import json_lines
+from monitor_jobs.feature_table.names import MAX_COLUMNS
+from tests.unit.feature_table_files import Reading, meanings, reading
+
+
+def read(tmp_path, content: bytes | str, *, name: str = "data.jsonl") -> Reading:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return reading(path, JsonLinesFormat())
+
+
+def test_objects_are_rows_by_their_names(tmp_path):
+    whole = read(tmp_path, '{"a": 1, "b": "x"}\n{"b": "y", "a": 2}\n')
+    assert whole.columns == {"a": [1, 2], "b": ["x", "y"]}
+    assert (whole.rows, whole.records) == (2, 2)
+
+
+def test_an_object_without_a_name_misses_its_value(tmp_path):
+    assert read(tmp_path, '{"a": 1}\n{"b": true}\n{}').columns == {"a": [1, None, None], "b": [None, "true", None]}
+
+
+def test_objects_within_objects_and_lists_get_dotted_names(tmp_path):
+    whole = read(tmp_path, '{"a": {"b": {"c": 1}, "d": null}, "e": [1.5, {"f": "x"}], "g": {}}\n')
+    assert whole.columns == {"a.b.c": [1], "a.d": [None], "e.0": [1.5], "e.1.f": ["x"]}
+
+
+def test_arrays_are_rows_by_position_and_a_short_one_misses_values(tmp_path):
+    assert read(tmp_path, '[1, "x"]\n[2]\n').columns == {"_c0": [1, 2], "_c1": ["x", None]}
+
+
+def test_null_and_python_s_nan_are_missing(tmp_path):
+    assert read(tmp_path, '{"a": null, "b": NaN}\n{"a": 1, "b": -Infinity}\n').columns == {
+        "a": [None, 1],
+        "b": [None, float("-inf")],
+    }
+
+
+def test_integers_of_any_size_are_exact(tmp_path):
+    whole = read(tmp_path, f'{{"a": {2**63 - 1}, "b": {2**63}}}\n')
+    assert whole.columns == {"a": [2**63 - 1], "b": [str(2**63)]}
+
+
+def test_whole_numbers_and_fractions_share_a_column_and_are_told_apart(tmp_path):
+    whole = read(tmp_path, '{"a": 1}\n{"a": 1.0}\n{"a": 2.5}\n{"a": 3}\n')
+    assert whole.columns == {"a": [1.0, 1.0, 2.5, 3.0]}
+    assert whole.integral == {"a": 2}
+
+
+def test_a_column_of_numbers_and_texts_is_texts(tmp_path):
+    assert read(tmp_path, '{"a": 1}\n{"a": "x"}\n{"a": 1.5}\n{"a": false}\n').columns == {
+        "a": ["1", "x", "1.5", "false"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "truncated"),
+        (b'{"a": 1,}', "malformed"),
+        (b"a,b", "malformed"),
+        (b'{"a": "\xe9"}', "not_utf8"),
+        (b'{"a": "\0"}', "nul"),
+        (b"5", "wrong_schema"),
+        (b'"text"', "wrong_schema"),
+        (b"null", "wrong_schema"),
+        (b"[[1]]", "wrong_schema"),
+        (b"[" * 5000 + b"]" * 5000, "malformed"),
+        (b'{"a": ' * 900 + b"1" + b"}" * 900, "readable"),
+        (json.dumps({f"n{number}": 1 for number in range(MAX_COLUMNS + 1)}).encode(), "wrong_schema"),
+        (json.dumps({"a": [1] * (MAX_COLUMNS + 1)}).encode(), "wrong_schema"),
+    ],
+)
+def test_a_line_that_is_no_row_is_counted_by_its_reason_and_the_next_one_is_read(tmp_path, line, reason):
+    whole = read(tmp_path, line + b'\n{"z": 7}\n')
+    expected = ({}, 2) if reason == "readable" else ({reason: 1}, 1)
+    assert (whole.unreadable, whole.rows) == expected
+    assert whole.columns["z"][-1] == 7
+
+
+def test_a_line_too_long_to_hold_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("monitor_jobs.capture_io.blocks.MAX_LINE_BYTES", 1 << 17)
+    whole = read(tmp_path, '{"a": "' + "x" * (1 << 18) + '"}\n{"a": 1}\n')
+    assert (whole.columns, whole.unreadable) == ({"a": [1]}, {"too_long": 1})
+
+
+def test_rows_named_by_data_do_not_take_columns_without_end(tmp_path):
+    whole = read(tmp_path, "".join(f'{{"user {number}": 1}}\n' for number in range(MAX_COLUMNS + 10)))
+    assert (len(whole.columns), whole.unreadable) == (MAX_COLUMNS, {"wrong_schema": 10})
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf"])
+def test_a_file_without_lines_has_no_rows(tmp_path, content):
+    assert read(tmp_path, content).rows == 0
+
+
+def test_line_ends_byte_order_marks_and_blank_lines_do_not_count(tmp_path):
+    assert read(tmp_path, b'\xef\xbb\xbf{"a": 1}\r\n\r\n\n{"a": 2}').columns == {"a": [1, 2]}
+
+
+def test_a_packed_file_is_unpacked_by_its_name(tmp_path):
+    assert read(tmp_path, gzip.compress(b'{"a": 1}\n'), name="data.json.gz").columns == {"a": [1]}
+
+
+cells = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(["007", "1e5", " 1", ""])
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), cells), max_size=60))
+def test_rows_mean_the_same_whatever_the_chunks_are_that_they_are_read_in(tmp_path, rows):
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    at_once = read(tmp_path, content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_lines, "CHUNK_BYTES", 1)
+        patch.setattr("monitor_jobs.capture_io.blocks.BLOCK_BYTES", 100)
+        in_parts = read(tmp_path, content)
+    assert in_parts.rows == at_once.rows == len(rows)
+    told, expected = meanings(in_parts.tables), meanings(at_once.tables)
+    for meaning in (*told.values(), *expected.values()):
+        meaning.missing = 0  # a part that lacks a column says nothing of it
+    assert told == expected
