@@ -85,6 +85,7 @@ class ScriptProcess:
             os.close(descriptor)
         self._exit = os.pidfd_open(self._child.pid)
         self._outgoing, self._incoming = bytearray(), bytearray()
+        self._waiting: deque[str] = deque()  # for their answers
         self._selector = selectors.DefaultSelector()
         for descriptor in (self._requests, self._replies, self._printed):
             os.set_blocking(descriptor, False)
@@ -99,8 +100,10 @@ class ScriptProcess:
         """One answer for each request, in order, behind the words that the request came with.
 
         Requests are taken as the child takes them, about a megabyte ahead. Raises ScriptFailed naming the request at
-        which the script took too long, ended, or answered what nobody had asked.
+        which the script took too long, ended, or answered what nobody had asked; once it has, it is not asked again.
         """
+        if self._waiting:
+            raise ScriptFailed(f"{self._name} is not asked again: its answer is missing {self._waiting[0]}")
         return self._answers(iter(requests), seconds=self._limits.call_seconds)
 
     def finish(self) -> None:
@@ -126,30 +129,29 @@ class ScriptProcess:
             os.close(descriptor)
 
     def _answers(self, requests: Iterator[Request], *, seconds: float) -> Iterator[Reply]:
-        waiting: deque[str] = deque()
         deadline = time.monotonic() + seconds
-        while self._fill(waiting, requests) or waiting:
+        while self._fill(requests) or self._waiting:
             has_ended = self._take_events(max(0.0, deadline - time.monotonic()))
             while (size := self._incoming.find(b"\n") + 1) > 0:
                 reply = bytes(self._incoming[:size])
                 del self._incoming[:size]
-                if not waiting:
+                if not self._waiting:
                     raise ScriptFailed(f"{self._name} wrote an answer that nobody had asked for")
-                yield waiting.popleft(), reply
+                yield self._waiting.popleft(), reply
                 deadline = time.monotonic() + seconds  # what the caller did meanwhile is not the script's time
-            if waiting and (has_ended or time.monotonic() >= deadline or len(self._incoming) > REPLY_MAX_BYTES):
-                raise ScriptFailed(f"{self._name} {self._failure(seconds)} {waiting[0]}")
+            if self._waiting and (has_ended or time.monotonic() >= deadline or len(self._incoming) > REPLY_MAX_BYTES):
+                raise ScriptFailed(f"{self._name} {self._failure(seconds)} {self._waiting[0]}")
 
-    def _fill(self, waiting: deque[str], requests: Iterator[Request]) -> bool:
+    def _fill(self, requests: Iterator[Request]) -> bool:
         """Take further requests, as long as few are held; True where there was one."""
-        before = len(waiting)
+        before = len(self._waiting)
         while len(self._outgoing) < HELD_BYTES and (request := next(requests, None)) is not None:
             place, line = request
-            waiting.append(place)
+            self._waiting.append(place)
             self._outgoing += line
         if self._outgoing and self._requests not in self._selector.get_map():
             self._selector.register(self._requests, selectors.EVENT_WRITE)
-        return len(waiting) > before
+        return len(self._waiting) > before
 
     def _take_events(self, timeout_seconds: float) -> bool:
         """Do what can be done; True where the child has ended."""

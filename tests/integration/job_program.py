@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from monitor_jobs.contract.container import Variable
 from service.core.images import BuiltInMonitor, Runnable, runnable_of
 
 MODULE = "tests.integration.job_program"
@@ -95,7 +96,7 @@ def leave_report(root: Path, violations: str) -> None:
 
 def compare_with_ground_truth(root: Path, _value: str) -> None:
     """A model quality monitor as somebody writes one for AWS: every merged line, and a violation for each wrong one."""
-    source, outputs = root / os.environ["dataset_source"].lstrip("/"), root / OUTPUT.lstrip("/")
+    source, outputs = root / os.environ[Variable.DATASET_SOURCE].lstrip("/"), root / OUTPUT.lstrip("/")
     lines = [line for path in sorted(source.rglob("*.jsonl")) for line in path.read_text().splitlines()]
     rows = []
     for record in map(json.loads, lines):

@@ -1,4 +1,4 @@
-"""Executions with ground truth: a monitor written for AWS finds merged records, of the right hours, and nothing else."""
+"""Executions with ground truth: a monitor written for AWS finds merged records of the right hours, and nothing else."""
 
 import json
 from datetime import timedelta
@@ -10,6 +10,7 @@ from monitor_jobs.contract.ground_truth import ground_truth_folder
 from monitor_jobs.object_store import S3Address
 from service.core.states import ExecutionStatus
 from tests.integration.scheduling import NOON
+from tests.wait import wait_until
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LABELS = "s3://bucket/labels"
@@ -25,10 +26,9 @@ def capture(house, *names, at=NOON, answer="3"):
     """One capture file with a record of each inference id."""
     output = Payload(observed_content_type="application/json", mode="OUTPUT", data=answer, encoding="JSON")
     metadata = [EventMetadata(event_id=f"event-{name}", inference_id=name, inference_time=at) for name in names]
-    records = [
-        CaptureRecord(capture_data=CaptureData(endpoint_output=output), event_metadata=each) for each in metadata
-    ]
-    house.capture_bytes(b"".join(record.to_line() for record in records), opened_at=at)
+    captured = CaptureData(endpoint_output=output)
+    lines = [CaptureRecord(capture_data=captured, event_metadata=each).to_line() for each in metadata]
+    house.capture_bytes(b"".join(lines), opened_at=at)
 
 
 def upload(house, hour, name="labels.jsonl", **labels):
@@ -130,4 +130,5 @@ def test_a_finished_execution_leaves_no_labels_behind(house, judged):
     upload(house, NOON, a="3")
     ended, _ = judged()
     assert ended.status is ExecutionStatus.COMPLETED
-    assert not (house.folder / "jobs" / str(ended.processing_job_name) / "root").exists()
+    root = house.folder / "jobs" / str(ended.processing_job_name) / "root"
+    wait_until(lambda: not root.exists(), timeout_seconds=10, what="the job's folder to go")

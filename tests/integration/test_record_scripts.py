@@ -265,6 +265,23 @@ def writable():
     assert "at record 3 (event id bad)" in str(raised.value) or "nobody" in str(raised.value)
 
 
+def test_a_script_that_hung_is_not_asked_again(script):
+    text = handler("if inference_record.event_metadata.event_id == 'bad': time.sleep(1000)\nreturn {}", "import time")
+    with script(text) as preprocess:
+        with pytest.raises(ScriptFailed, match="took longer"):
+            preprocess(record("bad"))
+        with pytest.raises(ScriptFailed, match=r"not asked again: its answer is missing at record 1 \(event id bad\)"):
+            preprocess(record("good"))
+
+
+def test_a_script_that_raised_may_be_asked_again(script):
+    text = handler("return {'n': 1 / int(inference_record.endpoint_input.data)}")
+    with script(text) as preprocess:
+        with pytest.raises(ScriptFailed, match="ZeroDivisionError"):
+            preprocess(record(data="0"))
+        assert preprocess(record(data="2")) == [{"n": 0.5}]
+
+
 def test_processor_time_is_limited(script):
     limits = ScriptLimits(cpu_seconds=1, call_seconds=60)
     with pytest.raises(ScriptFailed, match="took more than 1 s of processor time at record 1"):

@@ -134,6 +134,14 @@ def test_a_change_moves_its_measure_its_way(change, name, sign, pictures):
     assert sign * (after - before) > 0.2 * abs(before)
 
 
+@pytest.mark.parametrize("archive", ["cifar10_test5000", "gtsrb_train_stride3"])
+@pytest.mark.parametrize(("change", "name", "sign"), DIRECTIONS)
+def test_a_change_moves_its_measure_its_way_on_real_photographs(reference_data, archive, change, name, sign):
+    photographs = np.load(reference_data / f"{archive}.npz")["x"][::50]
+    before, after = (medians(shown)[name] for shown in (photographs, [change(picture) for picture in photographs]))
+    assert sign * (after - before) > 0.2 * abs(before)
+
+
 @pytest.mark.parametrize("name", ["saturation", "colourfulness"])
 def test_a_faded_picture_has_less_of_every_measure_of_colour(name):
     pictures = scenes(40)

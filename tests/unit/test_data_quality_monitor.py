@@ -8,6 +8,7 @@ from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.data_quality.monitor import DataQuality
 from monitor_jobs.data_quality.summarising import empty, summarise
 from monitor_jobs.model_monitor_analyzer.choice import chosen_monitor
+from monitor_jobs.model_quality.monitor import ModelQuality
 from monitor_jobs.monitor import Baseline, Verdict
 from tests.unit.feature_tables import table
 
@@ -118,5 +119,6 @@ def test_columns_without_names_get_those_of_the_baseline():
 
 def test_awss_image_is_data_quality_unless_another_analysis_is_asked_for():
     assert chosen_monitor({}) == MONITOR
+    assert chosen_monitor({"analysis_type": "MODEL_QUALITY"}) == ModelQuality()
     with pytest.raises(BadInput, match="analysis_type is 'MODEL_BIAS'"):
         chosen_monitor({"analysis_type": "MODEL_BIAS"})
