@@ -18,6 +18,7 @@ from monitor_jobs.contract.container import ContainerPaths, StatisticValues, clo
 from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.contract.report import (
     CONSTRAINTS_FILE,
+    PAGE_FILE,
     REPORT_FILE,
     STATISTICS_FILE,
     VIOLATIONS_FILE,
@@ -87,19 +88,21 @@ def _arguments(name: str, argv: Sequence[str]) -> Path:
 
 def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, environment: Mapping[str, str]) -> None:
     job = parse_settings(environment, paths)
-    settings = monitor.settings(environment, read_baseline(job))
+    baseline = read_baseline(job)
+    settings = monitor.settings(environment, baseline)
     files = dataset_files(job, preprocessor_of(job, environment, paths))
     size = sum(file.path.stat().st_size for file in files)
     fleet = LocalFleet(_workers(job, size))
     _say(f"{monitor.name}: {len(files)} files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
     results = fleet.map(partial(monitor.summarise_file, settings=settings), files)
     summary = reduce(monitor.merge, _with_progress(results, files), monitor.empty())
+    read = _read(monitor.name, job, summary)
     if job.suggests_baseline:
-        _leave_baseline(monitor.suggest_baseline(summary), job, paths, summary)
+        _leave_baseline(monitor.suggest_baseline(summary), read, job, paths)
     else:
         verdict = with_completeness(monitor.judge(summary, settings), read_capture_proof(job))
         verdict = with_ground_truth(verdict, read_merge_counts(job))
-        _leave_verdict(verdict, _report(verdict, monitor.name, job, summary), job, paths)
+        _leave_verdict(verdict, _judged(read, verdict), baseline, job, paths)
     postprocessor = postprocessor_of(job, environment, paths)
     if postprocessor is not None:
         run_postprocessor(postprocessor, _print)
@@ -119,7 +122,11 @@ def _with_progress(results: Iterable[ResultT], files: Sequence[CaptureFile]) -> 
             _say(f"read {number} of {len(files)} files")
 
 
-def _leave_verdict(verdict: Verdict, report: Report, job: JobSettings, paths: ContainerPaths) -> None:
+def _leave_verdict(
+    verdict: Verdict, report: Report, baseline: Baseline, job: JobSettings, paths: ContainerPaths
+) -> None:
+    from monitor_jobs.report_page import verdict_page  # only who leaves a report needs templates: no worker does
+
     for line in _summary_lines(verdict, report):
         _say(line)
     if job.publishes_metrics:
@@ -131,20 +138,25 @@ def _leave_verdict(verdict: Verdict, report: Report, job: JobSettings, paths: Co
         **({CONSTRAINTS_FILE: verdict.constraints.to_json()} if verdict.constraints else {}),
         VIOLATIONS_FILE: violations,
         VIOLATIONS_FILE_ALIAS: violations,
+        PAGE_FILE: verdict_page(report, verdict.statistics, baseline, schedule=job.schedule),
         REPORT_FILE: report.to_json(),  # last: who finds it finds the others complete
     }
     write_outputs(job.output, files)
 
 
-def _leave_baseline(baseline: Baseline, job: JobSettings, paths: ContainerPaths, summary: Summary) -> None:
-    message = f"Completed: Baseline suggested from {summary.predictions} predictions in {summary.records} records."
+def _leave_baseline(baseline: Baseline, read: Report, job: JobSettings, paths: ContainerPaths) -> None:
+    from monitor_jobs.report_page import baseline_page
+
+    message = f"Completed: Baseline suggested from {read.predictions} predictions in {read.records} records."
     write_message(paths, message)
     files = {STATISTICS_FILE: baseline.statistics, CONSTRAINTS_FILE: baseline.constraints}
-    write_outputs(job.output, {name: file.to_json() for name, file in files.items() if file})
+    texts = {name: file.to_json() for name, file in files.items() if file}
+    write_outputs(job.output, {**texts, PAGE_FILE: baseline_page(read, baseline)})
     _say(message)
 
 
-def _report(verdict: Verdict, name: str, job: JobSettings, summary: Summary) -> Report:
+def _read(name: str, job: JobSettings, summary: Summary) -> Report:
+    """What was read, with nothing concluded from it yet."""
     window = job.window or _span(summary)
     return Report(
         monitor=name,
@@ -154,10 +166,14 @@ def _report(verdict: Verdict, name: str, job: JobSettings, summary: Summary) -> 
         records=summary.records,
         predictions=summary.predictions,
         unreadable=UnreadableLines(by_reason=dict(summary.unreadable)),
-        measurements=verdict.measurements,
-        violations=verdict.violations,
-        remark=verdict.remark,
+        measurements=(),
+        violations=(),
     )
+
+
+def _judged(read: Report, verdict: Verdict) -> Report:
+    concluded = {"measurements": verdict.measurements, "violations": verdict.violations, "remark": verdict.remark}
+    return read.model_copy(update=concluded)
 
 
 def _span(summary: Summary) -> Window:

@@ -16,6 +16,7 @@ CONSTRAINTS_FILE = "constraints.json"
 VIOLATIONS_FILE = "constraint_violations.json"
 VIOLATIONS_FILE_ALIAS = "constraints_violations.json"  # the name AWS's own guide and sample use; clients read both
 REPORT_FILE = "report.json"
+PAGE_FILE = "report.html"  # the report for people
 
 WireTime = Annotated[AwareDatetime, PlainSerializer(format_timestamp, return_type=str)]
 

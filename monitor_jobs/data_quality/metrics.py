@@ -19,11 +19,15 @@ def metrics_of(
     """The metrics of the chosen columns: feature_data_{f} of numbers, feature_non_null_{f}, feature_baseline_drift_{f}.
 
     feature_non_null_{f} has a one for a value and a zero for a missing one, so that its average is the completeness.
+    Drifts come first, the largest before others: of very many metrics a platform may keep the first ones only.
     """
     columns = [column for name, column in summary.columns.items() if name in chosen]
-    drifts = {metric_name("baseline_drift", column.name) for column in columns}
-    found: dict[str, MetricValue] = dict(pair for column in columns for pair in _of_column(column))
-    return found | {measured.name: measured.value for measured in measurements if measured.name in drifts}
+    names = {metric_name("baseline_drift", column.name) for column in columns}
+    drifts = sorted((-measured.value, measured.name) for measured in measurements if measured.name in names)
+    return {
+        **{name: -value for value, name in drifts},
+        **dict(pair for column in columns for pair in _of_column(column)),
+    }
 
 
 def _of_column(column: ColumnSummary) -> Iterator[tuple[str, StatisticValues]]:

@@ -4,7 +4,7 @@ What lives here: the meeting of reading, summaries and checks. What does not: an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 from monitor_jobs.contract.container import Variable
@@ -13,12 +13,14 @@ from monitor_jobs.data_quality.baseline import suggested_constraints
 from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn, baseline_columns
 from monitor_jobs.data_quality.checks.judging import Judgement, judge
 from monitor_jobs.data_quality.checks.limits import Limits, limits_from
+from monitor_jobs.data_quality.gathering import gathered
 from monitor_jobs.data_quality.image_features import features_of_many
 from monitor_jobs.data_quality.metrics import MetricValue, metrics_of
 from monitor_jobs.data_quality.statistics import statistics_of
 from monitor_jobs.data_quality.summarising import empty, merge, summarise
 from monitor_jobs.data_quality.summary import DatasetSummary
-from monitor_jobs.feature_table import RowRules, read_table
+from monitor_jobs.data_quality.witnesses import witnesses_of
+from monitor_jobs.feature_table import FeatureTable, RowRules, read_table
 from monitor_jobs.monitor import Baseline, CaptureFile, Verdict
 
 NO_COMPARISON = "No comparison: no baseline was given. Statistics and suggested constraints are in the report."
@@ -65,7 +67,8 @@ class DataQuality:
 
     def summarise_file(self, file: CaptureFile, settings: DataQualitySettings) -> DatasetSummary:
         """What is kept of one file."""
-        return reduce(merge, map(summarise, read_table(file, rules=settings.row_rules(file.card))), empty())
+        tables = gathered(read_table(file, rules=settings.row_rules(file.card)))
+        return reduce(merge, (_summary(table, settings.limits) for table in tables), empty())
 
     def merge(self, left: DatasetSummary, right: DatasetSummary) -> DatasetSummary:
         """The summary of two disjoint parts together."""
@@ -94,6 +97,10 @@ class DataQuality:
     def suggest_baseline(self, summary: DatasetSummary) -> Baseline:
         """Statistics and suggested constraints from data known to be good."""
         return Baseline(statistics=statistics_of(summary), constraints=suggested_constraints(summary))
+
+
+def _summary(table: FeatureTable, limits: Limits) -> DatasetSummary:
+    return replace(summarise(table), witnesses=witnesses_of(table, limits))
 
 
 def _metrics(summary: DatasetSummary, judgement: Judgement, settings: DataQualitySettings) -> Mapping[str, MetricValue]:

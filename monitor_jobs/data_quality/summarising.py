@@ -22,6 +22,7 @@ from monitor_jobs.data_quality.categories import (
 )
 from monitor_jobs.data_quality.sketches import merged_quantiles, quantiles_of
 from monitor_jobs.data_quality.summary import Categories, ColumnSummary, DatasetSummary, Moments, Quantiles
+from monitor_jobs.data_quality.witnesses import merged_witnesses
 from monitor_jobs.feature_table import FeatureTable, numbers_in
 
 Floats = npt.NDArray[np.float64]
@@ -71,6 +72,7 @@ def merge(left: DatasetSummary, right: DatasetSummary) -> DatasetSummary:
         unreadable=dict(Counter(left.unreadable) + Counter(right.unreadable)),
         earliest=min(earliest, default=None),
         latest=max(latest, default=None),
+        witnesses=merged_witnesses(left.witnesses, right.witnesses),
     )
 
 
@@ -78,7 +80,8 @@ def merged_moments(left: Moments, right: Moments) -> Moments:
     """The moments of both.
 
     mean = a + d n_b / n and squares = S_a + S_b + d^2 n_a n_b / n, where d = b - a is the distance of the means: Chan,
-    Golub & LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979.
+    Golub & LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979; checked in
+    tests/papers/test_pairwise_moments.py.
     """
     if not (left.count and right.count):
         return left if left.count else right

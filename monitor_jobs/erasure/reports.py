@@ -1,4 +1,7 @@
-"""Reports that name an erased record: it is taken from the records that they name; lines of others are counted anew."""
+"""Reports that name an erased record: it is taken from the records that they name; lines of others are counted anew.
+
+The page beside a report follows it.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,11 +11,12 @@ from pydantic import ValidationError
 from monitor_jobs.capture_io import event_id_of
 from monitor_jobs.contract.capture import opened_at_of
 from monitor_jobs.contract.erasure import Amendment, IdKind
-from monitor_jobs.contract.report import REPORT_FILE, OffendingRecord, Report, Violation
+from monitor_jobs.contract.report import PAGE_FILE, REPORT_FILE, OffendingRecord, Report, Violation
 from monitor_jobs.erasure.matching import Matcher
 from monitor_jobs.erasure.variant import Variant
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.shown import put_shown
+from monitor_jobs.report_page import with_violations_of
 
 
 class Reports:
@@ -47,8 +51,16 @@ class Reports:
             return False  # of another program
         amended = report.model_copy(update={"violations": tuple(map(self._violation, report.violations))})
         if amended != report:
+            self._amend_page(address, amended)  # first: who is broken off in between finds the report as it was
             put_shown(self._variant.store, address, amended.to_json().encode())
         return amended != report
+
+    def _amend_page(self, address: S3Address, amended: Report) -> None:
+        page = S3Address(address.bucket, address.key.removesuffix(REPORT_FILE) + PAGE_FILE)
+        text = (self._variant.get(str(page)) or b"").decode(errors="surrogateescape")
+        changed = with_violations_of(text, amended)
+        if changed != text:
+            put_shown(self._variant.store, page, changed.encode(errors="surrogateescape"))
 
     def _violation(self, violation: Violation) -> Violation:
         kept = tuple(self._relocated(each) for each in violation.offending_records if not self._is_erased(each))

@@ -10,10 +10,11 @@ What lives here: files to columns of texts. What does not: what the texts are (v
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.csv
@@ -22,7 +23,7 @@ from monitor_jobs.capture_io.blocks import UTF8_BOM
 from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.contract.dataset_format import CsvFormat
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.feature_table.names import name_at, unique_names
+from monitor_jobs.feature_table.names import name_at, refuse_too_many, unique_names
 from monitor_jobs.feature_table.opening import open_unpacked
 from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.feature_table.values import column_of_texts, text_of_bytes
@@ -40,7 +41,7 @@ class _Opening:
 
 
 def read_csv(path: Path, dataset_format: CsvFormat) -> Iterator[FeatureTable]:
-    """The rows of one CSV file; a file with a header and no row is one table without rows, an empty file is none.
+    """The rows of one CSV file, and a table without rows, for a header may be all there is. An empty file is none.
 
     Where the output's column is said to be at the END it comes first all the same, as it does in captures. Raises
     OSError, and BadInput where the file is no UTF-8 CSV, or a row is longer than BLOCK_BYTES.
@@ -50,14 +51,8 @@ def read_csv(path: Path, dataset_format: CsvFormat) -> Iterator[FeatureTable]:
         if opening is None:
             return
         file.seek(opening.offset)
-        read = False
         for table in _tables(file, opening.names, path):
-            read = True
             yield _outputs_first(table, dataset_format)
-        if not read:
-            yield _outputs_first(
-                _table([pa.nulls(0, pa.binary())] * len(opening.names), opening.names, 0), dataset_format
-            )
 
 
 def _opening(head: bytes, dataset_format: CsvFormat, path: Path) -> _Opening | None:
@@ -72,6 +67,7 @@ def _opening(head: bytes, dataset_format: CsvFormat, path: Path) -> _Opening | N
         raise BadInput(f"{path.name} does not begin with a row of CSV: {error}") from error
     if first is None:
         return None
+    refuse_too_many(len(first), path)
     if not dataset_format.header:
         return _Opening(tuple(map(name_at, range(len(first)))), mark)
     names = [name.encode("latin-1").decode(errors="replace").strip() for name in first]
@@ -79,16 +75,15 @@ def _opening(head: bytes, dataset_format: CsvFormat, path: Path) -> _Opening | N
 
 
 def _tables(file: BinaryIO, names: tuple[str, ...], path: Path) -> Iterator[FeatureTable]:
-    ragged: list[Any] = []
+    ragged = Counter[UnreadableReason]()
     try:
         for batch in _batches(file, names, ragged):
-            yield _table(batch.columns, names, len(ragged))
+            yield _table(batch.columns, names, ragged)
             ragged.clear()
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise _bad_csv(path, error) from error
-    if ragged:
-        yield _table([pa.nulls(0, pa.binary())] * len(names), names, len(ragged))
+    yield _table([pa.nulls(0, pa.binary())] * len(names), names, ragged)
 
 
 def _bad_csv(path: Path, error: pa.ArrowInvalid) -> BadInput:
@@ -97,9 +92,9 @@ def _bad_csv(path: Path, error: pa.ArrowInvalid) -> BadInput:
     return BadInput(f"{path.name} is no CSV: {error}")
 
 
-def _batches(file: BinaryIO, names: tuple[str, ...], ragged: list[Any]) -> Iterator[pa.RecordBatch]:
-    def pass_over(row: object) -> str:
-        ragged.append(row)
+def _batches(file: BinaryIO, names: tuple[str, ...], ragged: Counter[UnreadableReason]) -> Iterator[pa.RecordBatch]:
+    def pass_over(_row: object) -> str:
+        ragged[UnreadableReason.MALFORMED] += 1
         return "skip"
 
     positions = [str(position) for position in range(len(names))]
@@ -111,7 +106,9 @@ def _batches(file: BinaryIO, names: tuple[str, ...], ragged: list[Any]) -> Itera
     )
 
 
-def _table(columns: Sequence[pa.BinaryArray], names: tuple[str, ...], ragged: int) -> FeatureTable:
+def _table(
+    columns: Sequence[pa.BinaryArray], names: tuple[str, ...], ragged: Mapping[UnreadableReason, int]
+) -> FeatureTable:
     typed = {name: column_of_texts(text_of_bytes(column)) for name, column in zip(names, columns, strict=True)}
     rows = len(columns[0])
     return FeatureTable(
@@ -119,7 +116,7 @@ def _table(columns: Sequence[pa.BinaryArray], names: tuple[str, ...], ragged: in
         rows=rows,
         integral={name: column.integral for name, column in typed.items() if column.integral},
         records=rows,
-        unreadable={UnreadableReason.MALFORMED: ragged} if ragged else {},
+        unreadable=dict(ragged),
     )
 
 
@@ -127,5 +124,4 @@ def _outputs_first(table: FeatureTable, dataset_format: CsvFormat) -> FeatureTab
     if dataset_format.output_columns_position == "START":
         return table
     *inputs, output = table.columns
-    columns = {name: table.columns[name] for name in (output, *inputs)}
-    return FeatureTable(columns, table.rows, table.integral, table.records, unreadable=table.unreadable)
+    return replace(table, columns={name: table.columns[name] for name in (output, *inputs)})

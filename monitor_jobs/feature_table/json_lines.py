@@ -18,14 +18,13 @@ import msgspec
 from monitor_jobs.capture_io.blocks import LongLine, blocks_in
 from monitor_jobs.capture_io.lines import JSON_SPACE, refusal_of
 from monitor_jobs.contract.capture import UnreadableReason
-from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, json_value
-from monitor_jobs.feature_table.names import KnownNames, name_at
+from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, is_flat, json_value
+from monitor_jobs.feature_table.names import KnownNames, name_at, parts_of_rows
 from monitor_jobs.feature_table.opening import open_unpacked
 from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.feature_table.values import columns_of_rows
 
 CHUNK_BYTES: Final = 2 << 20
-NESTED: Final = frozenset({dict, list})
 
 Row = dict[str, object]
 _decoder: Final = msgspec.json.Decoder()
@@ -37,8 +36,10 @@ def read_json_lines(path: Path) -> Iterator[FeatureTable]:
     for text, too_long in _chunks(path):
         rows, unreadable = _rows(text, names)
         unreadable[UnreadableReason.TOO_LONG] += too_long
-        columns, integral = columns_of_rows(rows)
-        yield FeatureTable(columns, len(rows), integral, records=len(rows), unreadable=+unreadable)
+        for part in map(rows.__getitem__, parts_of_rows(rows)):
+            columns, integral = columns_of_rows(part)
+            yield FeatureTable(columns, len(part), integral, records=len(part), unreadable=+unreadable)
+            unreadable.clear()
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, int]]:
@@ -89,13 +90,11 @@ def _value(raw: bytes) -> Any:  # noqa: ANN401  any JSON value
 
 def _row(value: object) -> Row | UnreadableReason:
     if isinstance(value, list):
-        if not NESTED.isdisjoint(map(type, value)):
+        if not is_flat(value):
             return UnreadableReason.WRONG_SCHEMA
         return {name_at(position): item for position, item in enumerate(value)}
     if not isinstance(value, dict):
         return UnreadableReason.WRONG_SCHEMA
-    if NESTED.isdisjoint(map(type, value.values())):
-        return value
     try:
         return flattened(value)
     except TooWide:

@@ -4,14 +4,16 @@ What lives here: integers of any size exactly, Python's NaN, and names within na
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.feature_table.names import MAX_COLUMNS
+
+NESTED: Final = frozenset({dict, list})
 
 
 class UnreadableJson(Exception):
@@ -49,12 +51,17 @@ def flattened(item: Mapping[str, Any]) -> dict[str, object]:
     Raises TooWide.
     """
     try:
-        row = dict(islice(_values(item, ""), MAX_COLUMNS + 1))
+        row = dict(item if is_flat(item.values()) else islice(_values(item, ""), MAX_COLUMNS + 1))
     except RecursionError as error:
         raise TooWide from error
     if len(row) > MAX_COLUMNS:
         raise TooWide
     return row
+
+
+def is_flat(values: Iterable[object]) -> bool:
+    """True where none of the values is an object or a list."""
+    return NESTED.isdisjoint(map(type, values))
 
 
 def _values(item: Mapping[str, Any] | list[Any], prefix: str) -> Iterator[tuple[str, object]]:

@@ -1,13 +1,17 @@
 """What columns are called.
 
-What lives here: names by position, names that come twice, and a bound on their number. What does not: the files that
+What lives here: names by position, names that come twice, and bounds on their number. What does not: the files that
 they come from, and names of captured values (captures.rows).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
+from monitor_jobs.contract.errors import BadInput
+
 MAX_COLUMNS: Final = 4096  # more are not features: names made of data, or an array
+MAX_CELLS: Final = 1 << 22  # of one table: 32 MiB of numbers
 
 
 def name_at(position: int) -> str:
@@ -24,6 +28,27 @@ def unique_names(names: Iterable[str]) -> tuple[str, ...]:
             candidate += str(position)
         unique[candidate] = None
     return tuple(unique)
+
+
+def refuse_too_many(columns: int, path: Path) -> None:
+    """Raises BadInput where a file has more columns than MAX_COLUMNS."""
+    if columns > MAX_COLUMNS:
+        raise BadInput(f"{path.name} has {columns} columns: at most {MAX_COLUMNS} are judged, leave some out")
+
+
+def rows_of_a_table(columns: int) -> int:
+    """How many rows of so many columns make a table of at most MAX_CELLS; at least one."""
+    return max(1, MAX_CELLS // max(1, columns))
+
+
+def parts_of_rows(rows: Sequence[Mapping[str, object]]) -> Iterator[slice]:
+    """Which rows make tables of at most MAX_CELLS each, values that rows lack included; of no rows, one of none.
+
+    So rows of which each has a few names of its own take no more memory than as many rows of the same names.
+    """
+    step = rows_of_a_table(len({name for shape in set(map(tuple, rows)) for name in shape}))
+    for start in range(0, max(1, len(rows)), step):
+        yield slice(start, start + step)
 
 
 class KnownNames:

@@ -16,7 +16,7 @@ import pyarrow.types as kinds
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.feature_table.json_values import TooWide, flattened
-from monitor_jobs.feature_table.names import MAX_COLUMNS, unique_names
+from monitor_jobs.feature_table.names import MAX_COLUMNS, refuse_too_many, rows_of_a_table, unique_names
 from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.feature_table.values import (
     Column,
@@ -37,10 +37,11 @@ def read_parquet(path: Path) -> Iterator[FeatureTable]:
     """
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
+            refuse_too_many(len(file.schema_arrow), path)
             names = unique_names(file.schema_arrow.names)
             if not file.metadata.num_rows:
                 yield _table(pa.RecordBatch.from_pylist([], file.schema_arrow), names, path)
-            for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+            for batch in file.iter_batches(min(BATCH_ROWS, rows_of_a_table(len(names))), use_threads=False):
                 yield _table(batch, names, path)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:

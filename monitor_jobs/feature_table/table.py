@@ -3,7 +3,7 @@
 What lives here: the value. What does not: reading it, summarising it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -39,7 +39,7 @@ class FeatureTable:
     rows: int
     integral: Mapping[str, int] = field(default_factory=dict)
     records: int = 0
-    sources: tuple[RowSource, ...] = ()
+    sources: Sequence[RowSource] = ()
     unreadable: Mapping[UnreadableReason, int] = field(default_factory=dict)
     earliest: int | None = None
     latest: int | None = None

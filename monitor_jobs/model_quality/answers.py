@@ -4,6 +4,7 @@ What lives here: putting labels beside columns of predictions. What does not: th
 """
 
 import io
+import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,26 +15,32 @@ import numpy as np
 
 from monitor_jobs.capture_io import PredictionColumns
 from monitor_jobs.capture_io.blocks import LongLine, read_blocks
+from monitor_jobs.capture_io.scores import Scores
 from monitor_jobs.model_quality.record_values import (
     LABELS_DIFFER,
     NO_GROUND_TRUTH,
     GroundTruth,
     LabelledRow,
     NotLabelled,
+    ScoredPrediction,
     named_labels,
 )
 from monitor_jobs.model_quality.settings import QualitySettings
-from monitor_jobs.model_quality.spelling import Classes, class_name
+from monitor_jobs.model_quality.spelling import Classes, NoClass, class_name
 
 
 class Answer(NamedTuple):
-    """One record's predictions by name, each with its confidence, NaN where it has none; and its ground truth."""
+    """One record's predictions by name, each with its confidence, NaN where it has none; and its ground truth.
+
+    scores: those of all classes [predictions, k], where they are known.
+    """
 
     event_id: str
     time: int
     predictions: list[str]
     confidences: list[float]
     ground_truth: GroundTruth | None
+    scores: Scores | None
 
 
 class _Labelled(msgspec.Struct, gc=False, frozen=True, rename="camel"):
@@ -69,6 +76,7 @@ def answers_in(columns: PredictionColumns, labels: Iterator[tuple[int, GroundTru
             predictions[start:stop],
             confidences[start:stop],
             next(label for number, label in labels if number == line),
+            None if columns.scores is None else columns.scores[start:stop],
         )
 
 
@@ -83,6 +91,17 @@ def rows_of_answer(answer: Answer, settings: QualitySettings, classes: Classes) 
     said = zip(predictions, answer.confidences, strict=True)
     scores = [sure if name == settings.positive else 1 - sure for name, sure in said]
     return list(zip(labels, predictions, scores, strict=True))
+
+
+def scored_of_answer(answer: Answer, classes: Classes) -> list[ScoredPrediction]:
+    """The predictions of a record with their scores, whether it has a label or not; none where one names no class."""
+    rows = [()] * len(answer.predictions) if answer.scores is None else map(tuple, answer.scores.tolist())
+    vectors = (None if not row or math.isnan(row[0]) else row for row in rows)
+    try:
+        names = [class_name(name, classes) for name in answer.predictions]
+    except NoClass:
+        return []
+    return list(map(ScoredPrediction, names, answer.confidences, vectors))
 
 
 def _ground_truth(raw: bytes) -> GroundTruth | None:

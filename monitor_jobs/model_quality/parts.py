@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from monitor_jobs.model_quality.estimating import Seeing
 from monitor_jobs.model_quality.problems import (
     ClassRows,
     NumberRows,
@@ -18,26 +19,32 @@ from monitor_jobs.model_quality.problems import (
     summarise_regression,
 )
 from monitor_jobs.model_quality.problems.samples import Keys, key_of
-from monitor_jobs.model_quality.record_values import LabelledRow
+from monitor_jobs.model_quality.record_values import LabelledRow, ScoredPrediction
 from monitor_jobs.model_quality.settings import ProblemType, QualitySettings
 from monitor_jobs.model_quality.summary import Summary
 
 
 @dataclass(slots=True)
 class Part:
-    """Rows, their keys, records that they came from, and lines that are none by reason; times in epoch seconds."""
+    """Rows, their keys, records that they came from, and lines that are none by reason; times in epoch seconds.
 
+    seeing: predictions with or without a label, for estimates.
+    """
+
+    seeing: Seeing
     rows: list[LabelledRow] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     records: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
     times: list[int] = field(default_factory=list)
 
-    def add(self, rows: list[LabelledRow], identity: str) -> None:
-        """Take the rows of one record, which the identity tells from all others."""
+    def add(self, rows: list[LabelledRow], identity: str, scored: list[ScoredPrediction]) -> None:
+        """Take the rows of one record, which the identity tells from all others, and their scores if they have some."""
+        keys = [key_of(f"{identity}:{place}") for place in range(len(rows))]
         self.records += 1
         self.rows += rows
-        self.keys += (key_of(f"{identity}:{place}") for place in range(len(rows)))
+        self.keys += keys
+        self.seeing.label(scored, [truth for truth, _, _ in rows], keys)
 
     def summary(self, settings: QualitySettings) -> Summary:
         """What is kept of them."""
@@ -45,6 +52,7 @@ class Part:
             records=self.records,
             unreadable=dict(self.unreadable),
             measured=_measured(self.rows, np.array(self.keys, dtype=np.uint64), settings) if self.rows else None,
+            seen=self.seeing.kept(),
             earliest=min(self.times, default=None),
             latest=max(self.times, default=None),
         )

@@ -18,8 +18,9 @@ from monitor_jobs.contract.dataset_format import CaptureFormat
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window
 from monitor_jobs.feature_table import FeatureTable, read_table
-from monitor_jobs.model_quality.answers import answers_in, ground_truth_by_line, rows_of_answer
+from monitor_jobs.model_quality.answers import answers_in, ground_truth_by_line, rows_of_answer, scored_of_answer
 from monitor_jobs.model_quality.attributes import Attribute
+from monitor_jobs.model_quality.estimating import Seeing
 from monitor_jobs.model_quality.parts import Part
 from monitor_jobs.model_quality.record_values import (
     MergedLine,
@@ -28,6 +29,8 @@ from monitor_jobs.model_quality.record_values import (
     decode_merged,
     rows_of_record,
     rows_of_values,
+    scored_predictions,
+    scored_values,
 )
 from monitor_jobs.model_quality.scripted import scripted
 from monitor_jobs.model_quality.settings import QualitySettings
@@ -53,15 +56,15 @@ def read_labelled(file: CaptureFile, settings: QualitySettings) -> Iterator[Summ
 
 
 def _captured(file: CaptureFile, settings: QualitySettings, classes: Classes) -> Iterator[Summary]:
-    part = Part()
+    part = Part(Seeing(settings.label_free, classes))
     for raw in scripted(_lines(file), file.script):
         if raw is None:
             part.unreadable[UnreadableReason.TOO_LONG.value] += 1
         else:
             _take(raw, part, file.window, settings, classes)
-        if len(part.rows) >= ROWS_AT_ONCE:
+        if max(len(part.rows), part.seeing.predictions) >= ROWS_AT_ONCE:
             yield part.summary(settings)
-            part = Part()
+            part = Part(Seeing(settings.label_free, classes))
     yield part.summary(settings)
 
 
@@ -69,15 +72,20 @@ def _answered(file: CaptureFile, settings: QualitySettings, classes: Classes) ->
     """Of answers that are read as every monitor here reads them: a chunk at a time, its labels beside it."""
     labels = ground_truth_by_line(file.path)
     for columns in read_predictions(file.path, object_key=file.object_key, window=file.window, card=file.card):
-        part = Part(unreadable=Counter({reason.value: count for reason, count in columns.unreadable.items()}))
+        part = Part(
+            Seeing(settings.label_free, classes),
+            unreadable=Counter({reason.value: count for reason, count in columns.unreadable.items()}),
+        )
         for answer in answers_in(columns, labels):
+            scored = scored_of_answer(answer, classes) if part.seeing.wanted else []
+            part.seeing.see(scored)
             try:
                 rows = rows_of_answer(answer, settings, classes)
             except NotLabelled as error:
                 part.unreadable[error.reason] += 1
             else:
                 part.times.append(answer.time)
-                part.add(rows, answer.event_id)
+                part.add(rows, answer.event_id, scored)
         yield part.summary(settings)
 
 
@@ -95,12 +103,14 @@ def _take(raw: bytes, part: Part, window: Window | None, settings: QualitySettin
         time_us = _time_inside(line, window)
         if time_us is None:
             return
+        scored = scored_predictions(line, settings, classes) if part.seeing.wanted else []
+        part.seeing.see(scored)
         rows = rows_of_record(line, settings, classes)
     except NotLabelled as error:
         part.unreadable[error.reason] += 1
     else:
         part.times.append(time_us // MICROSECONDS_A_SECOND)
-        part.add(rows, line.event_metadata.event_id)
+        part.add(rows, line.event_metadata.event_id, scored)
 
 
 def _time_inside(line: MergedLine, window: Window | None) -> int | None:
@@ -121,7 +131,10 @@ def _numbered(tables: Iterator[FeatureTable]) -> Iterator[tuple[int, FeatureTabl
 
 
 def _of_table(table: FeatureTable, object_key: str, at: int, settings: QualitySettings, classes: Classes) -> Summary:
-    part = Part(unreadable=Counter({reason.value: count for reason, count in table.unreadable.items()}))
+    part = Part(
+        Seeing(settings.label_free, classes),
+        unreadable=Counter({reason.value: count for reason, count in table.unreadable.items()}),
+    )
     truths = _column(table, settings.ground_truth, "ground_truth_attribute")
     said = _column(table, settings.inference, "inference_attribute") if settings.inference else None
     scores = _column(table, settings.probability, "probability_attribute") if settings.probability else None
@@ -131,7 +144,9 @@ def _of_table(table: FeatureTable, object_key: str, at: int, settings: QualitySe
         own = slice(row, row + 1)
         values = Values(truths[own], said and said[own], scores and scores[own])
         try:
-            part.add(rows_of_values(values, settings, classes), f"{object_key}:{at + row}")
+            rows, scored = rows_of_values(values, settings, classes), scored_values(values, settings, classes)
+            part.seeing.see(scored)
+            part.add(rows, f"{object_key}:{at + row}", scored)
         except NotLabelled as error:
             part.unreadable[error.reason] += 1
     return part.summary(settings)

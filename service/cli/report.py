@@ -1,12 +1,14 @@
 """`sextant report`: what an execution concluded, and the records that show it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor_jobs.contract.errors import BadInput
 from service.cli.client import connect, store
 from service.cli.executions import report_address
-from service.cli.output import AsJson, print_fields, print_json, print_line, print_table
+from service.cli.output import AsJson, print_fields, print_json, print_line, print_table, say
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.report import Report
@@ -25,10 +27,13 @@ def _group() -> None:
 def show(
     execution_id: str,
     fail_on_violations: Annotated[bool, typer.Option(help="Exit with 6 where there are violations.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Save the report's page, with pictures, to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the report of an execution: measurements, violations, offending records."""
     report, address = load_report(execution_id)
+    if html is not None:
+        _save_page(address, html)
     if as_json:
         print_json({"address": address, **report.model_dump(mode="json")})
     else:
@@ -48,10 +53,28 @@ def load_report(execution_id: str) -> "tuple[Report, str]":
     return Report.model_validate_json(store().get(S3Address.parse(address))), address
 
 
+def _page_address(report_address: str) -> str:
+    from monitor_jobs.contract.report import PAGE_FILE, REPORT_FILE
+
+    return report_address.removesuffix(REPORT_FILE) + PAGE_FILE
+
+
+def _save_page(address: str, file: Path) -> None:
+    from monitor_jobs.object_store import S3Address
+
+    page = store().get(S3Address.parse(_page_address(address)))
+    try:
+        file.write_bytes(page)
+    except OSError as error:
+        raise BadInput(f"{file} cannot be written: {error.strerror}") from error
+    say(f"Page saved: {file}")
+
+
 def _print(report: "Report", address: str) -> None:
     print_fields(
         {
             "Report": address,
+            "Page": _page_address(address),
             "Monitor": report.monitor,
             "Window": f"{report.window_start} to {report.window_end}",
             "Records": report.records,

@@ -184,6 +184,13 @@ def test_an_absent_dataset_ends_the_job_with_a_sentence(tmp_path):
     assert message(tmp_path).endswith("set dataset_source to where the captures are")
 
 
+def test_a_dataset_that_is_no_captures_ends_the_job_with_a_sentence(tmp_path):
+    stage(tmp_path, b"a,b\n1,2\n", name="data.csv")
+    finished = class_skew(tmp_path, dataset_format='{"csv": {"header": true}}')
+    assert finished.returncode == 1
+    assert message(tmp_path).startswith("class skew reads captures only: set dataset_format to sagemakerCaptureJson")
+
+
 def test_an_output_that_cannot_be_written_leaves_its_traceback(tmp_path):
     stage(tmp_path, line([[4]]))
     (tmp_path / "opt/ml/processing/outputs").write_text("a file where a folder should be")

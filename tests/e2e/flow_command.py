@@ -46,9 +46,14 @@ class Outcome:
         return [step for step in self.steps if step.failed]
 
     @property
+    def ended(self) -> bool:
+        """Whether the flow came to its end."""
+        return bool(self.steps) and not self.exit_code
+
+    @property
     def succeeded(self) -> bool:
         """Whether the flow came to its end, and every call was answered as it should."""
-        return bool(self.steps) and not self.failed and not self.exit_code
+        return self.ended and not self.failed
 
 
 def main(flow: Flow) -> int:

@@ -261,6 +261,21 @@ def test_a_report_names_the_class_and_its_records(sextant, execution):
     assert report["violations"][0]["offending_records"][0]["object_key"].startswith("cats/AllTraffic/")
 
 
+def test_the_page_of_a_report_is_named_and_saved(sextant, execution, tmp_path):
+    page = tmp_path / "skew.html"
+    done = sextant.run("report", "show", execution["MonitoringExecutionId"], "--html", str(page))
+    assert f"/{page.name}" in done.stderr
+    assert "Page         s3://sextant/reports/cats/skew/" in done.stdout
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert "above the 50 % threshold" in page.read_text()
+
+
+def test_a_page_that_cannot_be_saved_is_one_sentence(sextant, execution, tmp_path):
+    done = sextant.run("report", "show", execution["MonitoringExecutionId"], "--html", str(tmp_path / "no" / "a.html"))
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "a.html cannot be written: No such file or directory" in done.stderr
+
+
 def test_captures_are_listed_up_to_a_limit(sextant, window, execution):
     rows = sextant.json("capture", "ls", "--endpoint", "cats", *window, "--limit", "3")
     assert [row["Input"] for row in rows] == ["[[0, 1]]"] * 3

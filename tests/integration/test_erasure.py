@@ -11,12 +11,14 @@ from monitor_jobs.contract.completeness import FindingKind, RemovalKind
 from monitor_jobs.contract.erasure import IdKind, Tombstone, event_folder
 from monitor_jobs.contract.errors import StoreUnavailable
 from monitor_jobs.contract.model_package import ModelCard
-from monitor_jobs.contract.report import OffendingRecord, Report, UnreadableLines, Violation
+from monitor_jobs.contract.report import Dataset, OffendingRecord, Report, Statistics, UnreadableLines, Violation
 from monitor_jobs.contract.retention import parse_retention
 from monitor_jobs.contract.window import HOUR, Window
 from monitor_jobs.erasure import Variant, begin, holding, pending, resume
+from monitor_jobs.monitor import Baseline
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
+from monitor_jobs.report_page import verdict_page
 from monitor_jobs.retention import sweep
 from monitor_jobs.side_index import read_index
 from tests.integration.capture_spool import CAPTURES, NOON, Clock, Switched, offer_all, spec_of, started, stored_ids
@@ -136,6 +138,9 @@ def report_with(store: FolderStore, *, key: str = "reports/signs/skew/2026/11/20
         violations=(violation,),
     )
     store.put(S3Address("bucket", key), report.to_json().encode())
+    statistics = Statistics(dataset=Dataset(item_count=15), features=[])
+    page = verdict_page(report, statistics, Baseline(), schedule="skew").encode()
+    store.put(S3Address("bucket", key.replace(".json", ".html")), page)
     return S3Address("bucket", key)
 
 
@@ -210,6 +215,22 @@ def test_reports_name_no_erased_record_and_the_others_where_they_are_now(store: 
     for record in violation.offending_records:
         lines = store.get(S3Address("bucket", f"capture/{record.object_key}")).splitlines()
         assert json.loads(lines[record.line - 1])["eventMetadata"]["eventId"] == record.event_id
+
+
+def test_the_page_beside_a_report_names_the_others_only(store: Counting) -> None:
+    address = report_with(store)
+    erase(store)
+    page = store.get(S3Address("bucket", address.key.replace(".json", ".html"))).decode()
+    assert ADA not in page
+    assert page.count(f"<td>{BOB}</td>") == 9
+    assert page.endswith("</html>\n")
+
+
+def test_a_page_of_another_program_is_left_as_it_is(store: Counting) -> None:
+    address = S3Address("bucket", report_with(store).key.replace(".json", ".html"))
+    store.put(address, b"<p>\xff nothing of ours")
+    erase(store)
+    assert store.get(address) == b"<p>\xff nothing of ours"
 
 
 def test_what_another_program_wrote_with_the_id_is_named_and_left(store: Counting) -> None:

@@ -41,6 +41,13 @@ def test_metrics_have_awss_names_and_statistics():
     }
 
 
+def test_the_largest_drift_is_published_first():
+    moved = summarise(table(x=[*range(1, 101)], t=["a"] * 100))
+    first, second, *_ = verdict(moved, baseline()).metrics.items()
+    assert first == ("feature_baseline_drift_t", pytest.approx(0.5, abs=0.3))
+    assert second == ("feature_baseline_drift_x", 0.0)
+
+
 def test_no_metrics_are_published_where_they_are_disabled():
     assert verdict(given=baseline(emit_metrics="Disabled")).metrics == {}
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.dataset_format import JsonLinesFormat
-from monitor_jobs.feature_table import json_lines
+from monitor_jobs.feature_table import json_lines, names
 from monitor_jobs.feature_table.names import MAX_COLUMNS
 from tests.unit.feature_table_files import Reading, meanings, reading
 
@@ -98,6 +98,15 @@ def test_rows_named_by_data_do_not_take_columns_without_end(tmp_path):
     assert (len(whole.columns), whole.unreadable) == (MAX_COLUMNS, {"wrong_schema": 10})
 
 
+def test_rows_of_their_own_names_are_cut_into_tables_that_stay_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(names, "MAX_CELLS", 100)
+    whole = read(tmp_path, "".join(f'{{"a{number % 20}": {number}}}\n' for number in range(50)) + "{\n")
+    assert [table.rows for table in whole.tables] == [5] * 10
+    assert max(table.rows * len(table.columns) for table in whole.tables) <= 100
+    assert (whole.rows, whole.records, whole.unreadable) == (50, 50, {"truncated": 1})
+    assert whole.columns["a3"] == [number if number % 20 == 3 else None for number in range(50)]
+
+
 @pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf"])
 def test_a_file_without_lines_has_no_rows(tmp_path, content):
     assert read(tmp_path, content).rows == 0
@@ -109,6 +118,25 @@ def test_line_ends_byte_order_marks_and_blank_lines_do_not_count(tmp_path):
 
 def test_a_packed_file_is_unpacked_by_its_name(tmp_path):
     assert read(tmp_path, gzip.compress(b'{"a": 1}\n'), name="data.json.gz").columns == {"a": [1]}
+
+
+lines = st.one_of(
+    st.binary(max_size=12),
+    st.text(alphabet='{}[]:,"\\ud8a1.e- NaIfinty\0', max_size=12).map(lambda text: text.encode(errors="replace")),
+    st.recursive(
+        st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.just(10**400)),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=2), inner, max_size=3)),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@given(st.lists(lines, max_size=4))
+def test_every_line_is_a_row_or_a_reason_whatever_was_written(tmp_path, lines):
+    written = [line.replace(b"\n", b"") for line in lines]
+    whole = read(tmp_path, b"x\n" + b"\n".join(written))
+    assert whole.rows + whole.unreadable.total() == 1 + sum(1 for line in written if line.strip(b" \t\r"))
 
 
 cells = st.one_of(

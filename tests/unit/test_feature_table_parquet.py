@@ -9,7 +9,7 @@ import pytest
 
 from monitor_jobs.contract.dataset_format import ParquetFormat
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.feature_table import parquet_files
+from monitor_jobs.feature_table import names, parquet_files
 from tests.unit.feature_table_files import Reading, meanings, reading
 
 
@@ -69,6 +69,11 @@ def test_lists_as_long_as_pictures_are_refused(tmp_path):
         read(tmp_path, pa.table({"picture": [[0] * 4097]}))
 
 
+def test_more_columns_than_can_be_judged_are_refused_with_their_number(tmp_path):
+    with pytest.raises(BadInput, match=r"data\.parquet has 4097 columns"):
+        read(tmp_path, pa.table({str(number): [0] for number in range(names.MAX_COLUMNS + 1)}))
+
+
 def test_columns_of_one_name_are_told_apart(tmp_path):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     assert read(tmp_path, table).columns == {"a": [1], "a1": [2]}
@@ -86,6 +91,12 @@ def test_rows_mean_the_same_whatever_the_batches_are_that_they_are_read_in(tmp_p
     in_parts = read(tmp_path, table)
     assert len(in_parts.tables) == 34
     assert meanings(in_parts.tables) == meanings(at_once.tables)
+
+
+def test_a_wide_file_is_read_in_tables_that_stay_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(names, "MAX_CELLS", 100)
+    whole = read(tmp_path, pa.table({f"a{number}": list(range(7)) for number in range(50)}))
+    assert [table.rows for table in whole.tables] == [2, 2, 2, 1]
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"a,b\n1,2\n", b"PAR1" + b"\0" * 100 + b"PAR1"])

@@ -89,7 +89,8 @@ def metric_lines(root: Path) -> list[str]:
 def test_a_clean_run_leaves_every_file(root):
     assert count_lines(root, a="1 2", b="3") == 0
     left = {path.name for path in (root / "out").iterdir()}
-    assert left == {"statistics.json", "constraint_violations.json", "constraints_violations.json", "report.json"}
+    violations = {"constraint_violations.json", "constraints_violations.json"}
+    assert left == {"statistics.json", *violations, "report.html", "report.json"}
     assert message(root) == "Completed: Job completed successfully with no violations."
 
 
@@ -205,7 +206,8 @@ def test_the_window_is_the_one_that_was_given(root, monkeypatch):
 def test_a_baseline_run_leaves_constraints_and_no_verdict(root, monkeypatch):
     monkeypatch.setenv("SEXTANT_ANALYSIS", "suggest_baseline")
     assert count_lines(root, a="1 2") == 0
-    assert {path.name for path in (root / "out").iterdir()} == {"statistics.json", "constraints.json"}
+    assert {path.name for path in (root / "out").iterdir()} == {"statistics.json", "constraints.json", "report.html"}
+    assert "from 2 rows" in (root / "out/report.html").read_text()
     assert message(root) == "Completed: Baseline suggested from 2 predictions in 2 records."
 
 

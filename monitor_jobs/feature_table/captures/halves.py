@@ -19,7 +19,7 @@ import pybase64
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.feature_table.captures.lines import Half
-from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, json_value
+from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flattened, is_flat, json_value
 from monitor_jobs.feature_table.names import MAX_COLUMNS
 
 # A body and its content type to the named numbers of each of its items; raises BadInput.
@@ -152,7 +152,7 @@ def _kind(item: object) -> type | None:
 def _of_array(items: list[Any]) -> Row:
     if not items:
         raise UnreadableHalf(UnreadableReason.WRONG_SCHEMA)
-    if any(isinstance(item, dict | list) for item in items):
+    if not is_flat(items):
         raise _NoTable
     return _unnamed(items)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import Any
+from typing import Any, overload
 
 import pyarrow as pa
 
@@ -20,7 +20,7 @@ from monitor_jobs.feature_table.captures.lines import Half, Halves, Numbered, Re
 from monitor_jobs.feature_table.captures.rows import NamedRow, names_of_row, rows_of_record
 from monitor_jobs.feature_table.captures.usual import Usual, usual_records
 from monitor_jobs.feature_table.json_values import TooWide, flattened
-from monitor_jobs.feature_table.names import KnownNames
+from monitor_jobs.feature_table.names import KnownNames, parts_of_rows
 from monitor_jobs.feature_table.table import FeatureTable, RowSource
 from monitor_jobs.feature_table.values import column_of_cells, columns_by_name, columns_of_rows
 from monitor_jobs.monitor import CaptureFile
@@ -49,7 +49,7 @@ def read_captures(file: CaptureFile, dataset_format: CaptureFormat, rules: RowRu
         if usual.records:
             yield reader.usual_table(usual)
         if usual.others or chunk.refused:
-            yield reader.table(RecordChunk(usual.others, chunk.refused))
+            yield from reader.tables(RecordChunk(usual.others, chunk.refused))
 
 
 @dataclass(slots=True)
@@ -80,8 +80,8 @@ class _Reader:
         times = [numbered.time for numbered in usual.records]
         return self._table(*columns_by_name(typed), usual.records, times, Reasons())
 
-    def table(self, chunk: RecordChunk) -> FeatureTable:
-        """The table of any records."""
+    def tables(self, chunk: RecordChunk) -> Iterator[FeatureTable]:
+        """The tables of any records."""
         gathered, unreadable = _Gathered(), Reasons(chunk.refused)
         for numbered, rows in zip(chunk.records, self._rows_of_each(chunk.records), strict=True):
             if isinstance(rows, UnreadableReason):
@@ -90,7 +90,10 @@ class _Reader:
                 gathered.add(numbered, rows)
             else:
                 unreadable[UnreadableReason.WRONG_SCHEMA] += 1
-        return self._table(*columns_of_rows(gathered.rows), gathered.records, gathered.times, unreadable)
+        times = gathered.times
+        for part in parts_of_rows(gathered.rows):
+            yield self._table(*columns_of_rows(gathered.rows[part]), gathered.records[part], times, unreadable)
+            times, unreadable = [], Reasons()
 
     def _rows_of_each(self, records: Sequence[Numbered]) -> Iterator[Sequence[NamedRow] | UnreadableReason]:
         """The rows of each record, or why it has none."""
@@ -118,15 +121,34 @@ class _Reader:
             rows=len(records),
             integral=integral,
             records=len(times),
-            sources=tuple(map(self._source, records)),
+            sources=_Sources(records, self._file.object_key),
             unreadable=unreadable,
             earliest=min(times, default=None),
             latest=max(times, default=None),
         )
 
-    def _source(self, numbered: Numbered) -> RowSource:
+
+class _Sources(Sequence[RowSource]):
+    """Where rows came from, made where it is asked for: of most rows nobody asks."""
+
+    def __init__(self, records: Sequence[Numbered], object_key: str) -> None:
+        self._records, self._object_key = records, object_key
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, row: int) -> RowSource: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> "_Sources": ...
+
+    def __getitem__(self, row: int | slice) -> "RowSource | _Sources":
+        if isinstance(row, slice):
+            return _Sources(self._records[row], self._object_key)
+        numbered = self._records[row]
         metadata = numbered.record.event_metadata
-        return RowSource(metadata.event_id, self._file.object_key, numbered.line, metadata.inference_id)
+        return RowSource(metadata.event_id, self._object_key, numbered.line, metadata.inference_id)
 
 
 def _flat(rows: Sequence[Mapping[str, Any]]) -> list[NamedRow] | UnreadableReason:
