@@ -157,9 +157,8 @@ def figures_of(outcomes: Sequence[Outcome]) -> dict[str, Figure]:
     )
     for group, members in {"label_shift": LABEL_SHIFTS, "corruption": CORRUPTIONS}.items():
         rows = [outcome for kind in members for outcome in by_kind[kind]]
-        figures[f"estimate_interval_width_{group}"] = Figure(
-            _width(rows), "accuracy", "none", _each(by_kind, members, _width)
-        )
+        widths = f"{_each(by_kind, members, _width)}; {_others(rows)}"
+        figures[f"estimate_interval_width_{group}"] = Figure(_width(rows), "accuracy", "none", widths)
         figures[f"estimate_error_{group}"] = Figure(_error(rows), "accuracy", "none", _each(by_kind, members, _error))
         figures[f"{SHARE}_{group}"] = Figure(_share(rows), "share", "none", _each(by_kind, members, _share))
     figures["estimate_interval_width"] = Figure(_width(outcomes), "accuracy", "none", _others(outcomes))
