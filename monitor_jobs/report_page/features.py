@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from monitor_jobs.contract.report import Measurement
 from monitor_jobs.report_page.column import FIGURES, Column
 from monitor_jobs.report_page.comparison import Comparison, top_categories
 from monitor_jobs.report_page.distribution import Histogram, histogram_of
@@ -65,7 +66,13 @@ def _sentences(feature: Comparison) -> Iterator[Sentence]:
     if feature.absent_from:
         yield Sentence(f"Not in the {feature.absent_from}")
     if feature.distance is not None:
-        yield Sentence(f"Largest difference from the baseline: {percent(feature.distance)}")
+        yield Sentence(f"Largest difference from the baseline: {percent(feature.distance)}{_judged(feature.judged)}")
+
+
+def _judged(measured: Measurement | None) -> str:
+    if measured is None or measured.limit is None:
+        return ""
+    return f"; judged as {shown(measured.value)}, limit {shown(measured.limit)}"
 
 
 def _histogram(feature: Comparison) -> Histogram | None:
