@@ -19,7 +19,9 @@ def with_ground_truth(verdict: Verdict, counts: MergeCounts | None) -> Verdict:
     if counts is None:
         return verdict
     unreadable = sum(counts.unreadable_labels.values())
+    lost = sum(counts.unreadable_captures.values())
     shares = {
+        "unreadable_capture_share": (lost, counts.captures + lost),
         "unlabelled_share": (counts.unlabelled, counts.captures),
         "unmatched_label_share": (counts.unmatched, counts.labels),
         "repeated_label_share": (counts.repeated, counts.labels + counts.repeated),

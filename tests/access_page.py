@@ -27,6 +27,9 @@ Lists leave out what their caller may not read.
 - **deployer** also deploys and asks models, and runs images and scripts of their own: whoever deploys runs code.
 - **admin** also decides who may.
 
+Pages of the console, and their JSON, are for browsers that have logged in with an API key, and for requests that bring
+a key; its forms are for such browsers alone.
+
 The last column says which name a grant must fit. An endpoint, an endpoint configuration and a model go by their own
 names; what judges an endpoint (schedules, executions, alerts, job definitions, their jobs, logs and metrics) goes by
 the endpoint's. "Built-in monitors" means: only where the request brings no image, command, script or variable of the

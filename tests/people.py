@@ -44,6 +44,12 @@ class People:
         self.known.forget()
         return Signed(pair.key_id, pair.secret.reveal())
 
+    def api_key(self, name: str) -> str:
+        """A new API key of a user."""
+        made, _ = self.issuer.api_key(name, now())
+        self.known.forget()
+        return made.secret.reveal()
+
     def close(self) -> None:
         """End what looks ahead."""
         self.known.close()

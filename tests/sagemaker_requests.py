@@ -27,7 +27,7 @@ CAPTURE = {
     "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
 }
 EVERYTHING = Query()
-KEPT = ("users", "access_keys", "api_keys")
+KEPT = ("users", "access_keys", "api_keys", "sessions")
 ADMIN = Principal("admin", "SXTTESTS", (Grant(Role.ADMIN),))
 RESOURCES = {"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge", "VolumeSizeInGB": 20}}
 
@@ -51,7 +51,7 @@ class Installation:
         return Context(Access(caller, here), self.store, self.now, self.settings.allowed_buckets)
 
     def forget_everything(self) -> None:
-        """Empty every table but those of users and keys."""
+        """Empty every table but those of users, keys and sessions."""
         with self.database.engine.begin() as connection:
             for table in metadata.sorted_tables:
                 if table.name not in KEPT:

@@ -20,6 +20,7 @@ from tests.aws_clients import ONCE, REGION
 from tests.canaries import Canary, files_below, watched
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.servers.endpoint import write_package
+from tests.visitor import Visitor
 
 FIRST_ID, FIRST_SECRET = "SXTCANARY00000000001", "canary-secret-that-nothing-may-ever-show"
 GIVEN = {"SEXTANT_ACCESS_KEY_ID": FIRST_ID, "SEXTANT_SECRET_ACCESS_KEY": FIRST_SECRET}
@@ -117,6 +118,23 @@ def _use(life: Life, sextant: Sextant, folder: Path) -> None:
     for path in ("/metrics", "/prometheus/targets", "/ping"):
         headers = {"Authorization": f"Bearer {first.api_key.secret.reveal()}"}
         life.shown(f"GET {path}", httpx.get(sextant.url + path, headers=headers, trust_env=False).text)
+    _browse(life, sextant.url, first.api_key.secret.reveal())
+
+
+def _browse(life: Life, url: str, key: str) -> None:
+    """A day of the console's: wrong keys, the right one, pages, a form, and out again."""
+    with Visitor(url) as visitor:
+        for path, fields in (("/login", {"api_key": key + "x"}), ("/login", {"api_key": "x", "next": f"/{key}"})):
+            life.shown("a wrong key in the form", visitor.post(path, fields).text)
+        life.shown("the form to a key in its address", visitor.get(f"/login?next=/{key}").text)
+        life.shown("a page that is a key", f"{visitor.get(f'/executions/{key}').headers}")
+        life.shown("logging in", visitor.log_in(key).text)
+        life.secret("the id of a session", visitor.cookie)
+        for path in ("/", "/index.json", "/executions/nobody", f"/executions/{key}", f"/schedules/{key}/stop"):
+            life.shown(f"the console's {path[:12]}", visitor.get(path).text)
+        life.shown("a form of a key", visitor.send(f"/schedules/{key}/stop").text)
+        life.shown("a form that stops a schedule", visitor.send("/schedules/skew/stop").text)
+        life.shown("logging out", visitor.send("/logout").text)
 
 
 def _administer(life: Life, sextant: Sextant) -> None:

@@ -50,10 +50,14 @@ WRONG_ENCODING: Final = UnreadableReason.WRONG_ENCODING
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """One answer's predictions: class numbers or labels, and float64 confidences [n], NaN where only a class came."""
+    """One answer's predictions: class numbers or labels, and float64 confidences [n], NaN where only a class came.
+
+    `scores` float64 [n, k >= 2] where the answer is rows of them.
+    """
 
     classes: Sequence[int | str]
     confidences: Scores
+    scores: Scores | None = None
 
 
 def read_answer(output: Output) -> Answer:
@@ -170,11 +174,11 @@ def _from_scores(scores: Scores) -> Answer:
         raise UnreadableAnswer(UnreadableReason.NAN)
     if scores.shape[1] > 1:
         classes, confidences = best_of(scores)
-    elif ((scores >= 0) & (scores <= 1)).all():
+        return Answer(classes.tolist(), confidences, scores)
+    if ((scores >= 0) & (scores <= 1)).all():
         classes, confidences = binary_of(scores[:, 0])
-    else:
-        raise UnreadableAnswer(WRONG_SCHEMA)
-    return Answer(classes.tolist(), confidences)
+        return Answer(classes.tolist(), confidences)
+    raise UnreadableAnswer(WRONG_SCHEMA)
 
 
 def _from_classes(classes: list[int]) -> Answer:

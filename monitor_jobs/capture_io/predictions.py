@@ -18,7 +18,7 @@ from monitor_jobs.capture_io.answers import Answer, UnreadableAnswer, read_answe
 from monitor_jobs.capture_io.chunks import Chunk, Gathering, read_chunks
 from monitor_jobs.capture_io.lines import NO_TIME
 from monitor_jobs.capture_io.placement import INSIDE, OUTSIDE, UNDECIDED, Placement
-from monitor_jobs.capture_io.scores import best_of
+from monitor_jobs.capture_io.scores import Scores, best_of
 from monitor_jobs.contract.capture import UnreadableReason
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.window import Window
@@ -46,7 +46,8 @@ class PredictionColumns:
     times int64 [n]: inferenceTime in whole seconds since 1970. classes int32 [n]: index into answered and labels.
     answered: the distinct class numbers and texts that were answered; labels: their names by the card, of which two may
     be alike. confidences float32 [n]: best score in [0, 1], NaN where the answer is a class without a score. records:
-    readable records inside the window. unreadable: lines inside it without a prediction, by reason.
+    readable records inside the window. unreadable: lines inside it without a prediction, by reason. scores float64
+    [n, k]: all scores of each prediction, NaN where it came without; None where none has any, or not all as many.
     """
 
     object_keys: tuple[str, ...]
@@ -61,6 +62,7 @@ class PredictionColumns:
     inference_ids: Texts
     records: int
     unreadable: Mapping[UnreadableReason, int]
+    scores: Scores | None = None
 
 
 class _Share(NamedTuple):
@@ -77,6 +79,7 @@ class _Predictions(NamedTuple):
     positions: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int32]
     confidences: npt.NDArray[np.float32]
+    scores: Scores | None
 
 
 def read_predictions(
@@ -151,6 +154,7 @@ def _columns(share: _Share, object_key: str, card: ModelCard) -> PredictionColum
         inference_ids=np.array([item.inference_id for item in metadata], dtype=object),
         records=int(share.kept.sum()) - (unreadable.total() - share.refused.total()),
         unreadable=unreadable,
+        scores=predictions.scores,
     )
 
 
@@ -169,21 +173,33 @@ def _predict(share: _Share, answered: "_Answered", unreadable: Reasons) -> _Pred
 def _of_scores(share: _Share, answered: "_Answered") -> _Predictions:
     positions = np.delete(np.arange(len(share.kept)), [position for position, _ in share.chunk.others])
     kept = share.kept[positions]
-    classes, confidences = best_of(share.chunk.scores if kept.all() else share.chunk.scores[kept])
-    return _Predictions(positions[kept], answered.indices_of(classes), confidences.astype(np.float32))
+    scores = share.chunk.scores if kept.all() else share.chunk.scores[kept]
+    classes, confidences = best_of(scores)
+    return _Predictions(positions[kept], answered.indices_of(classes), confidences.astype(np.float32), scores)
 
 
 def _of_answer(position: int, answer: Answer, answered: "_Answered") -> _Predictions:
     classes = np.array([answered.index_of(each) for each in answer.classes], dtype=np.int32)
-    return _Predictions(np.full(len(classes), position), classes, answer.confidences.astype(np.float32))
+    return _Predictions(np.full(len(classes), position), classes, answer.confidences.astype(np.float32), answer.scores)
 
 
 def _in_line_order(parts: list[_Predictions]) -> _Predictions:
-    if len(parts) == 1:
-        return parts[0]
-    positions, classes, confidences = (np.concatenate(column) for column in zip(*parts, strict=True))
+    filled = [part for part in parts if part.positions.size] or parts
+    if len(filled) == 1:
+        return filled[0]
+    positions, classes, confidences = (np.concatenate([part[column] for part in filled]) for column in range(3))
     order = np.argsort(positions, kind="stable")
-    return _Predictions(positions[order], classes[order], confidences[order])
+    scores = _together(filled)
+    return _Predictions(positions[order], classes[order], confidences[order], None if scores is None else scores[order])
+
+
+def _together(parts: list[_Predictions]) -> Scores | None:
+    widths = {part.scores.shape[1] for part in parts if part.scores is not None}
+    if len(widths) != 1:
+        return None
+    (k,) = widths
+    blanks = (np.full((part.positions.size, k), np.nan) if part.scores is None else part.scores for part in parts)
+    return np.concatenate(list(blanks))
 
 
 class _Answered:

@@ -5,18 +5,20 @@ What lives here: `gathered`. What does not: reading tables (monitor_jobs.feature
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import pyarrow as pa
 
 from monitor_jobs.feature_table import FeatureTable
 
 GATHERED_BYTES = 32 * 2**20
+SOURCE_BYTES = 400  # of a row's source, its texts included
 
 
 def gathered(tables: Iterable[FeatureTable]) -> Iterator[FeatureTable]:
-    """The rows of all tables in order, without their sources; neighbours of the same columns and types are one table.
+    """The rows of all tables in order; neighbours of the same columns and types are one table.
 
-    Holds GATHERED_BYTES of columns at most, and one table more.
+    Holds about GATHERED_BYTES at most, and one table more.
     """
     held: list[FeatureTable] = []
     size = 0
@@ -25,7 +27,7 @@ def gathered(tables: Iterable[FeatureTable]) -> Iterator[FeatureTable]:
             yield _joined(held)
             held, size = [], 0
         held.append(table)
-        size += sum(array.nbytes for array in table.columns.values())
+        size += sum(array.nbytes for array in table.columns.values()) + SOURCE_BYTES * len(table.sources)
     if held:
         yield _joined(held)
 
@@ -41,6 +43,7 @@ def _joined(tables: Sequence[FeatureTable]) -> FeatureTable:
         rows=sum(table.rows for table in tables),
         integral=integral,
         records=sum(table.records for table in tables),
+        sources=tuple(chain.from_iterable(table.sources for table in tables)),
         unreadable=sum((Counter(table.unreadable) for table in tables), Counter()),
         earliest=min((table.earliest for table in tables if table.earliest is not None), default=None),
         latest=max((table.latest for table in tables if table.latest is not None), default=None),

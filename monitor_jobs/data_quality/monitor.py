@@ -4,7 +4,7 @@ What lives here: the meeting of reading, summaries and checks. What does not: an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 from monitor_jobs.contract.container import Variable
@@ -19,7 +19,8 @@ from monitor_jobs.data_quality.metrics import MetricValue, metrics_of
 from monitor_jobs.data_quality.statistics import statistics_of
 from monitor_jobs.data_quality.summarising import empty, merge, summarise
 from monitor_jobs.data_quality.summary import DatasetSummary
-from monitor_jobs.feature_table import RowRules, read_table
+from monitor_jobs.data_quality.witnesses import witnesses_of
+from monitor_jobs.feature_table import FeatureTable, RowRules, read_table
 from monitor_jobs.monitor import Baseline, CaptureFile, Verdict
 
 NO_COMPARISON = "No comparison: no baseline was given. Statistics and suggested constraints are in the report."
@@ -67,7 +68,7 @@ class DataQuality:
     def summarise_file(self, file: CaptureFile, settings: DataQualitySettings) -> DatasetSummary:
         """What is kept of one file."""
         tables = gathered(read_table(file, rules=settings.row_rules(file.card)))
-        return reduce(merge, map(summarise, tables), empty())
+        return reduce(merge, (_summary(table, settings.limits) for table in tables), empty())
 
     def merge(self, left: DatasetSummary, right: DatasetSummary) -> DatasetSummary:
         """The summary of two disjoint parts together."""
@@ -96,6 +97,10 @@ class DataQuality:
     def suggest_baseline(self, summary: DatasetSummary) -> Baseline:
         """Statistics and suggested constraints from data known to be good."""
         return Baseline(statistics=statistics_of(summary), constraints=suggested_constraints(summary))
+
+
+def _summary(table: FeatureTable, limits: Limits) -> DatasetSummary:
+    return replace(summarise(table), witnesses=witnesses_of(table, limits))
 
 
 def _metrics(summary: DatasetSummary, judgement: Judgement, settings: DataQualitySettings) -> Mapping[str, MetricValue]:

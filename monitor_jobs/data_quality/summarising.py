@@ -22,6 +22,7 @@ from monitor_jobs.data_quality.categories import (
 )
 from monitor_jobs.data_quality.sketches import merged_quantiles, quantiles_of
 from monitor_jobs.data_quality.summary import Categories, ColumnSummary, DatasetSummary, Moments, Quantiles
+from monitor_jobs.data_quality.witnesses import merged_witnesses
 from monitor_jobs.feature_table import FeatureTable, numbers_in
 
 Floats = npt.NDArray[np.float64]
@@ -71,6 +72,7 @@ def merge(left: DatasetSummary, right: DatasetSummary) -> DatasetSummary:
         unreadable=dict(Counter(left.unreadable) + Counter(right.unreadable)),
         earliest=min(earliest, default=None),
         latest=max(latest, default=None),
+        witnesses=merged_witnesses(left.witnesses, right.witnesses),
     )
 
 

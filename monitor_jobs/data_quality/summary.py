@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from monitor_jobs.contract.report import OffendingRecord
 from monitor_jobs.data_quality.sketch_bytes import Levels, levels_of
+
+Witnesses = Mapping[tuple[str, str], tuple[OffendingRecord, ...]]
 
 
 class InferredType(StrEnum):
@@ -108,7 +111,10 @@ class ColumnSummary:
 
 @dataclass(frozen=True, slots=True)
 class DatasetSummary:
-    """A whole dataset: its columns in order, rows, and what monitor_jobs.monitor.Summary asks for."""
+    """A whole dataset: its columns in order, rows, and what monitor_jobs.monitor.Summary asks for.
+
+    `witnesses` are captured records that break a rule, by column and check.
+    """
 
     columns: Mapping[str, ColumnSummary]
     rows: int
@@ -116,6 +122,7 @@ class DatasetSummary:
     unreadable: Mapping[str, int] = field(default_factory=dict)
     earliest: int | None = None
     latest: int | None = None
+    witnesses: Witnesses = field(default_factory=dict)
 
     @property
     def predictions(self) -> int:
@@ -131,4 +138,5 @@ __all__ = [
     "Levels",
     "Moments",
     "Quantiles",
+    "Witnesses",
 ]

@@ -80,7 +80,9 @@ def column_of_cells(cells: Sequence[object]) -> Column:
     try:
         if kinds <= {int}:
             return column_of_integers(pa.array(cells, pa.int64()))
-        if kinds <= {int, float}:
+        if kinds == {float}:
+            return column_of_floats(_floats(cells))
+        if kinds == {int, float}:
             return _of_numbers(cells)
         if kinds == {str}:
             return column_of_texts(pa.array(cells, pa.string()))
@@ -192,11 +194,15 @@ def _cast(texts: pa.StringArray, kind: pa.DataType) -> pa.Array | None:
 def _of_numbers(cells: Sequence[object]) -> Column:
     """The column of int, float and None; raises OverflowError where an integer has more than 64 bits."""
     integers = pa.array([cell for cell in cells if type(cell) is int], pa.int64())
-    floats = column_of_floats(pa.array(np.array(cells, dtype=np.float64)))  # three times as fast as pa.array alone
+    floats = column_of_floats(_floats(cells))
     present = len(floats.values) - floats.values.null_count
     if present > len(integers):
         return Column(floats.values, len(integers))
     return column_of_integers(pa.array([cell if type(cell) is int else None for cell in cells], pa.int64()))
+
+
+def _floats(cells: Sequence[object]) -> pa.DoubleArray:
+    return pa.array(np.array(cells, dtype=np.float64))  # by way of numpy, None as NaN: three times as fast
 
 
 def _nothing(rows: int) -> pa.StringArray:

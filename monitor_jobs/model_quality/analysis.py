@@ -36,24 +36,30 @@ def judge(summary: Summary, limits: Limits, judged_from: int) -> Verdict:
     """
     measured = summary.measured
     if measured is None:
-        return Verdict((), (), QualityStatistics(dataset=Dataset(item_count=0)), _too_few(summary, judged_from))
-    metrics, own = measured.metrics(), limits.get(measured.section, {})
-    _require_known(own, metrics, measured)
+        return Verdict(
+            (_unreadable(summary),),
+            (),
+            QualityStatistics(dataset=Dataset(item_count=0)),
+            _too_few(summary, judged_from),
+        )
+    metrics = measured.metrics()
+    _require_known(limits, metrics, measured)
     enough = measured.rows >= judged_from
     untold = measured.untold() if enough else frozenset(metrics)
-    judged = {name: limit for name, limit in own.items() if name in metrics and name not in untold}
+    judged = {name: limit for name, limit in limits.items() if name in metrics and name not in untold}
+    measurements = (_measurement(name, metric, judged.get(name)) for name, metric in metrics.items())
     return Verdict(
-        measurements=tuple(_measurement(name, metric, judged.get(name)) for name, metric in metrics.items()),
+        measurements=(*measurements, _unreadable(summary)),
         violations=tuple(_violations(metrics, judged)),
         statistics=statistics_of(measured),
-        remark=_withheld(own, judged, metrics) if enough else _too_few(summary, judged_from),
+        remark=_withheld(limits, judged, metrics) if enough else _too_few(summary, judged_from),
     )
 
 
 def suggest_baseline(summary: Summary) -> tuple[Statistics, Constraints]:
     """statistics.json and constraints.json from predictions known to be good; raises BadInput where there are none."""
     if summary.measured is None:
-        why = ", ".join(f"{count} {reason}" for reason, count in summary.unreadable.items()) or "there are none"
+        why = _reasons(summary) or "there are none"
         raise BadInput(f"none of the rows has a prediction and its ground truth ({why}): give a labelled baseline")
     return statistics_of(summary.measured), suggested(summary.measured)
 
@@ -66,7 +72,7 @@ def _measurement(name: str, metric: Metric, limit: Limit | None) -> Measurement:
     return Measurement(name=name, value=metric.value, unit=unit, limit=limit.threshold, keeps=keeps)
 
 
-def _violations(metrics: Mapping[str, Metric], judged: Mapping[str, Limit]) -> Iterator[Violation]:
+def _violations(metrics: Mapping[str, Metric], judged: Limits) -> Iterator[Violation]:
     for name, limit in judged.items():
         metric = metrics[name]
         if _measurement(name, metric, limit).violated:
@@ -80,9 +86,9 @@ def _violations(metrics: Mapping[str, Metric], judged: Mapping[str, Limit]) -> I
             )
 
 
-def _require_known(own: Mapping[str, Limit], metrics: Mapping[str, Metric], measured: ProblemSummary) -> None:
+def _require_known(limits: Limits, metrics: Mapping[str, Metric], measured: ProblemSummary) -> None:
     known = metrics.keys() | ({NEEDS_SCORES} if isinstance(measured, BinarySummary) else set())
-    unknown = sorted(own.keys() - known)
+    unknown = sorted(limits.keys() - known)
     if unknown:
         raise BadInput(
             f"{CONSTRAINTS_FILE} limits {', '.join(unknown)}, which {measured.section} does not measure: it measures "
@@ -90,8 +96,8 @@ def _require_known(own: Mapping[str, Limit], metrics: Mapping[str, Metric], meas
         )
 
 
-def _withheld(own: Mapping[str, Limit], judged: Mapping[str, Limit], metrics: Mapping[str, Metric]) -> str:
-    missing = sorted(own.keys() - judged.keys())
+def _withheld(limits: Limits, judged: Limits, metrics: Mapping[str, Metric]) -> str:
+    missing = sorted(limits.keys() - judged.keys())
     if not missing:
         return ""
     if missing == [NEEDS_SCORES] and NEEDS_SCORES not in metrics:
@@ -101,4 +107,15 @@ def _withheld(own: Mapping[str, Limit], judged: Mapping[str, Limit], metrics: Ma
 
 def _too_few(summary: Summary, judged_from: int) -> str:
     noun = "prediction" if summary.predictions == 1 else "predictions"
-    return f"No verdict: {summary.predictions} labelled {noun}, fewer than the {judged_from} judged from"
+    why = f" ({_reasons(summary)})" if summary.unreadable else ""
+    return f"No verdict: {summary.predictions} labelled {noun}{why}, fewer than the {judged_from} judged from"
+
+
+def _unreadable(summary: Summary) -> Measurement:
+    unreadable = sum(summary.unreadable.values())
+    lines = summary.records + unreadable
+    return Measurement(name="unreadable_share", value=unreadable / lines if lines else 0.0, unit="ratio")
+
+
+def _reasons(summary: Summary) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(summary.unreadable.items()))

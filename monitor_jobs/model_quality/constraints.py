@@ -18,7 +18,6 @@ from monitor_jobs.model_quality.problems import ProblemSummary
 
 DEFAULT_MINIMUM_PREDICTIONS: Final = 20
 MINIMUM_VARIABLE: Final = "MINIMUM_PREDICTIONS"
-SECTIONS: Final = ("binary_classification", "multiclass_classification", "regression")
 GROWS_WITH_ERRORS: Final = frozenset({"mae", "mse", "rmse", "false_positive_rate", "false_negative_rate"})
 
 WINDOW_ROWS: Final = 200  # the smallest windows that suggested limits are made for
@@ -42,7 +41,7 @@ class Limit(BaseModel):
     comparison_operator: Comparison
 
 
-Limits = Mapping[str, Mapping[str, Limit]]  # by section and metric
+Limits = Mapping[str, Limit]  # by metric
 
 
 class QualityStatistics(Statistics):
@@ -58,9 +57,19 @@ class QualityConstraints(Constraints):
     monitoring_config: dict[str, Any] = Field(default_factory=dict, exclude=True)
 
 
-def limits_from(constraints: Constraints) -> Limits:
-    """The limits of constraints.json. Raises BadInput naming the metric and its value."""
-    return {name: _section(f"{name}_constraints", constraints.model_extra or {}) for name in SECTIONS}
+def limits_from(constraints: Constraints, section: str) -> Limits:
+    """The limits of constraints.json for one kind of problem.
+
+    Raises BadInput naming the metric and its value, or what limits there are where those of this kind are not.
+    """
+    name, given = f"{section}_constraints", constraints.model_extra or {}
+    if name not in given:
+        found = ", ".join(given) or "no limits of model quality"
+        raise BadInput(f"{CONSTRAINTS_FILE} has no {name}, but {found}: name a baseline of this problem_type")
+    limits = given[name]
+    if not isinstance(limits, dict):
+        raise BadInput(f"{name} in {CONSTRAINTS_FILE} is {limits!r}: make it an object of limits")
+    return {metric: _parsed(f"{name}.{metric}", limit) for metric, limit in limits.items()}
 
 
 def judged_from(environment: Mapping[str, str]) -> int:
@@ -100,13 +109,6 @@ def _limit(name: str, value: float, drawn: list[float]) -> Limit:
     if name in GROWS_WITH_ERRORS:
         return Limit(threshold=max(value, usual) + room, comparison_operator=Comparison.GREATER)
     return Limit(threshold=min(value, usual) - room, comparison_operator=Comparison.LESS)
-
-
-def _section(name: str, given: Mapping[str, Any]) -> dict[str, Limit]:
-    section = given.get(name, {})
-    if not isinstance(section, dict):
-        raise BadInput(f"{name} in {CONSTRAINTS_FILE} is {section!r}: make it an object of limits")
-    return {metric: _parsed(f"{name}.{metric}", limit) for metric, limit in section.items()}
 
 
 def _parsed(place: str, limit: Any) -> Limit:  # noqa: ANN401  any JSON value

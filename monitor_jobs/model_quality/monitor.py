@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from monitor_jobs.model_quality import analysis
+from monitor_jobs.model_quality.estimating import with_calibration, with_estimate
 from monitor_jobs.model_quality.reading import read_labelled
 from monitor_jobs.model_quality.settings import QualitySettings, quality_settings
 from monitor_jobs.model_quality.summary import Summary
@@ -39,17 +40,18 @@ class ModelQuality:
         return analysis.merge(left, right)
 
     def judge(self, summary: Summary, settings: QualitySettings) -> Verdict:
-        """The verdict on a window.
+        """The verdict on a window: on its labelled predictions, and on the estimate of all of them.
 
         Without constraints there is none, and the limits that it suggests are left: where no schedule asks, as the
         SDK's `suggest_baseline`, they are what is wanted, and BadInput is raised where there is no row to make them of.
         """
         verdict = analysis.judge(summary, settings.limits or {}, settings.judged_from)
-        if settings.limits is not None or (settings.scheduled and summary.measured is None):
+        if settings.limits is not None:
+            return with_estimate(verdict, summary.seen, settings.label_free, summary.measured)
+        if settings.scheduled and summary.measured is None:
             return verdict
-        _, constraints = analysis.suggest_baseline(summary)
-        return replace(verdict, constraints=constraints, remark=NO_COMPARISON)
+        return replace(verdict, constraints=self.suggest_baseline(summary).constraints, remark=NO_COMPARISON)
 
     def suggest_baseline(self, summary: Summary) -> Baseline:
         """Metrics and suggested limits from predictions known to be good."""
-        return Baseline(*analysis.suggest_baseline(summary))
+        return Baseline(*with_calibration(analysis.suggest_baseline(summary), summary.seen))

@@ -7,12 +7,10 @@ What lives here: a file to summaries of some thousand rows each. What does not: 
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-import numpy as np
-
+from monitor_jobs.capture_io import read_predictions
 from monitor_jobs.capture_io.blocks import LongLine, read_blocks
 from monitor_jobs.capture_io.lines import JSON_SPACE, NO_TIME, microseconds_of
 from monitor_jobs.contract.capture import UnreadableReason
@@ -20,27 +18,22 @@ from monitor_jobs.contract.dataset_format import CaptureFormat
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window
 from monitor_jobs.feature_table import FeatureTable, read_table
+from monitor_jobs.model_quality.answers import answers_in, ground_truth_by_line, rows_of_answer, scored_of_answer
 from monitor_jobs.model_quality.attributes import Attribute
-from monitor_jobs.model_quality.problems import (
-    ClassRows,
-    NumberRows,
-    ProblemSummary,
-    ScoredRows,
-    summarise_binary,
-    summarise_multiclass,
-    summarise_regression,
-)
-from monitor_jobs.model_quality.problems.samples import key_of
+from monitor_jobs.model_quality.estimating import Seeing
+from monitor_jobs.model_quality.parts import Part
 from monitor_jobs.model_quality.record_values import (
-    LabelledRow,
     MergedLine,
     NotLabelled,
     Values,
     decode_merged,
     rows_of_record,
     rows_of_values,
+    scored_predictions,
+    scored_values,
 )
-from monitor_jobs.model_quality.settings import ProblemType, QualitySettings
+from monitor_jobs.model_quality.scripted import scripted
+from monitor_jobs.model_quality.settings import QualitySettings
 from monitor_jobs.model_quality.spelling import Classes
 from monitor_jobs.model_quality.summary import Summary
 from monitor_jobs.monitor import CaptureFile
@@ -57,46 +50,43 @@ def read_labelled(file: CaptureFile, settings: QualitySettings) -> Iterator[Summ
     """
     classes = Classes(file.card.classes, settings.renamed)
     if isinstance(file.dataset_format, CaptureFormat):
-        return _captured(file, settings, classes)
+        whole = settings.reads_whole_answers and file.script is None  # what a script makes has names
+        return (_answered if whole else _captured)(file, settings, classes)
     return (_of_table(table, file.object_key, at, settings, classes) for at, table in _numbered(read_table(file)))
 
 
-@dataclass(slots=True)
-class _Part:
-    """Labelled rows, until there are enough for arrays to pay."""
-
-    rows: list[LabelledRow] = field(default_factory=list)
-    keys: list[int] = field(default_factory=list)
-    records: int = 0
-    unreadable: Counter[str] = field(default_factory=Counter)
-    times: list[int] = field(default_factory=list)
-
-    def add(self, rows: list[LabelledRow], identity: str) -> None:
-        self.records += 1
-        self.rows += rows
-        self.keys += (key_of(f"{identity}:{place}") for place in range(len(rows)))
-
-    def summary(self, settings: QualitySettings) -> Summary:
-        return Summary(
-            records=self.records,
-            unreadable=dict(self.unreadable),
-            measured=_measured(self.rows, np.array(self.keys, dtype=np.uint64), settings) if self.rows else None,
-            earliest=min(self.times, default=None),
-            latest=max(self.times, default=None),
-        )
-
-
 def _captured(file: CaptureFile, settings: QualitySettings, classes: Classes) -> Iterator[Summary]:
-    part = _Part()
-    for raw in _lines(file):
+    part = Part(Seeing(settings.label_free, classes))
+    for raw in scripted(_lines(file), file.script):
         if raw is None:
             part.unreadable[UnreadableReason.TOO_LONG.value] += 1
         else:
             _take(raw, part, file.window, settings, classes)
-        if len(part.rows) >= ROWS_AT_ONCE:
+        if max(len(part.rows), part.seeing.predictions) >= ROWS_AT_ONCE:
             yield part.summary(settings)
-            part = _Part()
+            part = Part(Seeing(settings.label_free, classes))
     yield part.summary(settings)
+
+
+def _answered(file: CaptureFile, settings: QualitySettings, classes: Classes) -> Iterator[Summary]:
+    """Of answers that are read as every monitor here reads them: a chunk at a time, its labels beside it."""
+    labels = ground_truth_by_line(file.path)
+    for columns in read_predictions(file.path, object_key=file.object_key, window=file.window, card=file.card):
+        part = Part(
+            Seeing(settings.label_free, classes),
+            unreadable=Counter({reason.value: count for reason, count in columns.unreadable.items()}),
+        )
+        for answer in answers_in(columns, labels):
+            scored = scored_of_answer(answer, classes) if part.seeing.wanted else []
+            part.seeing.see(scored)
+            try:
+                rows = rows_of_answer(answer, settings, classes)
+            except NotLabelled as error:
+                part.unreadable[error.reason] += 1
+            else:
+                part.times.append(answer.time)
+                part.add(rows, answer.event_id, scored)
+        yield part.summary(settings)
 
 
 def _lines(file: CaptureFile) -> Iterator[bytes | None]:
@@ -107,18 +97,20 @@ def _lines(file: CaptureFile) -> Iterator[bytes | None]:
             yield from (raw for raw in io.BytesIO(block.text) if raw.strip(JSON_SPACE))
 
 
-def _take(raw: bytes, part: _Part, window: Window | None, settings: QualitySettings, classes: Classes) -> None:
+def _take(raw: bytes, part: Part, window: Window | None, settings: QualitySettings, classes: Classes) -> None:
     try:
         line = decode_merged(raw)
         time_us = _time_inside(line, window)
         if time_us is None:
             return
+        scored = scored_predictions(line, settings, classes) if part.seeing.wanted else []
+        part.seeing.see(scored)
         rows = rows_of_record(line, settings, classes)
     except NotLabelled as error:
         part.unreadable[error.reason] += 1
     else:
         part.times.append(time_us // MICROSECONDS_A_SECOND)
-        part.add(rows, line.event_metadata.event_id)
+        part.add(rows, line.event_metadata.event_id, scored)
 
 
 def _time_inside(line: MergedLine, window: Window | None) -> int | None:
@@ -139,7 +131,10 @@ def _numbered(tables: Iterator[FeatureTable]) -> Iterator[tuple[int, FeatureTabl
 
 
 def _of_table(table: FeatureTable, object_key: str, at: int, settings: QualitySettings, classes: Classes) -> Summary:
-    part = _Part(unreadable=Counter({reason.value: count for reason, count in table.unreadable.items()}))
+    part = Part(
+        Seeing(settings.label_free, classes),
+        unreadable=Counter({reason.value: count for reason, count in table.unreadable.items()}),
+    )
     truths = _column(table, settings.ground_truth, "ground_truth_attribute")
     said = _column(table, settings.inference, "inference_attribute") if settings.inference else None
     scores = _column(table, settings.probability, "probability_attribute") if settings.probability else None
@@ -149,7 +144,9 @@ def _of_table(table: FeatureTable, object_key: str, at: int, settings: QualitySe
         own = slice(row, row + 1)
         values = Values(truths[own], said and said[own], scores and scores[own])
         try:
-            part.add(rows_of_values(values, settings, classes), f"{object_key}:{at + row}")
+            rows, scored = rows_of_values(values, settings, classes), scored_values(values, settings, classes)
+            part.seeing.see(scored)
+            part.add(rows, f"{object_key}:{at + row}", scored)
         except NotLabelled as error:
             part.unreadable[error.reason] += 1
     return part.summary(settings)
@@ -169,12 +166,3 @@ def _column(table: FeatureTable, attribute: Attribute | None, variable: str) -> 
         )
     values: list[Any] = table.columns[name].to_pylist()
     return values
-
-
-def _measured(rows: list[LabelledRow], keys: Any, settings: QualitySettings) -> ProblemSummary:  # noqa: ANN401
-    truths, said, scores = zip(*rows, strict=True)
-    if settings.problem is ProblemType.REGRESSION:
-        return summarise_regression(NumberRows(np.array(truths), np.array(said), keys))
-    if settings.problem is ProblemType.MULTICLASS:
-        return summarise_multiclass(ClassRows(truths, said, keys))
-    return summarise_binary(ScoredRows(truths, said, np.array(scores), keys), settings.positive)

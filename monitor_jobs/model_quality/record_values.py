@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 import pybase64
 
-from monitor_jobs.capture_io.answers import UnreadableAnswer, read_answer
 from monitor_jobs.capture_io.lines import Metadata, Output, refusal_of
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, UnreadableReason, media_type
 from monitor_jobs.contract.errors import BadInput
@@ -30,6 +29,14 @@ LABELS_DIFFER: Final = "labels_differ"  # not as many labels as predictions
 
 # Truth, prediction and the probability of the positive class, NaN where there is none.
 LabelledRow = tuple[Any, Any, float]
+
+
+class ScoredPrediction(NamedTuple):
+    """A predicted class, its own score in [0, 1], NaN where there is none, and the scores of all classes if known."""
+
+    name: str
+    best_score: float
+    scores: tuple[float, ...] | None = None
 
 
 class NotLabelled(Exception):
@@ -87,8 +94,6 @@ def rows_of_record(line: MergedLine, settings: QualitySettings, classes: Classes
     output = line.capture_data.endpoint_output
     if output.observed_content_type == WITHHELD_CONTENT_TYPE:
         raise NotLabelled(UnreadableReason.WITHHELD.value)
-    if settings.inference is None and settings.probability is None and settings.problem is not ProblemType.REGRESSION:
-        return _from_answer(truths, output, settings, classes)
     by_scores = settings.inference is None and settings.probability is not None
     said = None if by_scores else _values(output, settings.inference)
     scores = None if settings.probability is None else _values(output, settings.probability)
@@ -112,23 +117,9 @@ def rows_of_values(values: Values, settings: QualitySettings, classes: Classes) 
     return list(zip(labels, predictions, chances, strict=True))
 
 
-def _from_answer(
-    truths: Sequence[Any], output: Output, settings: QualitySettings, classes: Classes
-) -> list[LabelledRow]:
-    """Rows of an answer that is read as all monitors here read answers: its best class."""
-    try:
-        answer = read_answer(output)
-    except UnreadableAnswer as error:
-        raise NotLabelled(error.reason.value) from error
-    predictions = _all(_named(classes), answer.classes, WRONG_SCHEMA)
-    labels = _all(_named(classes), truths, WRONG_LABEL)
-    sure = answer.confidences.tolist()
-    scores = [
-        chance if name == settings.positive else 1 - chance for name, chance in zip(predictions, sure, strict=True)
-    ]
-    if len(labels) != len(predictions):
-        raise NotLabelled(LABELS_DIFFER)
-    return list(zip(labels, predictions, scores, strict=True))
+def named_labels(given: GroundTruth, attribute: Attribute | None, classes: Classes) -> list[str]:
+    """The classes that ground truth says. Raises NotLabelled."""
+    return _all(_named(classes), _truths(given, attribute), WRONG_LABEL)
 
 
 def _truths(given: GroundTruth, attribute: Attribute | None) -> list[Any]:
@@ -192,3 +183,41 @@ def _number(value: Any) -> float:  # noqa: ANN401  any JSON value
 def _of_two(label: str, settings: QualitySettings) -> str:
     """Scores name no class below the threshold: there any class is the negative one, unless classes are 1 and 0."""
     return label if label == settings.positive or settings.negative == "0" else settings.negative
+
+
+def scored_predictions(line: MergedLine, settings: QualitySettings, classes: Classes) -> list[ScoredPrediction]:
+    """The predictions of a captured record with their scores, whether it has a label or not.
+
+    None where they cannot be read, which `rows_of_record` gives the reason of.
+    """
+    output = line.capture_data.endpoint_output
+    if settings.problem is ProblemType.REGRESSION or output.observed_content_type == WITHHELD_CONTENT_TYPE:
+        return []
+    try:
+        said = None if settings.inference is None else _values(output, settings.inference)
+        scores = None if settings.probability is None else _values(output, settings.probability)
+        return scored_values(Values((), said, scores), settings, classes)
+    except NotLabelled:
+        return []
+
+
+def scored_values(values: Values, settings: QualitySettings, classes: Classes) -> list[ScoredPrediction]:
+    """Predictions with the score of their own class, of values that belong together. Raises NotLabelled.
+
+    Of two classes a probability is the positive one's, as in the metrics; of many it is the prediction's own. Numbers
+    that are predicted have none.
+    """
+    if settings.problem is ProblemType.REGRESSION:
+        return []
+    chances = [np.nan] * len(values.said or ()) if values.scores is None else _all(number, values.scores, WRONG_SCHEMA)
+    if values.said is None:
+        names = [settings.positive if chance >= settings.threshold else settings.negative for chance in chances]
+    else:
+        names = _all(_named(classes), values.said, WRONG_SCHEMA)
+    if len(names) != len(chances):
+        raise NotLabelled(LABELS_DIFFER)
+    of_two = settings.problem is ProblemType.BINARY
+    return [
+        ScoredPrediction(name, 1 - chance if of_two and name != settings.positive else chance)
+        for name, chance in zip(names, chances, strict=True)
+    ]

@@ -11,11 +11,14 @@ from typing import Final
 
 from monitor_jobs.contract.container import Variable
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.report import Constraints
+from monitor_jobs.contract.report import CONSTRAINTS_FILE, Constraints
+from monitor_jobs.label_free_quality.constraints import SECTION, Section, Withheld, constraints_from
 from monitor_jobs.model_quality.attributes import Attribute, parse_attribute
 from monitor_jobs.model_quality.constraints import Limits, judged_from, limits_from
+from monitor_jobs.model_quality.problems import BinarySummary, MulticlassSummary, RegressionSummary
 from monitor_jobs.model_quality.spelling import AS_NUMBERS, NoClass, number
 
+MAKE_ONE: Final = "suggest a baseline of predictions with scores"
 DEFAULT_POSITIVE: Final = "1"
 DEFAULT_THRESHOLD: Final = 0.5
 
@@ -27,11 +30,25 @@ class ProblemType(StrEnum):
     BINARY = "BinaryClassification"
     MULTICLASS = "MulticlassClassification"
 
+    @property
+    def section(self) -> str:
+        """What its sections of statistics.json and constraints.json begin with."""
+        return _SECTIONS[self]
+
+
+_SECTIONS: Final = {
+    ProblemType.REGRESSION: RegressionSummary.section,
+    ProblemType.BINARY: BinarySummary.section,
+    ProblemType.MULTICLASS: MulticlassSummary.section,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class QualitySettings:
     """One run. An attribute that was not named is None: then answers are read as every monitor here reads them.
 
+    label_free: limit and calibration of estimates without labels, or why there are none; None where no constraints were
+    given, and where numbers are predicted.
     positive: the positive class of two; threshold: a probability from which that class is predicted, where no
     inference attribute says what is. limits: None where no constraints were given; judged_from: the number of labelled
     predictions from which a window is judged; scheduled: True where a schedule asks.
@@ -46,6 +63,12 @@ class QualitySettings:
     limits: Limits | None
     judged_from: int
     scheduled: bool
+    label_free: Section | None = None
+
+    @property
+    def reads_whole_answers(self) -> bool:
+        """True where classes are wanted and no attribute says where they are."""
+        return self.problem is not ProblemType.REGRESSION and self.inference is None and self.probability is None
 
     @property
     def negative(self) -> str:
@@ -69,10 +92,17 @@ def quality_settings(environment: Mapping[str, str], constraints: Constraints | 
         ground_truth=_attribute(Variable.GROUND_TRUTH_ATTRIBUTE, environment),
         threshold=_threshold(environment),
         positive=environment.get(Variable.POSITIVE_LABEL, "").strip() or DEFAULT_POSITIVE,
-        limits=None if constraints is None else limits_from(constraints),
+        limits=None if constraints is None else limits_from(constraints, problem.section),
         judged_from=judged_from(environment),
         scheduled=bool(environment.get(Variable.SCHEDULE_NAME)),
+        label_free=_label_free(problem, constraints),
     )
+
+
+def _label_free(problem: ProblemType, constraints: Constraints | None) -> Section | None:
+    if constraints is None or problem is ProblemType.REGRESSION:
+        return None
+    return constraints_from(constraints) or Withheld(withheld=f"{CONSTRAINTS_FILE} has no {SECTION}: {MAKE_ONE}")
 
 
 def _problem(environment: Mapping[str, str]) -> ProblemType:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.model_quality.estimating import SeenPredictions
 from monitor_jobs.model_quality.problems import (
     BinarySummary,
     MulticlassSummary,
@@ -18,11 +19,15 @@ from monitor_jobs.model_quality.problems import (
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A part of a window; `measured` is None where no labelled prediction was read. earliest, latest: epoch seconds."""
+    """A part of a window; `measured` is None where no labelled prediction was read. earliest, latest: epoch seconds.
+
+    seen: predictions with or without a label, as estimates need them.
+    """
 
     records: int = 0
     unreadable: Mapping[str, int] = field(default_factory=dict)
     measured: ProblemSummary | None = None
+    seen: SeenPredictions = field(default_factory=SeenPredictions)
     earliest: int | None = None
     latest: int | None = None
 
@@ -40,6 +45,7 @@ def merge(left: Summary, right: Summary) -> Summary:
         records=left.records + right.records,
         unreadable=dict(Counter(left.unreadable) + Counter(right.unreadable)),
         measured=_together(left.measured, right.measured),
+        seen=left.seen.merge(right.seen),
         earliest=min(earliest, default=None),
         latest=max(latest, default=None),
     )

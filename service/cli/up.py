@@ -47,6 +47,7 @@ def _announce(running: "Running", introduction: "Introduction", settings: "Setti
     write_sdk_config(running.sdk_config, bucket=running.bucket)
     variables = environment_of(running, introduction.key)
     say(f"Sextant is up at {running.url} (Ctrl-C stops it)")
+    say(f"The console is at {_console_url(running, settings)} (log in with an API key, such as SEXTANT_API_KEY below)")
     say('For boto3 and the SageMaker SDK, in another terminal: eval "$(sextant env)", which also has the secrets of')
     for line in exports(without_secrets(variables)):
         say(f"  {line}")
@@ -56,3 +57,9 @@ def _announce(running: "Running", introduction: "Introduction", settings: "Setti
         say(f"The key of user {introduction.key.user}, printed this once, and kept in {first_key_file(settings.data)}:")
         for line in exports(secrets_among(variables)):
             print_line(line)
+
+
+def _console_url(running: "Running", settings: "Settings") -> str:
+    """Where browsers find the console: by the proxy's name where one is in front."""
+    named = settings.behind_proxy and settings.allowed_hosts
+    return f"https://{settings.allowed_hosts[0]}/" if named else f"{running.url}/"

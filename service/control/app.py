@@ -1,4 +1,4 @@
-"""The control process's HTTP: SageMaker's control plane and runtime, /metrics, and Prometheus's list of targets."""
+"""The control process's HTTP: SageMaker's control plane and runtime, the console, /metrics, Prometheus's targets."""
 
 import random
 from collections.abc import AsyncIterator, Callable
@@ -21,8 +21,13 @@ from service.control.access.issuing import Issuer
 from service.control.access.keys import KnownKeys
 from service.control.access.resources import Installation
 from service.control.access.routes import Guard, Route
+from service.control.access.sessions import Sessions
 from service.control.api import Api
 from service.control.cloudwatch.operations import CloudWatchContext, cloudwatch_api
+from service.control.console.browser import Cookies
+from service.control.console.door import Door
+from service.control.console.invocations import InvocationCounts
+from service.control.console.routes import Console
 from service.control.gateway.gate import Gate
 from service.control.gateway.invocations import PREFIX, Invocations
 from service.control.identity.context import IdentityContext
@@ -61,9 +66,13 @@ def build_app(database: Database, store: ObjectStore, settings: Settings, keys: 
     gate, bodies = Gate(authenticator, here), RequestBodies(longest=settings.max_body_bytes)
     generator = random.SystemRandom()
     invocations = Invocations(gate, settings, bodies, endpoint_token=keys.endpoint_token, generator=generator)
-    lifespan = _closing(invocations.close, keys.known.close, auditor.close)
+    sagemaker, *others = _apis(here, store, settings, keys)
+    counts = InvocationCounts(keys.endpoint_token)
+    console = Console(_door(here, settings, keys, bodies), sagemaker, database, store, counts)
+    lifespan = _closing(invocations.close, counts.close, keys.known.close, auditor.close)
     app = FastAPI(title="Sextant", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.add_route("/", dispatcher(_apis(here, store, settings, keys), authenticator, bodies), methods=["POST"])
+    app.add_route("/", dispatcher([sagemaker, *others], authenticator, bodies), methods=["POST"])
+    app.routes.extend(console.routes())
     app.add_route(CBOR_PATH, no_cbor, methods=["POST"])
     for status in (404, 405):
         app.add_exception_handler(status, not_found)
@@ -84,6 +93,12 @@ def build_app(database: Database, store: ObjectStore, settings: Settings, keys: 
     limited = AddressesLimited(Audited(route, auditor), authenticator.limits)
     guarded = LocalOnly(limited, hosts=hosts_of(settings))
     return StrictTransport(guarded) if is_encrypted(settings) else guarded
+
+
+def _door(here: Installation, settings: Settings, keys: Keys, bodies: RequestBodies) -> Door:
+    sessions = Sessions(here.database, keys.known, clock=lambda: datetime.now(UTC))
+    cookies = Cookies("https" if is_encrypted(settings) else "http")
+    return Door(here, keys.authenticator, sessions, cookies, bodies)
 
 
 def _apis(here: Installation, store: ObjectStore, settings: Settings, keys: Keys) -> list[Api]:

@@ -51,7 +51,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, error: Throttled) 
 
 
 def _refusal(scope: Scope, error: Throttled) -> Response:
-    if scope["path"] != "/":
+    if scope["path"] != "/" or scope["method"] != "POST":
         return JSONResponse({"detail": str(error)}, TOO_MANY_REQUESTS)
     refusal = Refusal(error.code, str(error), error.status, error.query_code)
     if Headers(scope=scope).get("content-type", "").startswith(FORM):

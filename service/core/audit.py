@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from service.core.keys import without_api_keys
+
 RESOURCE_SUFFIXES: Final = ("Name", "Names", "Arn", "Id")
 RESOURCE_MAX_CHARACTERS: Final = 256
 SHA256: Final = "sha256"
@@ -104,7 +106,7 @@ def first_break(lines: Iterable[tuple[str, bytes]], head: Head | None) -> Break 
 def resource_of(request: Mapping[str, object]) -> dict[str, str]:
     """What a request names: its members that are names, ARNs or ids. Nothing else of a request goes into a log."""
     named = ((name, value) for name, value in request.items() if name.endswith(RESOURCE_SUFFIXES))
-    return {name: value[:RESOURCE_MAX_CHARACTERS] for name, value in named if isinstance(value, str)}
+    return {name: without_api_keys(value)[:RESOURCE_MAX_CHARACTERS] for name, value in named if isinstance(value, str)}
 
 
 def _why_broken(line: bytes, before: Head) -> str:

@@ -24,7 +24,7 @@ from service.core.records import (
     TagsRecord,
 )
 from service.core.secret import Secret
-from service.core.users import AccessKeyRecord, ApiKeyRecord, UserRecord
+from service.core.users import AccessKeyRecord, ApiKeyRecord, SessionRecord, UserRecord
 
 Record = TypeVar("Record")
 
@@ -95,6 +95,8 @@ class Database(Protocol):
     def access_keys(self) -> Table[AccessKeyRecord]: ...
     @property
     def api_keys(self) -> Table[ApiKeyRecord]: ...
+    @property
+    def sessions(self) -> Table[SessionRecord]: ...
 
     def transaction(self) -> AbstractContextManager[None]:
         """Everything written inside happens together or not at all."""

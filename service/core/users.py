@@ -1,6 +1,7 @@
-"""What the database keeps of users: one frozen record a user, and one a key.
+"""What the database keeps of users: one frozen record a user, one a key, one a browser that has logged in.
 
-What lives here: rows, as those of core.records. What does not: secrets and API keys themselves, which no row holds.
+What lives here: rows, as those of core.records. What does not: secrets, API keys and ids of sessions themselves, which
+no row holds.
 """
 
 from dataclasses import dataclass, field
@@ -49,4 +50,18 @@ class ApiKeyRecord:
     digest: str
     status: KeyStatus = KeyStatus.ACTIVE
     expires_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A browser that has logged in: `id` is the SHA-256 of what its cookie holds, `key_digest` that of its API key.
+
+    Whose it is, and what that user may do, is never kept: the key says it at each use.
+    """
+
+    id: str
+    key_digest: str
+    created_at: datetime
+    used_at: datetime
     version: int = 0

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from service.core.names import ENDPOINT_LOG_GROUPS
 from tests import sagemaker_requests as requests
-from tests.access.cells import OWN_CODE, Whose
+from tests.access.cells import BY_SESSION, OWN_CODE, Whose
 
 KINDS: Final = ("DataQuality", "ModelQuality", "ModelBias", "ModelExplainability")
 SCHEDULES: Final = {Whose.OWN: "s-1", Whose.FOREIGN: "own-s-2", Whose.NOBODYS: "own-s-3"}
@@ -24,9 +24,9 @@ ARN: Final = "arn:aws:sagemaker:us-east-1:000000000000:monitoring-schedule/"
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: which service it is signed for, and what is sent."""
+    """One request: which service it is signed for, None where a browser's session sends it, and what is sent."""
 
-    service: str
+    service: str | None
     method: str = "POST"
     path: str = "/"
     headers: dict[str, str] = field(default_factory=dict)
@@ -35,8 +35,8 @@ class Asked:
 
 def asked(operation: str, whose: Whose) -> Asked:
     """The request of an operation, as in `sagemaker:ListModels`, or of a route, as in `GET /metrics`."""
-    if operation.startswith("GET "):
-        return Asked("sagemaker", "GET", operation[4:].replace("{name}", JOBS[whose]))
+    if "/" in operation:
+        return _page(operation, whose)
     service, _, name = operation.removesuffix(OWN_CODE).partition(":")
     if name == "InvokeEndpoint":
         return Asked(service, path=f"/endpoints/{whose}/invocations", body=b"[1]")
@@ -47,6 +47,19 @@ def asked(operation: str, whose: Whose) -> Asked:
         return Asked(signing, headers=headers, body=json.dumps(members).encode())
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     return Asked(signing, headers=headers, body=urlencode({"Action": name, **members}).encode())
+
+
+def _page(operation: str, whose: Whose) -> Asked:
+    method, _, path = operation.removesuffix(BY_SESSION).partition(" ")
+    named = {
+        "{name}": JOBS[whose],
+        "{MonitoringScheduleName}": SCHEDULES[whose],
+        "{MonitoringExecutionId}": f"execution-of-{whose}",
+    }
+    for placeholder, name in named.items():
+        path = path.replace(placeholder, name)
+    by_session = method == "POST" or operation.endswith(BY_SESSION)
+    return Asked(None if by_session else "sagemaker", method, path)
 
 
 def _sagemaker(name: str, whose: Whose, own_code: bool) -> dict[str, Any]:

@@ -16,11 +16,13 @@ OPERATORS: Final = frozenset({"operator", "deployer", "admin"})
 DEPLOYERS: Final = frozenset({"deployer", "admin"})
 EVERYBODY: Final = frozenset(ROLES)
 OWN_CODE: Final = " of one's own code"  # behind the name of an operation that can bring some
+BY_SESSION: Final = " by session"  # behind the name of a page of the console, which takes a key as well
 
 # The first pattern that fits decides.
 ALLOWED: Final = (
     ("sts:GetCallerIdentity", EVERYBODY),
     ("iam:GetRole", EVERYBODY),
+    ("POST /logout", EVERYBODY),
     ("sagemaker:InvokeEndpoint", frozenset({"invoker", "deployer", "admin"})),
     ("*:Describe*", READERS),
     ("*:List*", READERS),
@@ -35,9 +37,10 @@ ALLOWED: Final = (
     ("sagemaker:UpdateEndpointWeightsAndCapacities", DEPLOYERS),
     ("*", OPERATORS),
 )
-UNNAMED: Final = ("sts:GetCallerIdentity", "iam:GetRole")
+UNNAMED: Final = ("sts:GetCallerIdentity", "iam:GetRole", "POST /logout")
 WHOLE: Final = ("iam:*", "GET /metrics", "GET /prometheus/targets")  # no endpoint's, so for grants of all alone
-LISTS: Final = ("sagemaker:List*", "logs:DescribeLogGroups", "cloudwatch:List*")
+OVERVIEWS: Final = tuple(f"GET /{page}{by}" for page in ("", "index.json") for by in ("", BY_SESSION))
+LISTS: Final = ("sagemaker:List*", "logs:DescribeLogGroups", "cloudwatch:List*", *OVERVIEWS)
 NO_LISTS: Final = ("sagemaker:ListTags", "sagemaker:ListMonitoringAlerts")  # of one resource each
 
 

@@ -1,4 +1,6 @@
-"""Model quality: are its metrics those of scikit-learn? `python -m tests.benchmarks.model_quality [--quick] [--json]`.
+"""Model quality: are its metrics those of scikit-learn, and its estimates true?
+
+`python -m tests.benchmarks.model_quality [--quick] [--json]`.
 
 Each function of MEASURES takes `quick` and gives its figures, and why others are missing.
 """
@@ -26,6 +28,7 @@ from monitor_jobs.model_quality.problems import (
 )
 from monitor_jobs.model_quality.summary import Summary, merge
 from tests.benchmarks.figures import SEED, Figure, publish
+from tests.benchmarks.quality_estimates.coverage import estimates_against_truth
 
 Measured = tuple[dict[str, Figure], dict[str, str]]
 Values = Mapping[str, float]
@@ -162,7 +165,7 @@ def sklearn_multiclass(truths: np.ndarray, said: np.ndarray) -> Values:
     }
 
 
-MEASURES: tuple[Callable[[bool], Measured], ...] = (against_scikit_learn,)
+MEASURES: tuple[Callable[[bool], Measured], ...] = (against_scikit_learn, estimates_against_truth)
 
 
 def main() -> None:

@@ -14,18 +14,29 @@ import pyarrow.csv
 from tests.benchmarks.figures import BENCH_FOLDER, SEED
 
 COLUMNS: Final = 20
-FULL_ROWS, QUICK_ROWS, BASELINE_ROWS = 1_000_000, 50_000, 100_000
+FULL_ROWS, QUICK_ROWS, BASELINE_ROWS = 1_000_000, 50_000, 10_000
+PARTS: Final = 10
 MOVED: Final = frozenset({"amount_0", "count_0", "label_0"})
 LABELS: Final = (2, 5, 10, 20, 50, 100)
 BLOCK: Final = 100_000
 
 
-def dataset_file(rows: int, moved: frozenset[str] = frozenset()) -> Path:
-    """A CSV file of as many rows in which these columns have moved; made once."""
-    path = BENCH_FOLDER / "data_quality" / f"{rows}{'-moved' if moved else ''}.csv"
+def baseline_file() -> Path:
+    """The CSV file that both were taught from."""
+    return _file(BASELINE_ROWS, frozenset(), part=0)
+
+
+def window_file(rows: int, part: int = 0) -> Path:
+    """A CSV file of as many rows in which three columns have moved; each part has rows of its own."""
+    return _file(rows, MOVED, part)
+
+
+def _file(rows: int, moved: frozenset[str], part: int) -> Path:
+    """Made once."""
+    path = BENCH_FOLDER / "data_quality" / f"{rows}{'-moved' if moved else ''}-{part}.csv"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        generator = np.random.default_rng([SEED, rows, len(moved)])
+        generator = np.random.default_rng([SEED, rows, len(moved), part])
         made = path.with_suffix(".part")
         with pyarrow.csv.CSVWriter(made, _table(0, moved, generator).schema) as writer:
             for start in range(0, rows, BLOCK):

@@ -27,12 +27,12 @@ def test_no_secret_is_in_anything_that_is_shown_or_written(life):
 def test_every_kind_of_place_was_looked_at(life):
     places = "\n".join(life.outputs)
     for place in (
-        *("log of sextant up", "sextant.db", "endpoints/", "spec-", "jobs/", "store/sextant/captures"),
+        *("log of sextant up", "sextant.db", "logging in", "endpoints/", "spec-", "jobs/", "store/sextant/captures"),
         *("command line of", "environment of", "a model's answer", "GET /metrics", "repr of settings"),
         *("sextant settings", "sextant doctor", "refusal of a wrong secret", "answer to a wrong key"),
     ):
         assert place in places, place
-    assert len(life.canaries) == 8
+    assert len(life.canaries) == 9
 
 
 @pytest.mark.parametrize("process", ["serve-endpoint", "monitor_jobs"])

@@ -9,10 +9,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from service.first_key import read_first_key
 from tests.aws_clients import client
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.servers.certificates import write_certificate
 
+BUSY_SECONDS = 60  # it listens before it answers
 STRICT = "strict-transport-security"
 
 
@@ -125,10 +127,37 @@ def test_doctor_says_that_a_certificate_has_ended(tmp_path):
 
 def test_behind_a_proxy_its_names_are_answered_and_strictly(tmp_path):
     with sextant_up(tmp_path, {"SEXTANT_ALLOWED_HOSTS": "monitor.example.com"}, "--behind-proxy") as running:
-        answer = httpx.get(f"{running.url}/ping", headers={"Host": "monitor.example.com"}, trust_env=False)
+        named = {"Host": "monitor.example.com"}
+        answer = httpx.get(f"{running.url}/ping", headers=named, trust_env=False, timeout=BUSY_SECONDS)
         found = finding_of(running.run("doctor", "--json", SEXTANT_BEHIND_PROXY="true"), "access")
     assert (answer.status_code, answer.headers[STRICT]) == (200, "max-age=63072000")
     assert "no TLS, a proxy in front" in found["Finding"]
+
+
+def logged_in(url, folder, origin, **options):
+    """The answer to the first API key in the console's form, sent by a page of that origin."""
+    key = read_first_key(folder).api_key.secret.reveal()
+    headers = {"Origin": origin, "Host": origin.partition("://")[2]}
+    return httpx.post(
+        f"{url}/login", data={"api_key": key}, headers=headers, trust_env=False, timeout=BUSY_SECONDS, **options
+    )
+
+
+def test_over_tls_the_consoles_cookie_is_for_tls_and_this_host_alone(encrypted, certificate):
+    trusted = {"verify": ssl.create_default_context(cafile=certificate[0])}
+    cookie = logged_in(encrypted.url, encrypted.folder, encrypted.url, **trusted).headers["set-cookie"]
+    assert cookie.startswith("__Host-sextant=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=strict"} == set(cookie.split("; ")[1:])
+    plain = encrypted.url.replace("https", "http")
+    assert logged_in(encrypted.url, encrypted.folder, plain, **trusted).status_code == 403
+
+
+def test_behind_a_proxy_the_console_is_where_the_proxy_is(tmp_path):
+    with sextant_up(tmp_path, {"SEXTANT_ALLOWED_HOSTS": "monitor.example.com"}, "--behind-proxy") as running:
+        answer = logged_in(running.url, running.folder, "https://monitor.example.com")
+        assert (answer.status_code, answer.headers["set-cookie"][:15]) == (303, "__Host-sextant=")
+        assert logged_in(running.url, running.folder, running.url).status_code == 403
+    assert "The console is at https://monitor.example.com/ (" in (tmp_path / "up.log").read_text()
 
 
 def test_an_address_that_others_reach_is_refused_before_anything_is_made(tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -134,6 +135,14 @@ def test_a_first_row_beyond_reason_is_refused(tmp_path):
 def test_more_columns_than_can_be_judged_are_refused_with_their_number(tmp_path):
     with pytest.raises(BadInput, match=r"data\.csv has 4097 columns: at most 4096 are judged"):
         read(tmp_path, b"," * MAX_COLUMNS + b"\n", BARE)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(st.one_of(st.binary(max_size=40), st.text(alphabet='a1,"\r\n\ufeff\0é ', max_size=40).map(str.encode)))
+def test_a_file_is_rows_or_is_refused_whatever_was_written(tmp_path, content):
+    with suppress(BadInput):  # and nothing else
+        whole = read(tmp_path, content)
+        assert {len(column) for column in whole.columns.values()} <= {whole.rows}
 
 
 values = st.one_of(

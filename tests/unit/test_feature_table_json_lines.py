@@ -120,6 +120,25 @@ def test_a_packed_file_is_unpacked_by_its_name(tmp_path):
     assert read(tmp_path, gzip.compress(b'{"a": 1}\n'), name="data.json.gz").columns == {"a": [1]}
 
 
+lines = st.one_of(
+    st.binary(max_size=12),
+    st.text(alphabet='{}[]:,"\\ud8a1.e- NaIfinty\0', max_size=12).map(lambda text: text.encode(errors="replace")),
+    st.recursive(
+        st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), st.just(10**400)),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=2), inner, max_size=3)),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None)
+@given(st.lists(lines, max_size=4))
+def test_every_line_is_a_row_or_a_reason_whatever_was_written(tmp_path, lines):
+    written = [line.replace(b"\n", b"") for line in lines]
+    whole = read(tmp_path, b"x\n" + b"\n".join(written))
+    assert whole.rows + whole.unreadable.total() == 1 + sum(1 for line in written if line.strip(b" \t\r"))
+
+
 cells = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(["007", "1e5", " 1", ""])
 )

@@ -1,10 +1,8 @@
 """Small bodies that would become large arrays, or take long, are refused for what they are."""
 
 import io
-import re
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from PIL import Image
 
 from monitor_jobs.contract.errors import BadInput
 from service.endpoint.codecs import CSV, JSON, NPY, decode
+from tests.resident_memory import megabytes_at_peak
 
 MOST_MEGABYTES = 200
 SIZE = (5000, 5000)
@@ -36,18 +35,6 @@ def with_text(characters):
     chunk = struct.pack(">I", len(data)) + b"zTXt" + data + struct.pack(">I", zlib.crc32(b"zTXt" + data))
     whole = saved("L", (4, 4))
     return whole[:33] + chunk + whole[33:]
-
-
-def megabytes_at_peak(act):
-    """How far the resident memory of this process rose while something was done."""
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _kibibytes("VmRSS")
-    act()
-    return (_kibibytes("VmHWM") - before) / 1024
-
-
-def _kibibytes(name):
-    return int(re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 
 
 def refused(body, content_type, words):

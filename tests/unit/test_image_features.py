@@ -12,6 +12,7 @@ from PIL import Image
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.data_quality.image_features import features_of_many, image_features
 from tests.pictures import encoded, npy, scenes
+from tests.resident_memory import megabytes_at_peak
 
 NPY, NPZ, JSON = "application/x-npy", "application/x-npz", "application/json"
 SIDE = 20
@@ -289,3 +290,18 @@ def test_a_body_that_claims_countless_items_is_looked_at_whole(shape):
     features = one(npy(np.ones(shape, np.uint8)), NPY)
     assert features["values"] == np.prod(shape)
     assert features.get("mean", 1) == 1
+
+
+LARGEST = {
+    "PNG": (saved(image("RGBA", (5000, 5000))), "image/png"),
+    "WebP": (saved(image("RGBA", (5000, 2500)), "WEBP"), "image/webp"),
+    "npy picture": (npy(np.zeros((4, 2450, 2450), np.uint8)), NPY),
+    "npy batch": (npy(np.zeros((2000, 3, 64, 64), np.uint8)), NPY),
+    "npy values": (npy(np.zeros(24_000_000, np.uint8)), NPY),
+    "JSON": (b"[" + b"[1]," * 1_900_000 + b"[1]]", JSON),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type"), LARGEST.values(), ids=LARGEST)
+def test_the_largest_bodies_that_are_read_take_a_bounded_memory(body, content_type):
+    assert megabytes_at_peak(lambda: image_features(body, content_type)) <= 500

@@ -57,7 +57,7 @@ def regression(rows, first=0):
 def limits(section, **thresholds):
     given = {name: {"threshold": value, "comparison_operator": side} for name, (value, side) in thresholds.items()}
     constraints = Constraints.model_validate({"version": 0.0, f"{section}_constraints": given})
-    return limits_from(constraints)
+    return limits_from(constraints, section)
 
 
 def verdict_on(summary, limits=MappingProxyType({}), judged_from=1):
@@ -159,7 +159,7 @@ def test_a_limit_on_the_area_without_scores_says_how_to_get_them():
 
 def test_no_labelled_prediction_is_no_verdict():
     verdict = verdict_on(Summary(records=3))
-    assert (verdict.violations, verdict.measurements) == ((), ())
+    assert (verdict.violations, [row.name for row in verdict.measurements]) == ((), ["unreadable_share"])
     assert verdict.remark.startswith("No verdict: 0 labelled predictions")
 
 
@@ -177,7 +177,25 @@ def test_no_labelled_prediction_is_no_verdict():
 def test_constraints_that_mean_nothing_are_refused_by_name(given, words):
     constraints = Constraints.model_validate({"multiclass_classification_constraints": given})
     with pytest.raises(BadInput, match=words):
-        verdict_on(multiclass([("0", 1)]), limits_from(constraints))
+        verdict_on(multiclass([("0", 1)]), limits_from(constraints, "multiclass_classification"))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"regression_constraints": {}}, "has no multiclass_classification_constraints, but regression_constraints"),
+        ({"features": []}, "but no limits of model quality"),
+    ],
+)
+def test_constraints_of_another_kind_of_problem_are_refused(given, words):
+    with pytest.raises(BadInput, match=words):
+        limits_from(Constraints.model_validate(given), "multiclass_classification")
+
+
+def test_a_window_of_labels_that_cannot_be_read_says_so():
+    verdict = verdict_on(Summary(unreadable={"wrong_label": 60}))
+    assert verdict.remark == "No verdict: 0 labelled predictions (60 wrong_label), fewer than the 1 judged from"
+    assert verdict.measurements[0].value == 1.0
 
 
 def test_three_classes_are_not_two():

@@ -97,6 +97,23 @@ def test_without_attributes_an_answer_of_scores_is_its_best_class(pairs):
     assert pairs(merged_line("bee", "[[0.2, 0.8]]", encoding="JSON"), card=card) == {("bee", "bee"): 1}
 
 
+def test_whole_answers_are_put_beside_the_labels_of_their_own_lines(tmp_path):
+    lines = [
+        merged_line("1", "[[0.1, 0.9], [0.2, 0.8]]", event="a", encoding="JSON", groundTruthData={"data": "1,0"}),
+        b"",
+        b"not json",
+        merged_line("0", "[[0.1, 0.9]]", event="b", encoding="JSON"),
+        merged_line("1", "[[0.1, 0.9]]", event="c", encoding="JSON", groundTruthData=None),
+        merged_line("0,0", "[[0.1, 0.9]]", event="d", encoding="JSON"),
+        merged_line("1", "[[0.9, 0.1]]", event="e", encoding="JSON"),
+    ]
+    summary = summarised(written(tmp_path / "a.jsonl", lines), BINARY)
+    assert dict(summary.measured.confusions[0]) == {("1", "1"): 1, ("0", "1"): 2, ("1", "0"): 1}
+    assert sorted(summary.measured.scores.rows()["score"].tolist()) == pytest.approx([0.1, 0.8, 0.9, 0.9])
+    assert summary.unreadable == {"malformed": 1, "no_ground_truth": 1, "labels_differ": 1}
+    assert summary.records == 3
+
+
 def test_a_batch_takes_as_many_labels_as_it_has_predictions(pairs):
     assert pairs(merged_line("0,1,1", "0\n1\n0\n"), inference_attribute="0") == {
         ("0", "0"): 1,

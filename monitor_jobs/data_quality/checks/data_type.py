@@ -1,5 +1,7 @@
 """data_type_check: the share of values that are of the type that the baseline had."""
 
+import pyarrow as pa
+
 from monitor_jobs.contract.report import Measurement, Violation
 from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn
 from monitor_jobs.data_quality.checks.column_case import (
@@ -12,6 +14,7 @@ from monitor_jobs.data_quality.checks.column_case import (
     percent,
 )
 from monitor_jobs.data_quality.summary import ColumnSummary, InferredType
+from monitor_jobs.feature_table.values import numbers_in
 
 
 def data_type_check(case: ColumnCase) -> Finding | None:
@@ -55,12 +58,7 @@ def _wrong(column: ColumnSummary, expected: InferredType, baseline: BaselineColu
 
 def _never_numbers(baseline: BaselineColumn) -> bool:
     mix = baseline.mix
-    return mix is not None and not mix.untold and not any(map(_is_number, mix.counts))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
+    if mix is None or mix.untold:
         return False
-    return True
+    found = numbers_in(pa.array(list(mix.counts), type=pa.string()))
+    return not (found.integral | found.fractional).any()

@@ -71,9 +71,16 @@ def _of_columns(
     level = level_of_check(len(judged))
     for name in judged:
         case = ColumnCase(window.columns[name], window.rows, expected[name], baseline.get(name), level)
-        found = (finding for check in COLUMN_CHECKS if (finding := check(case)))
+        found = (_named(finding, window) for check in COLUMN_CHECKS if (finding := check(case)))
         yield from found if case.limits.config.evaluated else map(_without_limit, found)
 
 
 def _without_limit(finding: Finding) -> Finding:
     return finding._replace(measurement=finding.measurement.model_copy(update={"limit": None}))
+
+
+def _named(finding: Finding, window: DatasetSummary) -> Finding:
+    """The finding with the captured records that show it."""
+    violation = finding.violation
+    records = window.witnesses.get((violation.feature_name, violation.constraint_check_type), ())
+    return finding._replace(violation=violation.model_copy(update={"offending_records": records}))

@@ -26,7 +26,7 @@ from service.core.records import (
     ScheduleRecord,
     TagsRecord,
 )
-from service.core.users import AccessKeyRecord, ApiKeyRecord, UserRecord
+from service.core.users import AccessKeyRecord, ApiKeyRecord, SessionRecord, UserRecord
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30
@@ -55,6 +55,7 @@ class SqlDatabase:
         self.users = RecordTable(UserRecord, schema.users, doors)
         self.access_keys = RecordTable(AccessKeyRecord, schema.access_keys, doors)
         self.api_keys = RecordTable(ApiKeyRecord, schema.api_keys, doors)
+        self.sessions = RecordTable(SessionRecord, schema.sessions, doors)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

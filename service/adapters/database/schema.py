@@ -267,3 +267,14 @@ access_keys = Table("access_keys", metadata, *_key(Column("sealed_secret", Plain
 api_keys = Table(
     "api_keys", metadata, *_key(Column("digest", PlainText(64), nullable=False)), UniqueConstraint("digest")
 )
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _name("id"),
+    Column("key_digest", PlainText(64), nullable=False),
+    _time("created_at"),
+    _time("used_at"),
+    _version(),
+    Index("ix_sessions_key_digest", "key_digest"),
+)

@@ -36,7 +36,8 @@ class Call:
     """One call as far as it is known: from where, by whom, of what, on what; the code of its refusal, if any.
 
     `claimed` is who a request says it is of, and `proven` who it is of. `admitted` is set once it goes to its
-    operation, `refused` where its sender was not let in or may not do this, whatever status that is answered with.
+    operation, `refused` where its sender was not let in or may not do this, whatever status that is answered with,
+    `is_told` where it leaves a line although it changes nothing: somebody has logged in or out.
     """
 
     address: str
@@ -47,11 +48,12 @@ class Call:
     error: str | None = None
     admitted: bool = False
     refused: bool = False
+    is_told: bool = False
 
     @property
-    def changes(self) -> bool:
-        """True where an operation was asked that changes something."""
-        return self.admitted and changes(self.operation)
+    def is_recorded(self) -> bool:
+        """True where it leaves a line whatever comes of it: an operation that changes something, or a session."""
+        return self.is_told or (self.admitted and changes(self.operation))
 
     @property
     def caller(self) -> Principal:
@@ -89,7 +91,7 @@ class Auditor:
             with self._lock:
                 due = self._refusals.due(entry)
             self._record_if_possible(due)
-        elif call.changes:
+        elif call.is_recorded:
             with self._lock:
                 due = self._refusals.over(entry.at)
             self._audit.record(*due, entry)
@@ -153,7 +155,7 @@ class Audited:
         if answer["status"] in (UNKNOWN_CALLER, DENIED) and not call.refused:
             told = headers.get(ERROR_HEADER, b"").decode("latin-1")
             call.refused, call.error = True, call.error or told or HTTPStatus(answer["status"]).phrase
-        if call.refused or call.changes:
+        if call.refused or call.is_recorded:
             request_id = headers.get(REQUEST_ID, b"").decode("latin-1")
             await run_in_threadpool(self._auditor.record, call, answer["status"], request_id)
 

@@ -95,10 +95,23 @@ class Authenticator:
             caller = self._proven(claim, body)
         except SignatureRefused as error:
             raise self._counted(error, claim.address) from error
+        self.admit(caller)
+        return caller
+
+    def bearer(self, api_key: str, address: str) -> Principal:
+        """Who may send this API key, which came in a form. Raises as `claim` and `prove` do for one in a header."""
+        try:
+            caller = _known(self._known.bearer(api_key))
+        except SignatureRefused as error:
+            raise self._counted(error, address) from error
+        self.admit(caller)
+        return caller
+
+    def admit(self, caller: Principal) -> None:
+        """Return where the caller's key was not used too often. Raises Throttled."""
         wait = self.limits.admit_key(caller.key_id)
         if wait is not None:
             raise Throttled(wait)
-        return caller
 
     def require_service(self, claim: Claim, signing_name: str) -> None:
         """Return where a signature, if there is one, is for the service. Raises InvalidSignature."""

@@ -99,7 +99,11 @@ class KnownKeys:
         """Who may send this API key, now. Found by its digest, of which no one can choose a part by choosing a key."""
         if not API_KEY_PATTERN.fullmatch(api_key):
             return None
-        known = self._now_known().api_keys.get(digest_of(api_key))
+        return self.holder(digest_of(api_key))
+
+    def holder(self, digest: str) -> Principal | None:
+        """Who may send the API key of this digest, now."""
+        known = self._now_known().api_keys.get(digest)
         return None if known is None else known.owner(self._clock())
 
     def forget(self) -> None:

@@ -138,10 +138,22 @@ RULES: Final[Mapping[str, Rule]] = {
     "iam:GetRole": Rule(Open.TO_EVERY_USER),
     **{f"iam:{name}": Rule(Action.READ, of.INSTALLATION) for name in READING_USERS},
     **{f"iam:{name}": Rule(Action.ADMINISTER, of.INSTALLATION) for name in CHANGING_USERS},
+    "GET /": Rule(Action.READ, of.LISTED),
+    "GET /index.json": Rule(Action.READ, of.LISTED),
+    "GET /executions/{MonitoringExecutionId}": Rule(Action.READ, of.EXECUTION),
+    "GET /executions/{MonitoringExecutionId}.json": Rule(Action.READ, of.EXECUTION),
+    "GET /executions/{MonitoringExecutionId}/report": Rule(Action.READ, of.EXECUTION),
+    "POST /schedules/{MonitoringScheduleName}/start": Rule(Action.OPERATE, of.SCHEDULE),
+    "POST /schedules/{MonitoringScheduleName}/stop": Rule(Action.OPERATE, of.SCHEDULE),
+    "POST /logout": Rule(Open.TO_EVERY_USER),
     "GET /metrics": Rule(Action.READ, of.INSTALLATION),
     "GET /prometheus/targets": Rule(Action.READ, of.INSTALLATION),
     "GET /processing-jobs/{name}/log": Rule(Action.READ, of.PROCESSING_JOB),
-    # These say nothing that is anybody's: whether the process lives, and what is not served.
+    # These say nothing that is anybody's: where keys are shown, what pages look like, whether the process lives, and
+    # what is not served.
+    "GET /login": Rule(Open.TO_ANYBODY),
+    "POST /login": Rule(Open.TO_ANYBODY),
+    "GET /assets/{file}": Rule(Open.TO_ANYBODY),
     "GET /ping": Rule(Open.TO_ANYBODY),
     "POST /service/{service}/operation/{operation}": Rule(Open.TO_ANYBODY),
     "any other path": Rule(Open.TO_ANYBODY),
