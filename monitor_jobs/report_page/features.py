@@ -8,7 +8,7 @@ from markupsafe import Markup
 from monitor_jobs.contract.report import Measurement
 from monitor_jobs.report_page.column import FIGURES, Column
 from monitor_jobs.report_page.comparison import Comparison, top_categories
-from monitor_jobs.report_page.distribution import Histogram, histogram_of
+from monitor_jobs.report_page.distribution import Histogram, histogram_of, whole_histogram_of
 from monitor_jobs.report_page.drawing.categories import categories
 from monitor_jobs.report_page.drawing.completeness import completeness
 from monitor_jobs.report_page.drawing.histogram import histogram
@@ -77,10 +77,10 @@ def _judged(measured: Measurement | None) -> str:
 
 def _histogram(feature: Comparison) -> Histogram | None:
     sides = [side for side in (feature.window, feature.baseline) if side is not None]
-    return histogram_of(
+    draw = whole_histogram_of if all(side.inferred_type == "Integral" for side in sides) else histogram_of
+    return draw(
         feature.window.distribution if feature.window else None,
         feature.baseline.distribution if feature.baseline else None,
-        whole=all(side.inferred_type == "Integral" for side in sides),
     )
 
 

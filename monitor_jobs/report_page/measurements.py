@@ -33,9 +33,16 @@ def _order(measured: Measurement) -> tuple[int, float]:
     if measured.violated:
         return 0, 0.0
     if measured.limit is None:
-        return 2, 0.0
+        return 3, 0.0
     away = abs(measured.value - measured.limit) / (abs(measured.limit) or 1.0)
-    return 1, away if math.isfinite(away) else math.inf
+    return 2 if _at_best(measured) else 1, away if math.isfinite(away) else math.inf
+
+
+def _at_best(measured: Measurement) -> bool:
+    """True of all values of a share that must be large, and of none of what must be small: however near the limit."""
+    if measured.keeps == "<=":
+        return measured.value == 0.0
+    return measured.unit == "ratio" and measured.value == 1.0
 
 
 def _rows(measurements: Iterable[Measurement]) -> Iterator[Markup]:

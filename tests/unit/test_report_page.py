@@ -81,6 +81,13 @@ def test_kept_limits_are_folded_away_but_for_the_nearest():
     assert told.index("m29") < told.index("m22") < told.index("22 more") < told.index("m21")
 
 
+def test_what_could_not_be_better_is_not_near_its_limit():
+    whole = Measurement(name="whole", value=1, unit="ratio", limit=0.99, keeps=">=")
+    told = page(report([whole, measured("none", 0, 0.001), measured("near", 0.09, 0.1)])).text
+    assert told.index("near") < told.index("none")
+    assert told.index("near") < told.index("whole")
+
+
 def test_broken_limits_are_never_folded_away():
     drawn = page(report([measured(f"m{number:02}", number, -1) for number in range(30)]))
     assert "none of them broken" not in drawn.text
