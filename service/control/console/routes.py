@@ -29,7 +29,10 @@ from service.core.access import Action, permitted
 from service.core.ports import Database
 from service.core.records import Query
 
-CHANGES: Final = {"start": "StartMonitoringSchedule", "stop": "StopMonitoringSchedule"}
+CHANGES: Final = {
+    "/schedules/{MonitoringScheduleName}/start": "StartMonitoringSchedule",
+    "/schedules/{MonitoringScheduleName}/stop": "StopMonitoringSchedule",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,7 @@ class Console:
         }
         for path, make in pages.items():
             yield _get(path, self.door.page(f"GET {path}", make))
-        for word, operation in CHANGES.items():
-            path = f"/schedules/{{MonitoringScheduleName}}/{word}"
+        for path, operation in CHANGES.items():
             yield _post(path, self.door.form(f"POST {path}", partial(self._change, operation)))
 
     async def _overview_page(self, visit: Visit) -> Response:
