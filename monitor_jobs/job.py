@@ -138,7 +138,7 @@ def _leave_verdict(
         **({CONSTRAINTS_FILE: verdict.constraints.to_json()} if verdict.constraints else {}),
         VIOLATIONS_FILE: violations,
         VIOLATIONS_FILE_ALIAS: violations,
-        PAGE_FILE: verdict_page(report, verdict.statistics, baseline, schedule=job.schedule),
+        PAGE_FILE: verdict_page(report, verdict, baseline, schedule=job.schedule),
         REPORT_FILE: report.to_json(),  # last: who finds it finds the others complete
     }
     write_outputs(job.output, files)

@@ -9,7 +9,7 @@ What lives here: lines to rows. What does not: what values are (values).
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,8 @@ from monitor_jobs.feature_table.json_values import TooWide, UnreadableJson, flat
 from monitor_jobs.feature_table.names import KnownNames, name_at, parts_of_rows
 from monitor_jobs.feature_table.opening import open_unpacked
 from monitor_jobs.feature_table.table import FeatureTable
-from monitor_jobs.feature_table.values import columns_of_rows
+from monitor_jobs.feature_table.usual_json import UsualLines
+from monitor_jobs.feature_table.values import Column, columns_by_name, columns_of_rows
 
 CHUNK_BYTES: Final = 2 << 20
 
@@ -32,14 +33,26 @@ _decoder: Final = msgspec.json.Decoder()
 
 def read_json_lines(path: Path) -> Iterator[FeatureTable]:
     """The rows of one file. A line is at most blocks.MAX_LINE_BYTES long. Raises OSError."""
-    names = KnownNames()
+    names, usual = KnownNames(), UsualLines()
     for text, too_long in _chunks(path):
+        typed = usual.columns(text)
+        if typed is not None:
+            yield _usual_table(typed, too_long)
+            continue
         rows, unreadable = _rows(text, names)
+        usual.learn(rows)
         unreadable[UnreadableReason.TOO_LONG] += too_long
         for part in map(rows.__getitem__, parts_of_rows(rows)):
             columns, integral = columns_of_rows(part)
             yield FeatureTable(columns, len(part), integral, records=len(part), unreadable=+unreadable)
             unreadable.clear()
+
+
+def _usual_table(typed: Mapping[str, Column], too_long: int) -> FeatureTable:
+    columns, integral = columns_by_name(typed)
+    rows = len(next(iter(columns.values())))
+    unreadable = {UnreadableReason.TOO_LONG: too_long} if too_long else {}
+    return FeatureTable(columns, rows, integral, records=rows, unreadable=unreadable)
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, int]]:

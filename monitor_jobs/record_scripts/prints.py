@@ -6,7 +6,7 @@ What lives here: cutting bytes into lines, and the end of patience. What does no
 from collections.abc import Callable
 from typing import Final
 
-LONGEST_LINE_BYTES: Final = 8192
+HELD_BYTES: Final = 8192
 
 
 class Prints:
@@ -14,7 +14,7 @@ class Prints:
 
     def __init__(self, say: Callable[[str], None], *, name: str, most_bytes: int) -> None:
         self._say, self._name, self._left = say, name, most_bytes
-        self._held = bytearray()
+        self._held = b""  # a line that has not ended
         self._left_out = 0
 
     def add(self, printed: bytes) -> None:
@@ -22,18 +22,22 @@ class Prints:
         kept = printed[: self._left]
         self._left -= len(kept)
         self._left_out += len(printed) - len(kept)
-        self._held += kept
-        while (end := self._held.find(b"\n", 0, LONGEST_LINE_BYTES)) >= 0 or len(self._held) > LONGEST_LINE_BYTES:
-            self._pass_on(end if end >= 0 else LONGEST_LINE_BYTES)
+        *lines, self._held = (self._held + kept).split(b"\n")
+        for line in lines:
+            self._pass_on(line)
+        if len(self._held) > HELD_BYTES:
+            self._pass_on_held()
 
     def end(self) -> None:
         """There is no more."""
         if self._held:
-            self._pass_on(len(self._held))
+            self._pass_on_held()
         if self._left_out:
             self._say(f"{self._name} printed {self._left_out} bytes more, which are left out\n")
 
-    def _pass_on(self, size: int) -> None:
-        line = self._held[:size].decode(errors="replace")
-        self._held = self._held[size:].removeprefix(b"\n")
-        self._say(f"{self._name}: {line}\n")
+    def _pass_on_held(self) -> None:
+        self._pass_on(self._held)
+        self._held = b""
+
+    def _pass_on(self, line: bytes) -> None:
+        self._say(f"{self._name}: {line.decode(errors='replace')}\n")

@@ -5,13 +5,15 @@ judged: a feature that it named comes before any that it did not.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor_jobs.contract.report import Constraints, Statistics, Violation
+from monitor_jobs.contract.report import Constraints, Measurement, Report, Statistics
 from monitor_jobs.report_page.column import Column, column_of
 from monitor_jobs.report_page.distribution import distance_between
+
+DRIFT = "feature_baseline_drift_"  # what a feature's distance is called, as AWS calls its metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class Comparison:
     """One feature on both sides; either may be absent. `broken` are the checks that the monitor found broken.
 
     `distance` is the largest difference of the cumulative distributions, or of the shares of a category, 0..1; None
-    where there is nothing to compare. It is the distance that the picture shows; a monitor's own may correct for size.
+    where there is nothing to compare. It is the distance that the picture shows; what the monitor `judged` may be
+    corrected for the window's size.
     """
 
     name: str
@@ -28,6 +31,7 @@ class Comparison:
     expected: Mapping[str, Any] = field(default_factory=dict)
     broken: tuple[str, ...] = ()
     distance: float | None = None
+    judged: Measurement | None = None
     absent_from: str = ""  # window or baseline: which of the two that are there does not have it
 
     @property
@@ -46,14 +50,15 @@ def compared(
     window: Statistics | None,
     baseline: Statistics | None,
     constraints: Constraints | None,
-    violations: Sequence[Violation],
+    report: Report,
 ) -> list[Comparison]:
     """All features of both sides: those that break a check first, then by distance, then by the window's order."""
     now, before = _columns(window), _columns(baseline)
     expected = {str(row.get("name")): row for row in (constraints.features if constraints else ())}
     broken = defaultdict[str, list[str]](list)
-    for violation in violations:
+    for violation in report.violations:
         broken[violation.feature_name].append(violation.constraint_check_type)
+    judged = {measured.name: measured for measured in report.measurements}
     rows = [
         Comparison(
             name=name,
@@ -62,6 +67,7 @@ def compared(
             expected=expected.get(name, {}),
             broken=tuple(broken.get(name, ())),
             distance=_distance(now.get(name), before.get(name)),
+            judged=judged.get(DRIFT + name),
             absent_from=_absent_from(name, now, before),
         )
         for name in now | before

@@ -70,7 +70,8 @@ class Buckets:
 class Histogram:
     """Shares of all values in bins between edges, ascending; without shares where there is no such side.
 
-    The first and the last bin hold all that lies beyond as well: `below` and `above` say whether there is some.
+    The first and the last bin hold all that lies beyond as well: `below` and `above` say whether there is some. Values
+    stay `inset` away from edges: half, where all are whole numbers.
     """
 
     edges: tuple[float, ...]
@@ -78,13 +79,12 @@ class Histogram:
     baseline: tuple[float, ...]
     below: bool
     above: bool
-    whole: bool
+    inset: float
 
     @property
     def ends(self) -> list[tuple[float, float]]:
-        """The least and the greatest value of each bin; of whole numbers, none of its edges is one."""
-        inset = 0.5 if self.whole else 0.0
-        return [(low + inset, high - inset) for low, high in pairwise(self.edges)]
+        """The least and the greatest value of each bin."""
+        return [(low + self.inset, high - self.inset) for low, high in pairwise(self.edges)]
 
 
 def points_of(levels: Sequence[Sequence[float]]) -> Points | None:
@@ -122,27 +122,42 @@ def distance_between(left: Distribution, right: Distribution) -> float:
     return float(np.abs(left.share_below(probes) - right.share_below(probes)).max())
 
 
-def histogram_of(window: Distribution | None, baseline: Distribution | None, *, whole: bool) -> Histogram | None:
-    """Both distributions in the same bins; `whole` says that all values are whole numbers, and bins are then too.
+def histogram_of(window: Distribution | None, baseline: Distribution | None) -> Histogram | None:
+    """Both distributions in the same bins.
 
     None where there is no distribution, or its ends lie too far apart for a number.
     """
-    there = [each for each in (window, baseline) if each is not None]
+    ends = _ends(window, baseline)
+    return _histogram(window, baseline, _edges(*ends), inset=0.0) if ends else None
+
+
+def whole_histogram_of(window: Distribution | None, baseline: Distribution | None) -> Histogram | None:
+    """Both distributions of whole numbers in the same bins, whose edges lie between such; None as `histogram_of`."""
+    ends = _ends(window, baseline)
+    return _histogram(window, baseline, _whole_edges(*ends), inset=0.5) if ends else None
+
+
+def _ends(*sides: Distribution | None) -> tuple[float, float] | None:
+    """Where a picture begins and ends: beyond lies half a per cent at most of each side."""
+    there = [side for side in sides if side is not None]
     if not there:
         return None
-    low = min(each.quantile(TAIL) for each in there)
-    high = max(each.quantile(1 - TAIL) for each in there)
-    edges = _whole_edges(low, high) if whole else _edges(low, high)
+    return min(side.quantile(TAIL) for side in there), max(side.quantile(1 - TAIL) for side in there)
+
+
+def _histogram(
+    window: Distribution | None, baseline: Distribution | None, edges: Floats, *, inset: float
+) -> Histogram | None:
     if not _ascend(edges):
         return None
-    least, most = min(each.places[0] for each in there), max(each.places[-1] for each in there)
+    there = [each for each in (window, baseline) if each is not None]
     return Histogram(
         edges=tuple(edges.tolist()),
         window=_shares(window, edges),
         baseline=_shares(baseline, edges),
-        below=bool(least < edges[0]),
-        above=bool(most > edges[-1]),
-        whole=whole,
+        below=bool(min(each.places[0] for each in there) < edges[0]),
+        above=bool(max(each.places[-1] for each in there) > edges[-1]),
+        inset=inset,
     )
 
 

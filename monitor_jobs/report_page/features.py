@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from monitor_jobs.contract.report import Measurement
 from monitor_jobs.report_page.column import FIGURES, Column
 from monitor_jobs.report_page.comparison import Comparison, top_categories
-from monitor_jobs.report_page.distribution import Histogram, histogram_of
+from monitor_jobs.report_page.distribution import Histogram, histogram_of, whole_histogram_of
 from monitor_jobs.report_page.drawing.categories import categories
 from monitor_jobs.report_page.drawing.completeness import completeness
 from monitor_jobs.report_page.drawing.histogram import histogram
@@ -65,15 +66,21 @@ def _sentences(feature: Comparison) -> Iterator[Sentence]:
     if feature.absent_from:
         yield Sentence(f"Not in the {feature.absent_from}")
     if feature.distance is not None:
-        yield Sentence(f"Largest difference from the baseline: {percent(feature.distance)}")
+        yield Sentence(f"Largest difference from the baseline: {percent(feature.distance)}{_judged(feature.judged)}")
+
+
+def _judged(measured: Measurement | None) -> str:
+    if measured is None or measured.limit is None:
+        return ""
+    return f"; judged as {shown(measured.value)}, limit {shown(measured.limit)}"
 
 
 def _histogram(feature: Comparison) -> Histogram | None:
     sides = [side for side in (feature.window, feature.baseline) if side is not None]
-    return histogram_of(
+    draw = whole_histogram_of if all(side.inferred_type == "Integral" for side in sides) else histogram_of
+    return draw(
         feature.window.distribution if feature.window else None,
         feature.baseline.distribution if feature.baseline else None,
-        whole=all(side.inferred_type == "Integral" for side in sides),
     )
 
 

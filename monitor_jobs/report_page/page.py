@@ -11,15 +11,13 @@ from monitor_jobs.contract.report import (
     REPORT_FILE,
     STATISTICS_FILE,
     VIOLATIONS_FILE,
-    Measurement,
     Report,
-    Statistics,
 )
-from monitor_jobs.monitor import Baseline
+from monitor_jobs.monitor import Baseline, Verdict
 from monitor_jobs.report_page.comparison import Comparison, compared
 from monitor_jobs.report_page.drawing.wording import LONGEST_SENTENCE, clipped, counted
 from monitor_jobs.report_page.features import feature_cards, feature_rows
-from monitor_jobs.report_page.measurements import measurement_rows
+from monitor_jobs.report_page.measurements import measurements_section
 from monitor_jobs.report_page.quality import quality_sections
 from monitor_jobs.report_page.rendering import joined, policy, render, style
 from monitor_jobs.report_page.violations import violations_section
@@ -49,19 +47,21 @@ class _Page(NamedTuple):
     facts: list[Fact]
     violations: Markup
     quality: Markup
-    measurements: tuple[Measurement, ...]
+    measurements: Markup
     features: list[Comparison]
     sides: list[str]
     files: list[str]
 
 
-def verdict_page(report: Report, statistics: Statistics, baseline: Baseline, *, schedule: str) -> str:
+def verdict_page(report: Report, verdict: Verdict, baseline: Baseline, *, schedule: str) -> str:
     """The page of a verdict: what was judged, what it breaks, and every feature beside the baseline's.
 
-    At most 2 MB, whatever the number of features; the rest is in the files beside it. Proved by
-    tests/unit/test_report_page.py.
+    Where there is no baseline and the monitor suggests constraints, these are what features are held to. At most 2 MB,
+    whatever the number of features; the rest is in the files beside it. Proved by tests/unit/test_report_page.py.
     """
-    features = compared(statistics, baseline.statistics, baseline.constraints, report.violations)
+    statistics, suggested = verdict.statistics, verdict.constraints
+    constraints = baseline.constraints or suggested
+    features = compared(statistics, baseline.statistics, constraints, report)
     return _text(
         _Page(
             heading=_heading(report),
@@ -70,16 +70,16 @@ def verdict_page(report: Report, statistics: Statistics, baseline: Baseline, *, 
             violations=violations_section(report),
             quality=quality_sections(statistics, baseline.statistics),
             sides=["window"] if baseline.statistics is None else ["window", "baseline"],
-            measurements=report.measurements,
+            measurements=measurements_section(report.measurements),
             features=features,
-            files=[REPORT_FILE, STATISTICS_FILE, VIOLATIONS_FILE],
+            files=[REPORT_FILE, STATISTICS_FILE, VIOLATIONS_FILE, *([CONSTRAINTS_FILE] if suggested else [])],
         )
     )
 
 
 def baseline_page(report: Report, baseline: Baseline) -> str:
     """The page of a suggested baseline: what it was made of, and every feature of it; `report` says what was read."""
-    features = compared(None, baseline.statistics, baseline.constraints, ())
+    features = compared(None, baseline.statistics, baseline.constraints, report)
     words = f"Baseline of {counted(len(features), 'feature')} from {counted(report.predictions, 'row')}"
     return _text(
         _Page(
@@ -89,7 +89,7 @@ def baseline_page(report: Report, baseline: Baseline) -> str:
             violations=Markup(),
             quality=quality_sections(baseline.statistics, None),
             sides=["baseline"],
-            measurements=(),
+            measurements=Markup(),
             features=features,
             files=[STATISTICS_FILE, CONSTRAINTS_FILE],
         )
@@ -97,17 +97,12 @@ def baseline_page(report: Report, baseline: Baseline) -> str:
 
 
 def _text(page: _Page) -> str:
-    measured, cards, rows = (
-        measurement_rows(page.measurements),
-        feature_cards(page.features),
-        feature_rows(page.features),
-    )
+    cards, rows = feature_cards(page.features), feature_rows(page.features)
     text = render(
         "page",
-        **page._asdict() | {"measurements": joined(measured)},
+        **page._asdict(),
         policy=policy(),
         style=style(),
-        measurements_left=len(page.measurements) - len(measured),
         legend=render("legend", sides=page.sides),
         cards=joined(cards),
         cards_left=len(page.features) - len(cards),

@@ -169,7 +169,7 @@ def measure(quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
     for name, goal in (("evidently", ">= 5"), ("whylogs", ">= 1")):
         beside = measure_beside(name)
         note = (
-            f"processor time on {PARTS} CSV files of {FULL_ROWS // PARTS:,} rows: {beside.pairs}; on {rows:,} rows at once "
+            f"processor time on {PARTS} CSV files of {FULL_ROWS // PARTS:,} rows: {beside.pairs}; on {rows:,} rows "
             f"{beside.whole:.2f}; it holds {len(beside.wrong)} of {COLUMNS - len(MOVED)} good columns for moved"
         )
         figures[f"vs_{name}_speedup"] = Figure(beside.speedup, "x", goal, note)

@@ -15,7 +15,7 @@ from monitor_jobs.contract.report import Dataset, OffendingRecord, Report, Stati
 from monitor_jobs.contract.retention import parse_retention
 from monitor_jobs.contract.window import HOUR, Window
 from monitor_jobs.erasure import Variant, begin, holding, pending, resume
-from monitor_jobs.monitor import Baseline
+from monitor_jobs.monitor import Baseline, Verdict
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from monitor_jobs.report_page import verdict_page
@@ -138,8 +138,8 @@ def report_with(store: FolderStore, *, key: str = "reports/signs/skew/2026/11/20
         violations=(violation,),
     )
     store.put(S3Address("bucket", key), report.to_json().encode())
-    statistics = Statistics(dataset=Dataset(item_count=15), features=[])
-    page = verdict_page(report, statistics, Baseline(), schedule="skew").encode()
+    verdict = Verdict((), (violation,), Statistics(dataset=Dataset(item_count=15), features=[]))
+    page = verdict_page(report, verdict, Baseline(), schedule="skew").encode()
     store.put(S3Address("bucket", key.replace(".json", ".html")), page)
     return S3Address("bucket", key)
 

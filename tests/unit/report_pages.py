@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from monitor_jobs.contract.report import (
+    Constraints,
     Dataset,
     FeatureStatistics,
     Measurement,
@@ -18,6 +19,7 @@ from monitor_jobs.contract.report import (
     UnreadableLines,
     Violation,
 )
+from monitor_jobs.monitor import Verdict
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -97,3 +99,8 @@ def texts(name: str, counts: Mapping[str, int], *, missing: int = 0, present: in
 
 def statistics(*features: FeatureStatistics, **sections: Any) -> Statistics:
     return Statistics(dataset=Dataset(item_count=400), features=list(features), **sections)
+
+
+def verdict(measured: Statistics, suggested: Constraints | None = None) -> Verdict:
+    """A verdict as pages need it beside its report."""
+    return Verdict(measurements=(), violations=(), statistics=measured, constraints=suggested)

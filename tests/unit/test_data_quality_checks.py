@@ -218,3 +218,15 @@ def test_one_row_is_no_drift_however_far_out_it_is():
     before = statistics_of(dataset(numbers(NORMAL)))
     verdict = judged(dataset(numbers([99.0])), FRACTIONAL | {"completeness": 1.0}, statistics=before)
     assert checks_of(verdict) == []
+
+
+def test_a_type_that_the_baseline_was_not_of_is_asked_for_as_it_is_written():
+    before = statistics_of(dataset(column(integral=10, fractional=500_000)))
+    window = dataset(column(integral=1999, fractional=1))
+    assert checks_of(judged(window, INTEGRAL, statistics=before)) == ["data_type_check"]
+
+
+def test_a_baseline_of_integers_vouches_for_fractions():
+    before = statistics_of(dataset(column(integral=1000)))
+    window = dataset(column(fractional=1999, text=1))
+    assert checks_of(judged(window, FRACTIONAL, statistics=before)) == []

@@ -120,6 +120,66 @@ def test_a_packed_file_is_unpacked_by_its_name(tmp_path):
     assert read(tmp_path, gzip.compress(b'{"a": 1}\n'), name="data.json.gz").columns == {"a": [1]}
 
 
+kinds = {
+    "int": st.integers(-(2**63), 2**63 - 1).map(str) | st.sampled_from(["-0", "1e2", str(2**63)]),
+    "float": st.floats(allow_nan=False, allow_infinity=False).map(str) | st.sampled_from(["5.0", "5", "1e400", "1E-5"]),
+    "str": st.text(max_size=4).map(lambda text: json.dumps(text, ensure_ascii=False))
+    | st.sampled_from(
+        ['"007"', '"5"', '""', '"nan"', '"\\u00e9"', '"\\ud800"', '"a\\nb"', '"2026-11-20"', "true", "5"]
+    ),
+}
+
+
+UNUSUAL = [
+    '{"a":1}', '{"b":1,"a":2}', "{}", '{"a":1,"a":2,"b":3}', '{"a":1}{"b":2}', "", " {}", "{", '{"a":{},"b":[]}', "x",
+]  # fmt: skip
+
+
+@st.composite
+def similar_lines(draw: st.DrawFn) -> list[str]:
+    """Lines of objects that mostly have the same names and kinds, and now and then something else."""
+    kind = draw(st.tuples(*[st.sampled_from(sorted(kinds))] * 2))
+    value = st.tuples(*(kinds[each] | st.just("null") for each in kind))
+    usual = value.map(lambda pair: f'{{"a":{pair[0]},"b":{pair[1]}}}')
+    return draw(st.lists(st.one_of(*[usual] * 6, st.sampled_from(UNUSUAL)), min_size=1, max_size=8))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
+@given(similar_lines(), similar_lines() | st.none())
+def test_usual_lines_read_together_mean_what_they_mean_one_by_one(tmp_path, first, more):
+    content = "\n".join([*first, *(more or first), *first]) + "\n"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_lines, "CHUNK_BYTES", 1)
+        patch.setattr("monitor_jobs.capture_io.blocks.BLOCK_BYTES", 60)
+        learned = read(tmp_path, content)
+        patch.setattr(json_lines.UsualLines, "columns", lambda *_: None)
+        one_by_one = read(tmp_path, content)
+    assert (learned.rows, learned.unreadable) == (one_by_one.rows, one_by_one.unreadable)
+    assert learned.columns == one_by_one.columns
+    assert meanings(learned.tables) == meanings(one_by_one.tables)
+
+
+def test_usual_lines_are_read_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_lines, "CHUNK_BYTES", 1)
+    monkeypatch.setattr("monitor_jobs.capture_io.blocks.BLOCK_BYTES", 64)
+    calls = []
+    monkeypatch.setattr(json_lines, "json_value", calls.append)
+    monkeypatch.setattr(json_lines, "_decoder", CountedDecoder(calls))
+    whole = read(tmp_path, '{"a":1,"b":0.5,"c":"x"}\n' * 100)
+    assert (whole.rows, len(calls)) == (100, 1)
+
+
+class CountedDecoder:
+    """A decoder of lines that keeps what it was given."""
+
+    def __init__(self, calls: list[bytes]) -> None:
+        self._calls = calls
+
+    def decode_lines(self, text: bytes) -> object:
+        self._calls.append(text)
+        return [json.loads(line) for line in text.splitlines()]
+
+
 lines = st.one_of(
     st.binary(max_size=12),
     st.text(alphabet='{}[]:,"\\ud8a1.e- NaIfinty\0', max_size=12).map(lambda text: text.encode(errors="replace")),

@@ -9,7 +9,7 @@ import pytest
 from monitor_jobs.contract.report import Constraints, Measurement, Statistics, UnreadableLines
 from monitor_jobs.monitor import Baseline
 from monitor_jobs.report_page import baseline_page, verdict_page
-from tests.unit.report_pages import Page, numbers, report, statistics, texts, violation
+from tests.unit.report_pages import Page, numbers, report, statistics, texts, verdict, violation
 
 GENERATOR = np.random.default_rng(3)
 NOTHING = Baseline()
@@ -19,7 +19,7 @@ AGES = numbers("age", GENERATOR.normal(40, 10, 500))
 
 def page(told=None, now=None, before=None, constraints=None) -> Page:
     now = statistics() if now is None else now
-    return Page(verdict_page(told or report(), now, Baseline(before, constraints), schedule="hourly"))
+    return Page(verdict_page(told or report(), verdict(now), Baseline(before, constraints), schedule="hourly"))
 
 
 def position(drawn: Page, *words: str) -> list[int]:
@@ -72,6 +72,38 @@ def test_broken_limits_come_first_and_then_kept_ones():
     told = report([measured("d", 5), measured("c", 1, 2), measured("a", float("nan"), 1), measured("b", 3, 2)])
     rows = page(told).text.split("Measurements")[1].split()
     assert [word for word in rows if word in "abcd"] == ["a", "b", "c", "d"]
+
+
+def test_kept_limits_are_folded_away_but_for_the_nearest():
+    drawn = page(report([measured(f"m{number:02}", number, 100) for number in range(30)]))
+    told = drawn.text[drawn.text.index("Measurements") :]
+    assert "22 more, none of them broken" in told
+    assert told.index("m29") < told.index("m22") < told.index("22 more") < told.index("m21")
+
+
+def test_what_could_not_be_better_is_not_near_its_limit():
+    whole = Measurement(name="whole", value=1, unit="ratio", limit=0.99, keeps=">=")
+    told = page(report([whole, measured("none", 0, 0.001), measured("near", 0.09, 0.1)])).text
+    assert told.index("near") < told.index("none")
+    assert told.index("near") < told.index("whole")
+
+
+def test_broken_limits_are_never_folded_away():
+    drawn = page(report([measured(f"m{number:02}", number, -1) for number in range(30)]))
+    assert "none of them broken" not in drawn.text
+
+
+def test_a_drift_is_told_as_the_monitor_judged_it():
+    told = report([measured("feature_baseline_drift_age", 0.125, 0.1)])
+    drawn = page(told, statistics(AGES), statistics(AGES))
+    assert "Largest difference from the baseline: 0 %; judged as 0.125, limit 0.1" in drawn.text
+
+
+def test_what_is_suggested_without_a_baseline_is_drawn_and_linked():
+    suggested = Constraints(features=[{"name": "age", "completeness": 0.75}])
+    drawn = Page(verdict_page(report(), verdict(statistics(AGES), suggested), NOTHING, schedule=""))
+    assert "75.0 % at least to be" in drawn.text
+    assert "constraints.json" in [attributes["href"] for attributes in drawn.attributes("a")]
 
 
 def test_the_feature_that_differs_most_comes_first():
@@ -182,7 +214,7 @@ def test_a_thousand_features_are_all_there_in_two_megabytes():
     rows = [violation(feature.name, records=25) for feature in features]
     measurements = [measured(f"feature_baseline_drift_{feature.name}", 0.3, 0.1) for feature in features]
     html = verdict_page(
-        report(measurements, rows), statistics(*features), Baseline(statistics(*features)), schedule="hourly"
+        report(measurements, rows), verdict(statistics(*features)), Baseline(statistics(*features)), schedule="hourly"
     )
     table = html[html.index("All features as a table") :]
     assert len(html.encode()) <= MAX_BYTES
@@ -195,7 +227,7 @@ def test_what_there_is_no_room_for_is_counted():
     features = [texts(f"{number}{long}", {f"{each}{long}": 1 for each in range(40)}) for number in range(2000)]
     html = verdict_page(
         report([measured(f"{number}{long}", 1, 0) for number in range(2000)], rows, monitor=long, endpoint=long),
-        statistics(*features),
+        verdict(statistics(*features)),
         NOTHING,
         schedule=long,
     )

@@ -14,6 +14,7 @@ from monitor_jobs.report_page.distribution import (
     distance_between,
     histogram_of,
     points_of,
+    whole_histogram_of,
 )
 
 NUMBERS = st.floats(-1e6, 1e6)
@@ -21,8 +22,8 @@ SAMPLES = st.lists(NUMBERS, min_size=1, max_size=50)
 GENERATOR = np.random.default_rng(7)
 
 
-def drawn(window, baseline=None, *, whole=False) -> Histogram:
-    histogram = histogram_of(points_of([window]), points_of([baseline]) if baseline else None, whole=whole)
+def drawn(window, baseline=None, *, draw=histogram_of) -> Histogram:
+    histogram = draw(points_of([window]), points_of([baseline]) if baseline else None)
     assert histogram is not None
     return histogram
 
@@ -76,10 +77,10 @@ def test_buckets_and_a_sketch_of_the_same_values_are_near_each_other():
     assert distance_between(points_of([values.tolist()]), buckets_of(edges.tolist(), counts.tolist())) < 0.05
 
 
-@given(SAMPLES, SAMPLES, st.booleans())
-def test_every_value_is_in_a_bin_of_its_side(window, baseline, whole):
-    window, baseline = ([float(round(each)) for each in side] if whole else side for side in (window, baseline))
-    histogram = histogram_of(points_of([window]), points_of([baseline]), whole=whole)
+@given(SAMPLES, SAMPLES, st.sampled_from([histogram_of, whole_histogram_of]))
+def test_every_value_is_in_a_bin_of_its_side(window, baseline, draw):
+    window, baseline = ([float(round(each)) for each in side] for side in (window, baseline))
+    histogram = draw(points_of([window]), points_of([baseline]))
     if histogram is not None:
         assert sum(histogram.window) == pytest.approx(1)
         assert sum(histogram.baseline) == pytest.approx(1)
@@ -106,7 +107,7 @@ def test_ends_that_hold_everything_hold_nothing_beyond():
 
 
 def test_whole_numbers_have_bins_of_equally_many():
-    histogram = drawn([float(number) for number in range(100)], whole=True)
+    histogram = drawn([float(number) for number in range(100)], draw=whole_histogram_of)
     widths = {high - low for low, high in pairwise(histogram.edges)}
     assert len(widths) == 1
     assert widths.pop().is_integer()
@@ -114,7 +115,7 @@ def test_whole_numbers_have_bins_of_equally_many():
 
 
 def test_few_whole_numbers_have_a_bin_each():
-    histogram = drawn([0.0, 1.0, 1.0, 2.0], whole=True)
+    histogram = drawn([0.0, 1.0, 1.0, 2.0], draw=whole_histogram_of)
     assert histogram.ends == [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0)]
     assert histogram.window == pytest.approx((0.25, 0.5, 0.25))
 
@@ -132,10 +133,10 @@ def test_one_value_is_one_bar_with_room_around_it(value):
     assert histogram.edges[0] < value < histogram.edges[-1]
 
 
-@pytest.mark.parametrize("whole", [True, False])
-def test_ends_too_far_apart_for_a_number_are_not_drawn(whole):
-    assert histogram_of(points_of([[-1.7e308, 1.7e308]]), None, whole=whole) is None
+@pytest.mark.parametrize("draw", [histogram_of, whole_histogram_of])
+def test_ends_too_far_apart_for_a_number_are_not_drawn(draw):
+    assert draw(points_of([[-1.7e308, 1.7e308]]), None) is None
 
 
 def test_nothing_is_no_picture():
-    assert histogram_of(None, None, whole=False) is None
+    assert histogram_of(None, None) is None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.report import Measurement
-from monitor_jobs.report_page.distribution import Histogram, histogram_of, points_of
+from monitor_jobs.report_page.distribution import Histogram, points_of, whole_histogram_of
 from monitor_jobs.report_page.drawing.categories import categories
 from monitor_jobs.report_page.drawing.completeness import completeness
 from monitor_jobs.report_page.drawing.curve import curve, thinned
@@ -41,7 +41,7 @@ def measured(value: float, limit: float | None = 1.0, keeps: str = "<=") -> Meas
 
 
 def whole_numbers(*values: float) -> Histogram:
-    drawn = histogram_of(points_of([values]), None, whole=True)
+    drawn = whole_histogram_of(points_of([values]), None)
     assert drawn is not None
     return drawn
 
@@ -110,7 +110,7 @@ def test_marks_that_turn_a_line_round_are_shown_as_what_they_are():
 
 
 def test_a_histogram_has_a_bar_a_bin_that_holds_something_and_the_baseline_as_a_line():
-    drawing = histogram("age", histogram_of(points_of([[1, 1, 2, 4]]), points_of([[1, 2]]), whole=True))
+    drawing = histogram("age", whole_histogram_of(points_of([[1, 1, 2, 4]]), points_of([[1, 2]])))
     assert len(marks(drawing, "rect", "window")) == 3
     assert len(marks(drawing, "path", "baseline")) == 1
     assert "window most often 1, 50.0 % of values" in words(drawing)
@@ -123,7 +123,7 @@ def test_bars_are_as_high_as_their_shares():
 
 
 def test_the_ends_of_an_axis_say_that_they_hold_all_beyond():
-    wide = histogram_of(points_of([[*range(50)] * 20 + [10**6]]), None, whole=True)
+    wide = whole_histogram_of(points_of([[*range(50)] * 20 + [10**6]]), None)
     labels = [each.text for each in marks(histogram("age", wide), "text")]
     assert "≥ 48" in labels
     assert "0" in labels

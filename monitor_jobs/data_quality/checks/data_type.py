@@ -1,5 +1,7 @@
 """data_type_check: the share of values that are of the type that the baseline had."""
 
+from typing import Final
+
 import pyarrow as pa
 
 from monitor_jobs.contract.report import Measurement, Violation
@@ -16,6 +18,8 @@ from monitor_jobs.data_quality.checks.column_case import (
 from monitor_jobs.data_quality.summary import ColumnSummary, InferredType
 from monitor_jobs.feature_table.values import numbers_in
 
+NARROWER: Final = {InferredType.FRACTIONAL: (InferredType.INTEGRAL,)}
+
 
 def data_type_check(case: ColumnCase) -> Finding | None:
     """The share of present values of the expected type; None where any type does, or no value is there.
@@ -27,7 +31,7 @@ def data_type_check(case: ColumnCase) -> Finding | None:
     if wrong is None or not case.column.present:
         return None
     now = Tally(wrong, case.column.present)
-    before = Tally(0, case.baseline.present) if case.baseline else None  # one other value, and its type were another
+    before = _before(case.limits.expected, case.baseline)
     required = case.limits.config.datatype_check_threshold
     limit = least_share(required, now, before, case.level)
     expected = case.limits.expected.value
@@ -54,6 +58,13 @@ def _wrong(column: ColumnSummary, expected: InferredType, baseline: BaselineColu
             return numbers
         case _:
             return None
+
+
+def _before(expected: InferredType, baseline: BaselineColumn | None) -> Tally | None:
+    """The baseline's values, all of the expected type: one other, and it had inferred another one."""
+    if baseline is None or baseline.inferred_type not in {expected, *NARROWER.get(expected, ())}:
+        return None
+    return Tally(0, baseline.present)
 
 
 def _never_numbers(baseline: BaselineColumn) -> bool:

@@ -24,11 +24,15 @@ from service.control.console.invocations import InvocationCounts
 from service.control.console.login import Login
 from service.control.console.overview import TOKENS, Json, last_verdict, overview, with_invocations
 from service.control.console.rendering import as_json, foreign_page, page, redirection
+from service.control.unserved import unless_for_s3
 from service.core.access import Action, permitted
 from service.core.ports import Database
 from service.core.records import Query
 
-CHANGES: Final = {"start": "StartMonitoringSchedule", "stop": "StopMonitoringSchedule"}
+CHANGES: Final = {
+    "/schedules/{MonitoringScheduleName}/start": "StartMonitoringSchedule",
+    "/schedules/{MonitoringScheduleName}/stop": "StopMonitoringSchedule",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ class Console:
         yield _post("/login", self.door.open("POST /login", login.log_in))
         yield _post("/logout", self.door.form("POST /logout", login.log_out))
         yield _get("/assets/{file}", self.door.open("GET /assets/{file}", Assets().respond))
+        yield _get("/", unless_for_s3(self.door.page("GET /", self._overview_page)))
         pages = {
-            "/": self._overview_page,
             "/index.json": self._overview_json,
             "/executions/{MonitoringExecutionId}.json": self._execution_json,
             "/executions/{MonitoringExecutionId}": self._execution_page,
@@ -57,8 +61,7 @@ class Console:
         }
         for path, make in pages.items():
             yield _get(path, self.door.page(f"GET {path}", make))
-        for word, operation in CHANGES.items():
-            path = f"/schedules/{{MonitoringScheduleName}}/{word}"
+        for path, operation in CHANGES.items():
             yield _post(path, self.door.form(f"POST {path}", partial(self._change, operation)))
 
     async def _overview_page(self, visit: Visit) -> Response:
