@@ -56,7 +56,7 @@ def model_quality(root: Path, content: bytes, **variables: str) -> dict:
         command, cwd=REPOSITORY, env=environment | variables, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    return {path.name: json.loads(path.read_text()) for path in (root / OUTPUT).iterdir()}
+    return {path.name: json.loads(path.read_text()) for path in (root / OUTPUT).glob("*.json")}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from monitor_jobs.contract.dataset_format import CsvFormat
+from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints
 from monitor_jobs.label_free_quality.constraints import SECTION
@@ -145,8 +146,8 @@ def test_truth_is_not_held_against_the_estimate_of_other_predictions(constraints
 
 def test_a_damaged_calibration_ends_the_run_with_its_place(constraints, tmp_path):
     section = constraints.model_extra[SECTION]
-    broken = Constraints.model_validate({SECTION: section | {"accuracy_limit": "high"}})
-    with pytest.raises(Exception, match=f"{SECTION}.accuracy_limit in constraints.json"):
+    broken = Constraints.model_validate(constraints.model_extra | {SECTION: section | {"accuracy_limit": "high"}})
+    with pytest.raises(BadInput, match=f"{SECTION}.accuracy_limit in constraints.json"):
         ModelQuality().settings(MULTICLASS, Baseline(constraints=broken))
 
 
