@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from monitor_jobs.contract.report import (
+    PAGE_FILE,
     REPORT_FILE,
     VIOLATIONS_FILE,
     ConstraintViolation,
@@ -20,7 +21,7 @@ from monitor_jobs.contract.report import (
     Violation,
 )
 from monitor_jobs.object_store import S3Address
-from service.control.console.findings import MOST_BYTES, REPORT_PAGE
+from service.control.console.findings import MOST_BYTES
 from service.control.console.overview import BEATS, ROWS
 from service.core.access import Grant, Role
 from service.core.policy_document import document_of
@@ -296,7 +297,7 @@ def test_an_execution_without_a_job_or_whose_job_is_forgotten_has_no_report(serv
 
 
 def test_the_page_that_a_job_wrote_is_shown_in_a_sandbox(service, page):
-    name = service.reported(109, {REPORT_PAGE: b"<h1>Report</h1><script>parent.pwned = 1</script>"})
+    name = service.reported(109, {PAGE_FILE: b"<h1>Report</h1><script>parent.pwned = 1</script>"})
     assert f"/executions/{name}/report" in Read(page(f"/executions/{name}").text).all("a", "href")
     answer = page(f"/executions/{name}/report")
     assert (answer.status_code, answer.content[:15]) == (200, b"<h1>Report</h1>")

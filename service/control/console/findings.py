@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from monitor_jobs.contract.errors import NotFound, SextantError
-from monitor_jobs.contract.report import REPORT_FILE, VIOLATIONS_FILE, ConstraintViolations, Report
+from monitor_jobs.contract.report import PAGE_FILE, REPORT_FILE, VIOLATIONS_FILE, ConstraintViolations, Report
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from service.control.api import ApiError
 from service.control.console.overview import Ask, Json
@@ -19,7 +19,6 @@ from service.control.console.overview import Ask, Json
 FileT = TypeVar("FileT", bound=BaseModel)
 
 MOST_BYTES: Final = 8 * 2**20
-REPORT_PAGE: Final = "report.html"
 
 
 def findings(ask: Ask, store: ObjectStore, execution_id: str) -> Json:
@@ -35,7 +34,7 @@ def report_page(ask: Ask, store: ObjectStore, execution_id: str) -> bytes:
     at = _report_address(ask, execution)
     if at is None:
         raise NotFound("this execution has left no report")
-    return _read(store, at.joined(REPORT_PAGE))
+    return _read(store, at.joined(PAGE_FILE))
 
 
 def _report_address(ask: Ask, execution: Json) -> S3Address | None:
@@ -52,7 +51,7 @@ def _report_address(ask: Ask, execution: Json) -> S3Address | None:
 def _told(store: ObjectStore, at: S3Address) -> Json:
     told: Json = {"S3Uri": str(at), "HasPage": False, "Measurements": [], "Violations": [], "Remark": ""}
     try:
-        told["HasPage"] = _is_there(store, at.joined(REPORT_PAGE))
+        told["HasPage"] = _is_there(store, at.joined(PAGE_FILE))
         return {**told, **_verdict(store, at)}
     except SextantError as error:
         return {**told, "Remark": str(error)}
