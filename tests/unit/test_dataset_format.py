@@ -41,7 +41,7 @@ def test_the_formats_of_aws_are_read(text: str, expected: DatasetFormat):
     ("text", "complaint"),
     [
         ("csv", "is 'csv', which is no JSON"),
-        ('{"avro": {}}', "name one of sagemakerCaptureJson, csv, json, parquet"),
+        ('{"avro": {}}', "name one of sagemakerCaptureJson, sagemakerMergeJson, csv, json, parquet"),
         ('{"csv": {}, "json": {}}', "name one of"),
         ("{}", "name one of"),
         ("[]", "valid dictionary"),
