@@ -32,7 +32,7 @@ from tests.wait import wait_until
 SMALL_SEGMENT_BYTES = 4000
 LARGE_REQUEST_BYTES = 1500
 CYCLE_SECONDS = 0.3  # how long a life waits for an uploader that may be failing
-CLOSE_SECONDS = 6.0
+CLOSE_SECONDS = 20.0  # as long as an endpoint has
 STARTED_AT = NOON - timedelta(seconds=2)
 DEAD = ("0" * 32, "1" * 32, "2" * 32)
 LEFT_WHOLE = ("torn-0", "torn-1", "sealed-0", "sealed-1")
