@@ -6,7 +6,7 @@ Run by process as a script of its own, with nothing imported but the standard li
 What lives here: limits, loading the script, calling its handler, and making rows of what that returns. What does not:
 how long it may take, and its end (process). A request is a line of JSON: a record, or a text that is handed over as it
 is; no record asks for a handler without arguments. An answer is a line of JSON too: `{"rows": [...]}` or `{"error":
-text}`, in the order of the requests, after a first one that says whether the script was loaded.
+text}`, in the order of the requests, after a first one that says whether the script was loaded; an error is the last.
 """
 
 import ctypes
@@ -45,7 +45,10 @@ def main() -> None:
         return
     _answer(task["replies"], {"rows": []})
     for line in requests:
-        _answer(task["replies"], _reply(handler, json.loads(line)))
+        reply = _reply(handler, json.loads(line))
+        _answer(task["replies"], reply)
+        if "error" in reply:
+            return  # it ends the job: what later records would print came behind the sentence that says why
 
 
 def record_of(request: dict[str, Any]) -> SimpleNamespace:

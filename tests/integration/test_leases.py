@@ -194,9 +194,11 @@ def test_a_scheduler_that_lost_its_execution_ends_the_job_and_publishes_nothing(
 def test_a_requested_job_of_a_killed_scheduler_fails_and_says_why(house):
     handle = house.runner.start(_job_spec(house))
     house.database.processing_jobs.add(_requested_job(house, started_at=NOON, handle=handle))
+    started = house.folder / "jobs/asked/root" / job_program.STARTED
+    wait_until(started.exists, timeout_seconds=60, what="the job's program")
     process = house.start()
     process.tick()
-    assert lives(handle["pid"]), (house.folder / "jobs/asked/root/log").read_text()
+    assert lives(handle["pid"])
     house.clock.go(seconds=BEYOND_LEASE)
     process.tick()
     job = house.database.processing_jobs.get("asked")
@@ -285,7 +287,7 @@ def test_renewing_ends_with_its_row():
 
 def _job_spec(house):
     root = house.folder / "jobs/asked/root"
-    root.mkdir(parents=True)
+    (root / "opt/ml").mkdir(parents=True)
     return JobSpec("asked", job_program.IMAGE, ("sleep",), {}, root, root / "log", MINUTE)
 
 

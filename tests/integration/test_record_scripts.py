@@ -274,12 +274,21 @@ def test_a_script_that_hung_is_not_asked_again(script):
             preprocess(record("good"))
 
 
-def test_a_script_that_raised_may_be_asked_again(script):
+def test_a_script_that_raised_has_ended_and_says_so_when_it_is_asked_again(script):
     text = handler("return {'n': 1 / int(inference_record.endpoint_input.data)}")
     with script(text) as preprocess:
+        assert preprocess(record(data="2")) == [{"n": 0.5}]
         with pytest.raises(ScriptFailed, match="ZeroDivisionError"):
             preprocess(record(data="0"))
-        assert preprocess(record(data="2")) == [{"n": 0.5}]
+        with pytest.raises(ScriptFailed, match="ended its process with exit code 0 at record 3"):
+            preprocess(record(data="2"))
+
+
+def test_records_that_were_sent_along_with_one_that_fails_print_nothing_behind_it(script, capfd):
+    text = handler("print('at', inference_record.endpoint_input.data); return 1 / 0")
+    with script(text) as preprocess, pytest.raises(ScriptFailed, match="at record 1"):
+        list(preprocess.rows_of_many(record(data=str(number)) for number in range(3)))
+    assert capfd.readouterr().out.count(": at ") == 1
 
 
 def test_processor_time_is_limited(script):
