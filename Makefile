@@ -4,22 +4,24 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 BIN := .venv/bin
-# Looks at its own children by number, and does so first in its process: after hundreds of other tests it once found none.
-LEASES := tests/integration/test_leases.py
-ALONE := $(LEASES) tests/unit tests/papers
+ALONE := tests/unit tests/papers
 DOORS := tests/contract
+COMMANDS := $(wildcard tests/integration/test_cli*.py)
 ROOMS := tests/integration
+CLIENTS := tests/e2e/test_client_flows.py
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-alone test-doors test-rooms test-whole check unit bench faults clean
+.PHONY: demo test test-alone test-doors test-rooms test-commands test-clients test-whole check unit bench faults clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
 
-# Four at a time: tests with processes wait for the most part, the others only count. What each prints comes when it
-# has ended. Every file of tests is in one of the four: the last takes what the others leave.
+# Five at a time: tests with processes wait for the most part, the others only count. What each prints comes when it
+# has ended. Every file of tests is in one of the six: the last takes what the others leave. Modules are compiled once,
+# not by each of the hundreds of processes where Python is told to keep no bytecode.
 test: .venv/installed-for-tests servers check
-	$(MAKE) --no-print-directory --jobs=4 --output-sync=target test-alone test-doors test-rooms test-whole
+	$(BIN)/python -m compileall -q service monitor_jobs tests
+	$(MAKE) --no-print-directory --jobs=5 --output-sync=target test-whole test-rooms test-doors test-alone test-clients test-commands
 
 # Beside others, the threads of one computation mostly wait for each other, and burn what the others need.
 test-%: export OMP_NUM_THREADS := 1
@@ -31,10 +33,16 @@ test-doors:
 	$(BIN)/python -m pytest --durations=25 $(DOORS)
 
 test-rooms:
-	$(BIN)/python -m pytest --durations=25 $(ROOMS) --ignore=$(LEASES)
+	$(BIN)/python -m pytest --durations=25 $(ROOMS) $(addprefix --ignore=,$(COMMANDS))
+
+test-commands:
+	$(BIN)/python -m pytest --durations=25 $(COMMANDS)
+
+test-clients:
+	$(BIN)/python -m pytest --durations=25 $(CLIENTS)
 
 test-whole:
-	$(BIN)/python -m pytest --durations=25 $(addprefix --ignore=,$(ALONE) $(DOORS) $(ROOMS))
+	$(BIN)/python -m pytest --durations=25 $(addprefix --ignore=,$(ALONE) $(DOORS) $(ROOMS) $(CLIENTS))
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check .

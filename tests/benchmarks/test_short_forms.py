@@ -14,6 +14,8 @@ import pytest
 from tests.benchmarks.all import BENCHMARKS, page_of
 
 SHORT = [name for name in BENCHMARKS if name != "demo"]
+# The other campaigns are tried, a few faults of each, by tests/integration/test_capture_*, test_store_ and test_system_faults.
+ONLY = {"capture_faults": ["--only", "nth_call", "holes"]}
 PATIENCE = 600  # beside other tests, on a busy machine
 pytestmark = pytest.mark.timeout(PATIENCE + 30)
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.timeout(PATIENCE + 30)
 @pytest.fixture(scope="module", params=SHORT)
 def result(request):
     command = [sys.executable, "-m", f"tests.benchmarks.{request.param}", "--quick", "--json"]
+    command += ONLY.get(request.param, [])
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)

@@ -24,6 +24,7 @@ FILES = {
     "statistics.json",
     "constraint_violations.json",
     "constraints_violations.json",
+    "report.html",
     "report.json",
 }
 MINUTE = timedelta(minutes=1)

@@ -77,7 +77,7 @@ def judged(house, *, start=NOON, end=NOON + HOUR, source=CaptureSource.SIDE_INDE
 
 
 def read_files(log):
-    return int(log.partition(": ")[2].partition(" capture files")[0])
+    return int(log.partition(": ")[2].partition(" files")[0])
 
 
 def test_an_hours_captures_have_one_index_and_are_judged_by_it(house):
