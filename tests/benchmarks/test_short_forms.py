@@ -14,7 +14,7 @@ import pytest
 from tests.benchmarks.all import BENCHMARKS, page_of
 
 SHORT = [name for name in BENCHMARKS if name != "demo"]
-# The other campaigns are tried, a few faults of each, by tests/integration/test_capture_*, test_store_ and test_system_faults.
+# Of the other campaigns a few faults each are tried by tests/integration (test_capture_*, test_store_faults, ...).
 ONLY = {"capture_faults": ["--only", "nth_call", "holes"]}
 PATIENCE = 600  # beside other tests, on a busy machine
 pytestmark = pytest.mark.timeout(PATIENCE + 30)
