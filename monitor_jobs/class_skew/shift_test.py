@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Counts = npt.NDArray[np.float64]
+from monitor_jobs.contingency import Counts, chi_square, well_filled
 
-MINIMUM_EXPECTED = 5.0  # Cochran (1954): below it the chi-square law is a poor guide
 TAIL_DEVIATIONS = 50  # log-concave tails: what lies further out is below the smallest double
 
 
@@ -109,25 +107,13 @@ def _all_classes(x: Counts, y: Counts) -> _Spread:
     """The total variation over well filled cells, what chance alone would make of it, and the chi-square p-value."""
     from scipy.special import chdtrc
 
-    x, y = _well_filled(x, y)
+    x, y = well_filled(x, y)
     if x.size < 2:
         return _Spread(0.0, 0.0, 1.0)
     n, m, t = x.sum(), y.sum(), x + y
-    statistic = ((x * np.sqrt(m / n) - y * np.sqrt(n / m)) ** 2 / t).sum()
     p = t / (n + m)
     return _Spread(
         variation=float(np.abs(x / n - y / m).sum() / 2),
         chance=float(np.sqrt(2 / np.pi * p * (1 - p) * (1 / n + 1 / m)).sum() / 2),
-        p_value=float(chdtrc(x.size - 1, statistic)),
+        p_value=float(chdtrc(x.size - 1, chi_square(x, y))),
     )
-
-
-def _well_filled(x: Counts, y: Counts) -> tuple[Counts, Counts]:
-    """Both samples, most frequent class first, rare classes pooled; a pool still rare joins the rarest other class."""
-    order = np.argsort(-(x + y), kind="stable")
-    x, y = x[order], y[order]
-    expected = (x + y) * min(x.sum(), y.sum()) / (x.sum() + y.sum())
-    filled = int(np.count_nonzero(expected >= MINIMUM_EXPECTED))
-    cells = filled + int(expected[filled:].sum() >= MINIMUM_EXPECTED)
-    alone = max(cells - 1, 0)
-    return np.append(x[:alone], x[alone:].sum()), np.append(y[:alone], y[alone:].sum())

@@ -8,6 +8,7 @@ from scipy.stats import chi2_contingency, hypergeom
 
 from monitor_jobs.class_skew import shift_test
 from monitor_jobs.class_skew.shift_test import Shift, shift_between
+from monitor_jobs.contingency import well_filled
 
 COUNTS = st.lists(st.tuples(st.integers(0, 5_000_000), st.integers(0, 5_000_000)), min_size=1, max_size=30).filter(
     lambda rows: all(sum(column) for column in zip(*rows, strict=True))
@@ -96,17 +97,17 @@ def test_the_chi_square_is_the_textbooks_where_no_class_is_rare():
 
 
 def test_rare_classes_are_pooled():
-    x, y = shift_test._well_filled(np.array([100.0, 3, 3, 4]), np.array([100.0, 4, 3, 3]))
+    x, y = well_filled(np.array([100.0, 3, 3, 4]), np.array([100.0, 4, 3, 3]))
     assert (x.tolist(), y.tolist()) == ([100, 10], [100, 10])
 
 
 def test_a_pool_that_is_itself_rare_joins_the_rarest_other():
-    x, y = shift_test._well_filled(np.array([1.0, 100, 50]), np.array([0.0, 100, 50]))
+    x, y = well_filled(np.array([1.0, 100, 50]), np.array([0.0, 100, 50]))
     assert (x.tolist(), y.tolist()) == ([100, 51], [100, 50])
 
 
 def test_classes_that_are_all_rare_leave_one_cell():
-    x, y = shift_test._well_filled(np.array([1.0, 1, 0]), np.array([1.0, 0, 1]))
+    x, y = well_filled(np.array([1.0, 1, 0]), np.array([1.0, 0, 1]))
     assert (x.tolist(), y.tolist()) == ([2], [2])
 
 

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Counts = npt.NDArray[np.float64]
+from monitor_jobs.contingency import Counts, chi_square, well_filled
 
 KEPT_FROM: Final = 0.001  # a summary keeps every category of a larger share
-MINIMUM_EXPECTED: Final = 5.0  # Cochran (1954): below it the chi-square law is a poor guide
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +75,13 @@ def homogeneity(window: Mix, baseline: Mix) -> Homogeneity:
 
     X2 = sum_k (x_k sqrt(m/n) - y_k sqrt(n/m))^2 / (x_k + y_k) with n, m the totals. Pearson, Biometrika 8 (1911).
     """
-    x, y = _well_filled(*_side_by_side(window, baseline))
+    x, y = well_filled(*_side_by_side(window, baseline))
     if x.size < 2:
         return Homogeneity(0.0, 0, 0.0, 0.0)
     n, m = x.sum(), y.sum()
     p, q = x / n, y / m
     return Homogeneity(
-        statistic=float(((x * np.sqrt(m / n) - y * np.sqrt(n / m)) ** 2 / (x + y)).sum()),
+        statistic=chi_square(x, y),
         freedom=x.size - 1,
         effect=float(np.sqrt(((p - q) ** 2 / (p + q)).sum() / 2)),
         chance=float((x.size - 1) * (1 / n + 1 / m) / 4),
@@ -117,14 +115,3 @@ def _side_by_side(window: Mix, baseline: Mix) -> tuple[Counts, Counts]:
 def _column(mix: Mix, names: list[str]) -> Counts:
     counts = [mix.counts.get(name, 0) for name in names]
     return np.array([*counts, mix.total - sum(counts)], dtype=np.float64)
-
-
-def _well_filled(x: Counts, y: Counts) -> tuple[Counts, Counts]:
-    """Both samples, most frequent category first, rare ones pooled; a pool still rare joins the rarest other one."""
-    order = np.argsort(-(x + y), kind="stable")
-    x, y = x[order], y[order]
-    expected = (x + y) * min(x.sum(), y.sum()) / (x.sum() + y.sum())
-    filled = int(np.count_nonzero(expected >= MINIMUM_EXPECTED))
-    cells = filled + int(expected[filled:].sum() >= MINIMUM_EXPECTED)
-    alone = max(cells - 1, 0)
-    return np.append(x[:alone], x[alone:].sum()), np.append(y[:alone], y[alone:].sum())

@@ -49,6 +49,15 @@ class Tally:
         return (self.of - self.broken) / self.of if self.of else 1.0
 
 
+def share_finding(case: ColumnCase, *, metric: str, check: str, share: float, limit: float, sentence: str) -> Finding:
+    """The share of a column's values that keep a rule, and the violation that it is below its limit."""
+    name = case.column.name
+    return Finding(
+        Measurement(name=metric_name(metric, name), value=share, unit="ratio", limit=limit, keeps=">="),
+        Violation(feature_name=name, constraint_check_type=check, description=sentence),
+    )
+
+
 def least_share(required: float, now: Tally, before: Tally | None, level: float) -> float:
     """The share of values that must keep a rule: what is required, or less where chance explains less.
 

@@ -1,14 +1,13 @@
 """completeness_check: the share of rows that have a value."""
 
-from monitor_jobs.contract.report import Measurement, Violation
 from monitor_jobs.data_quality.checks.column_case import (
     ColumnCase,
     Finding,
     Tally,
     excuse,
     least_share,
-    metric_name,
     percent,
+    share_finding,
 )
 
 
@@ -25,8 +24,6 @@ def completeness_check(case: ColumnCase) -> Finding | None:
         f"Observed: Only {percent(now.kept_share)} of data is complete. "
         f"{now.broken} of {now.of} rows have no value{excuse(limit, required, now.of)}."
     )
-    name = metric_name("completeness", case.column.name)
-    return Finding(
-        Measurement(name=name, value=now.kept_share, unit="ratio", limit=limit, keeps=">="),
-        Violation(feature_name=case.column.name, constraint_check_type="completeness_check", description=sentence),
+    return share_finding(
+        case, metric="completeness", check="completeness_check", share=now.kept_share, limit=limit, sentence=sentence
     )

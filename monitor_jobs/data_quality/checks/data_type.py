@@ -4,7 +4,6 @@ from typing import Final
 
 import pyarrow as pa
 
-from monitor_jobs.contract.report import Measurement, Violation
 from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn
 from monitor_jobs.data_quality.checks.column_case import (
     ColumnCase,
@@ -12,8 +11,8 @@ from monitor_jobs.data_quality.checks.column_case import (
     Tally,
     excuse,
     least_share,
-    metric_name,
     percent,
+    share_finding,
 )
 from monitor_jobs.data_quality.summary import ColumnSummary, InferredType
 from monitor_jobs.feature_table.values import numbers_in
@@ -40,10 +39,8 @@ def data_type_check(case: ColumnCase) -> Finding | None:
         f"Observed: Only {percent(now.kept_share)} of data is {expected}. "
         f"{now.broken} of {now.of} values are not{excuse(limit, required, now.of)}."
     )
-    name = metric_name("data_type_match", case.column.name)
-    return Finding(
-        Measurement(name=name, value=now.kept_share, unit="ratio", limit=limit, keeps=">="),
-        Violation(feature_name=case.column.name, constraint_check_type="data_type_check", description=sentence),
+    return share_finding(
+        case, metric="data_type_match", check="data_type_check", share=now.kept_share, limit=limit, sentence=sentence
     )
 
 

@@ -1,6 +1,5 @@
 """categorical_values_check: texts that are not among the values that the column had."""
 
-from monitor_jobs.contract.report import Measurement, Violation
 from monitor_jobs.data_quality.checks.categorical_distance import Mix
 from monitor_jobs.data_quality.checks.column_case import (
     ColumnCase,
@@ -8,8 +7,8 @@ from monitor_jobs.data_quality.checks.column_case import (
     Tally,
     excuse,
     least_share,
-    metric_name,
     percent,
+    share_finding,
     shown,
 )
 from monitor_jobs.data_quality.checks.unseen import tolerated_unseen
@@ -35,12 +34,13 @@ def categorical_values_check(case: ColumnCase) -> Finding | None:
         f"Observed: Only {percent(now.kept_share)} of data is among the known values. "
         f"{now.broken} of {now.of} values are not{_examples(case.column, domain)}{excuse(limit, required, now.of)}."
     )
-    name = metric_name("known_values", case.column.name)
-    return Finding(
-        Measurement(name=name, value=now.kept_share, unit="ratio", limit=limit, keeps=">="),
-        Violation(
-            feature_name=case.column.name, constraint_check_type="categorical_values_check", description=sentence
-        ),
+    return share_finding(
+        case,
+        metric="known_values",
+        check="categorical_values_check",
+        share=now.kept_share,
+        limit=limit,
+        sentence=sentence,
     )
 
 

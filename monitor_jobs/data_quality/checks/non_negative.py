@@ -3,7 +3,6 @@
 AWS's constraint file has the constraint, and its list of violations no name for it: it is named after the constraint.
 """
 
-from monitor_jobs.contract.report import Measurement, Violation
 from monitor_jobs.data_quality.checks.baseline_columns import BaselineColumn
 from monitor_jobs.data_quality.checks.column_case import (
     ColumnCase,
@@ -11,8 +10,8 @@ from monitor_jobs.data_quality.checks.column_case import (
     Tally,
     excuse,
     least_share,
-    metric_name,
     percent,
+    share_finding,
 )
 
 
@@ -29,10 +28,8 @@ def non_negative_check(case: ColumnCase) -> Finding | None:
         f"{now.broken} of {now.of} numbers are below zero, the least {case.column.moments.minimum:g}"
         f"{excuse(limit, 1.0, now.of)}."
     )
-    name = metric_name("non_negative", case.column.name)
-    return Finding(
-        Measurement(name=name, value=now.kept_share, unit="ratio", limit=limit, keeps=">="),
-        Violation(feature_name=case.column.name, constraint_check_type="is_non_negative_check", description=sentence),
+    return share_finding(
+        case, metric="non_negative", check="is_non_negative_check", share=now.kept_share, limit=limit, sentence=sentence
     )
 
 
