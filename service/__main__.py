@@ -2,11 +2,14 @@
 
 import sys
 
+from service.garbage import stop_collecting
+
 ROLES = ("control", "scheduler", "serve-endpoint")
 
 
 def main() -> None:
     """Runs the command line; the three process roles go past it, since they need none of its imports."""
+    stop_collecting()
     if sys.argv[1:2] and sys.argv[1] in ROLES:
         sys.exit(_run_role(sys.argv[1:]))
     from service.cli import run

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 from monitor_jobs.contract.errors import Conflict
 from service.audit import AuditLog
 from service.core.audit import Entry
+from service.garbage import collect_from_now_on
 from service.logs import EventLog, configure
 from service.running import Running, running_file, write_running
 from service.settings import Settings, variable_of
@@ -119,6 +120,7 @@ def run_control(settings: Settings, fd: int) -> None:
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         **server_options(settings.http_limits),
     )
+    collect_from_now_on()
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from monitor_jobs.contract.errors import Conflict
 from service.endpoint_token import endpoint_token, token_sha256
 from service.first_key import first_key_file, secrets_folder
+from service.garbage import collect_from_now_on
 from service.settings import Settings, given_pair
 
 if TYPE_CHECKING:
@@ -120,7 +121,9 @@ def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
         ThreadPoolExecutor(STOPPING_THREADS, thread_name_prefix="stop") as stopping,
         ThreadPoolExecutor(1, thread_name_prefix="chore") as chores,
     ):
-        _scheduler(settings, work, stopping, chores, stop).run(tick_seconds=settings.tick_seconds, stop=stop)
+        scheduler = _scheduler(settings, work, stopping, chores, stop)
+        collect_from_now_on()
+        scheduler.run(tick_seconds=settings.tick_seconds, stop=stop)
 
 
 def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settings) -> int:

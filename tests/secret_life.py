@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import httpx
 from botocore.exceptions import ClientError
 
 from monitor_jobs.model_archive import pack
 from service.first_key import first_key_file, read_first_key
 from service.settings import load_settings
+from tests import plain_http
 from tests.aws_clients import ONCE, REGION
 from tests.canaries import Canary, files_below, watched
 from tests.integration.sextant_command import Sextant, sextant_up
@@ -117,7 +117,7 @@ def _use(life: Life, sextant: Sextant, folder: Path) -> None:
         life.ran(sextant, *command, **GIVEN)
     for path in ("/metrics", "/prometheus/targets", "/ping"):
         headers = {"Authorization": f"Bearer {first.api_key.secret.reveal()}"}
-        life.shown(f"GET {path}", httpx.get(sextant.url + path, headers=headers, trust_env=False).text)
+        life.shown(f"GET {path}", plain_http.get(sextant.url + path, headers=headers).text)
     _browse(life, sextant.url, first.api_key.secret.reveal())
 
 
@@ -167,14 +167,14 @@ def _misuse(life: Life, sextant: Sextant) -> None:
     for name, header in {"wrong": f"Bearer {key}x", "basic": f"Basic {key}", "bare": key}.items():
         headers = {"Authorization": header}
         for path in ("/", "/metrics", "/endpoints/cats/invocations"):
-            answer = httpx.post(sextant.url + path, headers=headers, content=b"{}", trust_env=False)
+            answer = plain_http.post(sextant.url + path, headers=headers, content=b"{}")
             life.shown(f"answer to a {name} key", f"{answer.status_code} {answer.headers} {answer.text}")
-    life.shown("answer to a key in a query", httpx.get(f"{sextant.url}/nowhere?key={key}", trust_env=False).text)
-    life.shown("answer to a key in a path", httpx.get(f"{sextant.url}/{key}", trust_env=False).text)
+    life.shown("answer to a key in a query", plain_http.get(f"{sextant.url}/nowhere?key={key}").text)
+    life.shown("answer to a key in a path", plain_http.get(f"{sextant.url}/{key}").text)
     life.answered("a secret as an id", _client(sextant, "sts", FIRST_SECRET, FIRST_SECRET).get_caller_identity)
     life.answered("a wrong secret", _client(sextant, "sts", FIRST_ID, FIRST_SECRET + "x").get_caller_identity)
     presigned = _client(sextant, "sts", FIRST_ID, FIRST_SECRET).generate_presigned_url("get_caller_identity")
-    life.shown("answer to a presigned address", httpx.get(presigned, trust_env=False).text)
+    life.shown("answer to a presigned address", plain_http.get(presigned).text)
     life.ran(sextant, "users", "list", SEXTANT_API_KEY=key + "x")
     life.ran(sextant, "keys", "revoke", key)
     life.ran(sextant, "endpoint", "describe", key)

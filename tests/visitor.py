@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import httpx
 
+from tests import plain_http
+
 TOKEN = re.compile(r'name="token" value="([^"]*)"')
 
 
@@ -17,7 +19,7 @@ class Visitor:
 
     def __init__(self, url: str, **options: Any) -> None:
         self.url = url
-        self.client = httpx.Client(base_url=url, trust_env=False, **options)
+        self.client = plain_http.Client(base_url=url, **options)
 
     def __enter__(self) -> Self:
         return self

@@ -27,6 +27,7 @@ from service.cli import (
     users,
 )
 from service.cli.output import AsJson, print_fields, print_json, print_table, say
+from service.garbage import collect_from_now_on
 
 EXIT_CODES: tuple[tuple[type[SextantError], int], ...] = (
     (NotFound, 3),
@@ -110,6 +111,7 @@ def _without_password(url: str | None) -> str | None:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with the exit code of what happened."""
+    collect_from_now_on()
     code = exit_code(lambda: app(arguments, standalone_mode=True))
     try:
         sys.stdout.flush()

@@ -33,6 +33,7 @@ from service.endpoint.model_functions import ServedModel, load_model
 from service.endpoint.ports import CaptureSink
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker
+from service.garbage import collect_from_now_on
 from service.http_server import server_options
 from service.local_only import require_loopback
 from service.logs import EventLog
@@ -114,6 +115,7 @@ async def _serve(
     if failure is not None:
         server.should_exit = True
     elif loading.done():
+        collect_from_now_on()
         log.info("model_loaded")
     await serving
     loading.cancel()

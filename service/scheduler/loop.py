@@ -90,7 +90,7 @@ class Scheduler:
 
     def _take_over(self) -> None:
         now = self._clock()
-        running = [record for status in ACTIVE for record in self._with(status)]
+        running = self._with(*ACTIVE)
         # What runs here is not abandoned, even if this machine slept longer than its leases last.
         each((row for row in running if row.id not in self._places and lapsed(row.lease_until, now)), self._recover)
 
@@ -101,15 +101,15 @@ class Scheduler:
             self._executions.retry(held, "The scheduler ended while this execution ran: see its log for why")
 
     def _start_pending(self) -> None:
-        busy = {record.schedule_name for status in ACTIVE for record in self._with(status)}
+        busy = {record.schedule_name for record in self._with(*ACTIVE)}
         first: dict[str, ExecutionRecord] = {}  # no overlap, and slots in their order
         for record in self._with(ExecutionStatus.PENDING):
             if record.schedule_name not in busy:
                 first.setdefault(record.schedule_name, record)
         each(first.values(), self._start)
 
-    def _with(self, status: ExecutionStatus) -> list[ExecutionRecord]:
-        return self._database.executions.find(Query(equal={"status": status}, order_by="scheduled_at"))
+    def _with(self, *statuses: ExecutionStatus) -> list[ExecutionRecord]:
+        return self._database.executions.find(Query(any_of={"status": statuses}, order_by="scheduled_at"))
 
     def _start(self, record: ExecutionRecord) -> None:
         if not self._places.free:

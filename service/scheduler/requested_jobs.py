@@ -39,9 +39,8 @@ class RequestedJobs:
 
     def attend(self) -> None:
         """Start what waits for a place, and end what was abandoned."""
-        for status in ACTIVE:
-            query = Query(equal={"status": status, "schedule_name": None})
-            each(self._database.processing_jobs.find(query), self._attend)
+        query = Query(equal={"schedule_name": None}, any_of={"status": ACTIVE})
+        each(self._database.processing_jobs.find(query), self._attend)
 
     def _attend(self, record: ProcessingJobRecord) -> None:
         if record.name in self._places:

@@ -13,9 +13,9 @@ from contextlib import closing
 from pathlib import Path
 
 import boto3
-import httpx
 from botocore.config import Config
 
+from tests import plain_http
 from tests.aws_clients import KEYS
 from tests.benchmarks.figures import Figure, publish
 from tests.dialect.calls import shortcomings
@@ -40,7 +40,7 @@ def measure(requests: int, seed: int) -> dict[str, Figure]:
     """Both campaigns against one control process in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="sextant-bench-") as scratch:
         folder = Path(scratch)
-        with control_process(folder) as url, httpx.Client(trust_env=False, timeout=60) as client:
+        with control_process(folder) as url, plain_http.Client(timeout=60) as client:
             here = Installation(folder)
             working = working_operations(url, here)
             findings = Campaign(url, here, client).run(fuzzed_requests(seed, requests))

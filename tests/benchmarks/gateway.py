@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from service.endpoint_token import endpoint_token
+from tests import plain_http
 from tests.aws_clients import SIGNED
 from tests.benchmarks.closed_loop import Arm, Plan, Target, Turns, in_turn, request_of
 from tests.benchmarks.figures import Figure, publish
@@ -75,7 +76,7 @@ def serving(folder: Path) -> Iterator[TwoWays]:
     try:
         service.deploy(NAME, write_tiny_package(folder))
         service.wait_in_service(NAME)
-        (row,) = httpx.get(f"{service.url}/prometheus/targets", auth=SIGNED).json()
+        (row,) = plain_http.get(f"{service.url}/prometheus/targets", auth=SIGNED).json()
         (control,) = service.processes("control")
         token = {"authorization": f"Bearer {endpoint_token(service.data)}"}
         yield TwoWays(urlsplit(service.url).port or 0, int(row["targets"][0].rpartition(":")[2]), control, token)

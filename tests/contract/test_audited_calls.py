@@ -3,13 +3,13 @@
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 
 from service.audit import FOLDER, recorded, verified
 from service.core.access import Grant, Role
 from service.core.policy_document import document_of
+from tests import plain_http
 from tests import sagemaker_requests as requests
 from tests.aws_clients import ENVIRONMENT, KEY_ID, SIGNED, Signed, client, error_of
 from tests.servers.control import control_process
@@ -63,7 +63,7 @@ def test_a_change_that_fails_leaves_a_line_with_its_code(url, data):
 
 def test_reads_leave_none(url, data):
     client("sagemaker", url).list_models()
-    httpx.get(f"{url}/metrics", auth=SIGNED, trust_env=False)
+    plain_http.get(f"{url}/metrics", auth=SIGNED)
     assert error_of(client("sagemaker", url).describe_model, ModelName="nobody")[2] == 400
     assert lines(data) == []
 
@@ -107,8 +107,8 @@ def test_whoever_may_not_is_told_by_name_at_every_door(url, data):
     assert error_of(client("sagemaker", url, **eve).delete_model, ModelName="signs")[0] == "AccessDeniedException"
     error_of(client("sagemaker-runtime", url, **eve).invoke_endpoint, EndpointName="signs", Body=b"[1]")
     signed = Signed(pair["AccessKeyId"], pair["SecretAccessKey"])
-    assert httpx.get(f"{url}/processing-jobs/signs/log", auth=signed, trust_env=False).status_code == 403
-    assert httpx.get(f"{url}/metrics", trust_env=False).status_code == 401
+    assert plain_http.get(f"{url}/processing-jobs/signs/log", auth=signed).status_code == 403
+    assert plain_http.get(f"{url}/metrics").status_code == 401
     told = [(line["operation"], line["key_id"], line["status"]) for line in lines(data) if line["error"]]
     assert told == [
         ("sagemaker:DeleteModel", pair["AccessKeyId"], 400),

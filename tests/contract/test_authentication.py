@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from botocore import UNSIGNED as ANONYMOUS
 from botocore.config import Config
 
+from tests import plain_http
 from tests.aws_clients import KEY_ID, SIGNED, Signed, client, error_of
 from tests.servers.control import control_process
 
@@ -62,12 +62,12 @@ def test_a_request_without_a_key_is_told_to_bring_one(url, service, call, reques
 
 @pytest.mark.parametrize("path", ["/metrics", "/prometheus/targets"])
 def test_a_page_is_for_those_with_a_key(url, path):
-    assert httpx.get(url + path, auth=SIGNED, trust_env=False).status_code == 200
+    assert plain_http.get(url + path, auth=SIGNED).status_code == 200
     for stranger in (None, Signed(KEY_ID, "wrong"), Signed("SXTSTRANGER")):
-        refused = httpx.get(url + path, auth=stranger, trust_env=False)
+        refused = plain_http.get(url + path, auth=stranger)
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, 'Bearer realm="sextant"')
 
 
 def test_ping_is_open_and_says_nothing(url):
-    answer = httpx.get(f"{url}/ping", trust_env=False)
+    answer = plain_http.get(f"{url}/ping")
     assert (answer.status_code, answer.content) == (200, b"")

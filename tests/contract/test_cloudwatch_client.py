@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -12,6 +11,7 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from service.core.records import DatapointRecord, Query
+from tests import plain_http
 from tests import sagemaker_requests as requests
 from tests.aws_clients import Signed, client, error_of
 from tests.sagemaker_requests import Installation
@@ -288,7 +288,7 @@ def by_query(url, operation, **members):
         operation
     )
     request = create_serializer("query").serialize_to_request(members, model)
-    answer = httpx.post(url, headers=request["headers"], data=request["body"], auth=MONITORING, trust_env=False)
+    answer = plain_http.post(url, headers=request["headers"], data=request["body"], auth=MONITORING)
     raw = {"status_code": answer.status_code, "headers": answer.headers, "body": answer.content}
     return create_parser("query").parse(raw, model.output_shape)
 

@@ -27,6 +27,7 @@ from service.core.access import Grant, Role
 from service.core.policy_document import document_of
 from service.core.states import EndpointStatus, ExecutionStatus
 from service.first_key import read_first_key
+from tests import plain_http
 from tests import sagemaker_requests as requests
 from tests.aws_clients import client
 from tests.endpoint_token import AUTHORIZED, leave_token
@@ -68,7 +69,7 @@ class Service:
 
     def json(self, path: str = "/index.json", role: str = "admin") -> dict:
         """A page's JSON, by the key of somebody with that role."""
-        answer = httpx.get(self.url + path, headers={"Authorization": f"Bearer {self.keys[role]}"}, trust_env=False)
+        answer = plain_http.get(self.url + path, headers={"Authorization": f"Bearer {self.keys[role]}"})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -145,7 +146,7 @@ class Read(HTMLParser):
 def test_an_endpoint_is_shown_with_its_variants_capture_and_what_each_process_has_answered(service, page, tmp_path):
     with running_endpoint(write_package(tmp_path / "package", {"code/inference.py": ECHO}), tmp_path) as running:
         for body in (b"1", b"2", b"fail"):
-            httpx.post(f"{running.url}/invocations", content=body, headers=AUTHORIZED, trust_env=False)
+            plain_http.post(f"{running.url}/invocations", content=body, headers=AUTHORIZED)
         endpoints = service.here.database.endpoints
         gone = {"variant": "B", "weight": 1.0, "handle": {"address": "http://127.0.0.1:1"}}
         serving = {"variant": "A", "weight": 3.0, "handle": {"address": running.url}}
@@ -350,10 +351,10 @@ def test_files_are_served_by_name_and_asked_for_again_only_when_they_change(page
     answer = page("/assets/console.css")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
     tag = {"If-None-Match": answer.headers["etag"]}
-    again = httpx.get(f"{service.url}/assets/console.css", headers=tag, trust_env=False)
+    again = plain_http.get(f"{service.url}/assets/console.css", headers=tag)
     assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize("name", ["nobody", "SOURCES.md", "%2e%2e%2frouting.py", "..%2f..%2fdoor.py", "x%00y"])
 def test_no_other_file_is(service, name):
-    assert httpx.get(f"{service.url}/assets/{name}", trust_env=False).status_code == 404
+    assert plain_http.get(f"{service.url}/assets/{name}").status_code == 404

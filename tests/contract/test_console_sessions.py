@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from service.audit import recorded
@@ -12,6 +11,7 @@ from service.control.access.sessions import LONGEST_UNUSED
 from service.core.access import Grant, Role
 from service.core.policy_document import document_of
 from service.first_key import first_key_file, read_first_key
+from tests import plain_http
 from tests import sagemaker_requests as requests
 from tests.aws_clients import client
 from tests.canaries import Canary, files_below, found
@@ -374,4 +374,4 @@ def test_a_key_in_the_place_of_a_page_is_not_shown_again(service, stranger):
 
 
 def test_a_request_over_an_open_connection_that_says_nothing_of_itself_is_a_stranger(service):
-    assert httpx.get(f"{service.url}/", trust_env=False).headers["location"] == "/login"
+    assert plain_http.get(f"{service.url}/").headers["location"] == "/login"

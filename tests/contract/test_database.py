@@ -365,9 +365,47 @@ def test_migrating_again_changes_nothing(database):
     assert names(database.models) == ["signs"]
 
 
-def test_the_migrations_make_the_schema(database):
-    with database.engine.connect() as connection:
+@pytest.fixture
+def migrated(url):
+    """A database that went through every migration, one after the other."""
+    engine = create_engine(url)
+    migrate(engine, revision="0001")
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrations_make_the_schema(migrated):
+    with migrated.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_an_empty_database_gets_at_once_what_the_migrations_make(migrated):
+    step_by_step = tables_of(migrated)
+    with migrated.begin() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+    migrate(migrated)
+    assert tables_of(migrated) == step_by_step
+
+
+def tables_of(engine):
+    """Columns in any order, keys, indexes and the revision, as the database itself tells them."""
+    tables = inspect(engine)
+    with engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    told = {
+        name: (
+            sorted(str(sorted((key, str(value)) for key, value in row.items())) for row in tables.get_columns(name)),
+            tables.get_pk_constraint(name)["constrained_columns"],
+            sorted(str(row) for row in tables.get_indexes(name)),
+            sorted(str(row["column_names"]) for row in tables.get_unique_constraints(name)),
+            sorted(str(row) for row in tables.get_foreign_keys(name)),
+            sorted(row["sqltext"] for row in tables.get_check_constraints(name)),
+        )
+        for name in tables.get_table_names()
+    }
+    return revision, told
 
 
 def test_an_endpoint_of_before_updates_is_kept(database):

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import boto3
-import httpx
 import pytest
 
+from tests import plain_http
 from tests import sagemaker_requests as requests
 from tests.aws_clients import KEYS
 from tests.dialect.calls import shortcomings
@@ -67,7 +67,7 @@ def test_a_scenario_that_does_not_hold_is_told(played, operation, changes, words
 
 
 def test_fuzzed_requests_find_a_real_control_process_unmoved(tmp_path):
-    with control_process(tmp_path) as url, httpx.Client(trust_env=False) as client:
+    with control_process(tmp_path) as url, plain_http.Client() as client:
         found = Campaign(url, here := Installation(tmp_path), client).run(fuzzed_requests(1, 150))
         here.database.engine.dispose()
     assert (found.server_errors, found.wrong_bodies, found.left_behind) == ([], [], [])
@@ -105,7 +105,7 @@ def here(tmp_path):
 
 
 def campaign(here, answer, operation="CreateModel", body=b'{"ModelName": "fuzz-1"}'):
-    with weak_service(answer) as url, httpx.Client(trust_env=False) as client:
+    with weak_service(answer) as url, plain_http.Client() as client:
         return Campaign(url, here, client).run([FuzzedRequest(operation, body)])
 
 

@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-import httpx
 import pytest
 
+from tests import plain_http
 from tests.aws_clients import KEY_ID, client, error_of
 from tests.servers.control import control_process
 
@@ -62,7 +62,7 @@ def status_with(url, api_key):
     """The status of a call that every user may make, with an API key."""
     form = {"Action": "GetCallerIdentity"}
     headers = {"Authorization": f"Bearer {api_key}"}
-    return httpx.post(url, data=form, headers=headers, trust_env=False).status_code
+    return plain_http.post(url, data=form, headers=headers).status_code
 
 
 def test_a_user_is_made_found_and_gone(iam, user):
@@ -276,7 +276,7 @@ def ended(url, iam, at, **key):
     action = "UpdateAccessKey" if "AccessKeyId" in key else "UpdateServiceSpecificCredential"
     form = {"Action": action, **key, "Status": "Active", "ExpirationDate": at.isoformat()}
     headers = {"Authorization": f"Bearer {admin['ServiceCredentialSecret']}"}
-    httpx.post(url, data=form, headers=headers, trust_env=False).raise_for_status()
+    plain_http.post(url, data=form, headers=headers).raise_for_status()
     iam.delete_service_specific_credential(ServiceSpecificCredentialId=admin["ServiceSpecificCredentialId"])
 
 

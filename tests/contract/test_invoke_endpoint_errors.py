@@ -3,13 +3,13 @@
 import socket
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 
 from service.core.deployment import MAX_BODY_BYTES
 from service.core.records import EndpointRecord
 from service.core.states import EndpointStatus
+from tests import plain_http
 from tests.aws_clients import SIGNED
 from tests.contract.invoke_endpoint import gateway_process
 from tests.sagemaker_requests import NOON
@@ -94,7 +94,7 @@ def test_a_member_beyond_its_limits_is_refused_before_a_model_sees_it(gateway, m
 def test_a_member_beyond_ascii_is_refused_before_a_model_sees_it(gateway, member):
     url, seen = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations", len(gateway.model.requests)
     headers = {"X-Api-Key": gateway.api_key, f"X-Amzn-SageMaker-{member}": b"\xc3\xa4"}
-    answer = httpx.post(url, content=b"hello", headers=headers, trust_env=False)
+    answer = plain_http.post(url, content=b"hello", headers=headers)
     assert (answer.status_code, answer.headers["x-amzn-errortype"], len(gateway.model.requests)) == (*INVALID, seen)
     assert "failed to satisfy constraint: Member must satisfy regular" in answer.json()["message"]
 
@@ -135,14 +135,14 @@ def test_a_body_over_the_limit_is_refused_before_its_end(small_gateway, framing,
 
 def test_a_member_that_is_given_twice_is_refused(gateway):
     url, name = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations", "X-Amzn-SageMaker-Inference-Id"
-    answer = httpx.post(url, headers=[("X-Api-Key", gateway.api_key), (name, "a"), (name, "b")], trust_env=False)
+    answer = plain_http.post(url, headers=[("X-Api-Key", gateway.api_key), (name, "a"), (name, "b")])
     words = f"The header {name.lower()} is given twice: send it once."
     assert (answer.status_code, answer.json()["message"]) == (400, words)
 
 
 def test_a_packed_body_is_refused_in_words(gateway):
     url = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations"
-    answer = httpx.post(url, content=b"x", headers={"Content-Encoding": "gzip"}, auth=SIGNED, trust_env=False)
+    answer = plain_http.post(url, content=b"x", headers={"Content-Encoding": "gzip"}, auth=SIGNED)
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (415, "ValidationError")
     assert answer.json()["message"] == "Content-Encoding 'gzip': send the body as it is."
 
@@ -154,7 +154,7 @@ def test_an_operation_that_is_not_served_says_which_is(gateway):
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "signs/invocations"), ("POST", "signs/nothing"), ("POST", "")])
 def test_what_is_no_operation_is_not_found(gateway, method, path):
-    answer = httpx.request(method, f"{gateway.url}/endpoints/{path}", trust_env=False)
+    answer = plain_http.request(method, f"{gateway.url}/endpoints/{path}")
     assert (answer.status_code, answer.headers["x-amzn-errortype"]) == (404, "UnknownOperationException")
 
 

@@ -3,10 +3,10 @@
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from service.control.gateway.recent_answers import ATTEMPT, INVOCATION_ID
+from tests import plain_http
 from tests.aws_clients import SIGNED
 from tests.contract.invoke_endpoint import client_of, gateway_process
 from tests.endpoint_token import AUTHORIZED
@@ -99,7 +99,7 @@ def test_a_call_that_its_client_gave_up_on_is_captured_where_it_is_answered_alon
 
 def closed_requests(model):
     """How many requests the endpoint counts whose caller hung up."""
-    lines = httpx.get(f"{model.url}/metrics", headers=AUTHORIZED).text.splitlines()
+    lines = plain_http.get(f"{model.url}/metrics", headers=AUTHORIZED).text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if 'code="499"' in line)
 
 
@@ -135,6 +135,6 @@ def test_another_call_with_the_same_body_is_answered_by_the_model(gateway, model
 def test_an_error_is_never_given_again(gateway, name):
     headers = {INVOCATION_ID.decode(): "8c96f302-bc0a-447e-a06c-5aa7f6bf1c97", ATTEMPT.decode(): "attempt=2; max=3"}
     url = f"{gateway.url}/endpoints/{gateway.endpoint()}/invocations"
-    answers = [httpx.post(url, content=b"500 no", headers=headers, auth=SIGNED, trust_env=False) for _ in range(2)]
+    answers = [plain_http.post(url, content=b"500 no", headers=headers, auth=SIGNED) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [424, 424]
     assert [request.body for request in gateway.model.requests[-2:]] == [b"500 no"] * 2

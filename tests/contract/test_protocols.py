@@ -2,7 +2,6 @@
 
 import gzip
 
-import httpx
 import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
@@ -10,6 +9,7 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from service.first_key import read_first_key
+from tests import plain_http
 from tests.aws_clients import SIGNED, Signed, client, error_of
 from tests.servers.control import control_process
 
@@ -29,7 +29,7 @@ def url(folder):
 
 
 def post(url, content, headers, auth=SIGNED):
-    return httpx.post(url, content=content, headers=headers, auth=auth, trust_env=False)
+    return plain_http.post(url, content=content, headers=headers, auth=auth)
 
 
 def test_the_caller_is_a_role_of_the_account(url):
@@ -185,7 +185,7 @@ def test_s3_is_told_where_it_is(url, operation, members):
 def test_an_operation_in_cbor_is_refused_in_cbor(url):
     operation = ServiceModel(Loader().load_service_model("cloudwatch", "service-2")).operation_model("ListMetrics")
     request = create_serializer("smithy-rpc-v2-cbor").serialize_to_request({}, operation)
-    answer = httpx.post(url + request["url_path"], headers=request["headers"], content=request["body"], trust_env=False)
+    answer = plain_http.post(url + request["url_path"], headers=request["headers"], content=request["body"])
     raw = {"status_code": answer.status_code, "headers": answer.headers, "body": answer.content}
     error = create_parser("smithy-rpc-v2-cbor").parse(raw, operation.output_shape)["Error"]
     assert error["Code"] == "UnknownOperationException"
@@ -193,5 +193,5 @@ def test_an_operation_in_cbor_is_refused_in_cbor(url):
 
 
 def test_a_path_that_is_nobodys_is_not_found(url):
-    answer = httpx.get(f"{url}/nobodys", trust_env=False)
+    answer = plain_http.get(f"{url}/nobodys")
     assert (answer.status_code, answer.json()) == (404, {"detail": "nothing answers GET /nobodys"})

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import boto3
-import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, WaiterError
 
 from service.core.states import EndpointStatus, ExecutionStatus, ProcessingJobStatus
+from tests import plain_http
 from tests import sagemaker_requests as requests
 from tests.aws_clients import KEYS, SIGNED
 from tests.sagemaker_requests import NOON, Installation
@@ -260,7 +260,7 @@ def test_a_request_of_more_than_a_mebibyte_is_refused(aws, here):
 
 def post(url, content, target=TARGET):
     headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
-    return httpx.post(url, content=content, headers=headers, auth=SIGNED, trust_env=False)
+    return plain_http.post(url, content=content, headers=headers, auth=SIGNED)
 
 
 @pytest.mark.parametrize(
@@ -299,4 +299,4 @@ def test_an_answer_is_json_1_1_with_a_request_id_and_times_in_epoch_seconds(url,
 
 
 def test_no_page_of_another_machine_is_answered(url, here):
-    assert httpx.get(f"{url}/metrics", headers={"Host": "evil.example"}, trust_env=False).status_code == 421
+    assert plain_http.get(f"{url}/metrics", headers={"Host": "evil.example"}).status_code == 421

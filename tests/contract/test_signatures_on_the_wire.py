@@ -3,13 +3,13 @@
 from contextlib import closing, suppress
 
 import boto3
-import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 
 from service.control.access.replay import SignatureUsed, UsedSignatures
+from tests import plain_http
 from tests.servers.recording import recording_server
 from tests.signed_calls import CALLS, KEYS
 from tests.signing import KEY_ID, signed_at
@@ -34,7 +34,7 @@ def test_what_a_client_signed_is_what_arrives(name):
 def test_a_presigned_address_works_without_the_client(method):
     with recording_server(200) as server, closing(boto3.client("sts", endpoint_url=server.url, **KEYS)) as client:
         address = client.generate_presigned_url("get_caller_identity", ExpiresIn=60, HttpMethod=method)
-        httpx.request(method, address, trust_env=False)
+        plain_http.request(method, address)
     (request,) = server.requests
     claim = request.verify(signed_at(request))
     assert (claim.good_until - claim.signed_at).total_seconds() == 60

@@ -1,9 +1,9 @@
 """boto3 is throttled as by AWS: it waits, tries again, and says so when it gives up."""
 
-import httpx
 import pytest
 from botocore.config import Config
 
+from tests import plain_http
 from tests.aws_clients import SIGNED, client, error_of
 from tests.servers.control import control_process
 
@@ -20,7 +20,7 @@ def url(tmp_path_factory):
 
 def use_up(url):
     """Ask until nothing is answered any more."""
-    answers = [httpx.get(f"{url}/ping", trust_env=False) for _ in range(5)]
+    answers = [plain_http.get(f"{url}/ping") for _ in range(5)]
     assert {answer.status_code for answer in answers} <= {200, 429}
     assert answers[-1].headers["retry-after"] in ("1", "2")
 
@@ -60,7 +60,7 @@ def one_a_key(tmp_path_factory):
 
 def use_up_key(url):
     """Ask until the tests' key is answered no more."""
-    answers = [httpx.get(f"{url}/metrics", auth=SIGNED, trust_env=False) for _ in range(5)]
+    answers = [plain_http.get(f"{url}/metrics", auth=SIGNED) for _ in range(5)]
     assert (answers[-1].status_code, answers[-1].headers["retry-after"]) in ((429, "1"), (429, "2"))
 
 
@@ -77,7 +77,7 @@ def test_a_key_that_asks_too_often_is_told_so_by_every_api(one_a_key, service, o
     use_up_key(one_a_key)
     found, message, status = error_of(call, **members)
     assert (found, status, message.startswith("Rate exceeded")) == (code, 400, True)
-    assert httpx.get(f"{one_a_key}/ping", trust_env=False).status_code == 200
+    assert plain_http.get(f"{one_a_key}/ping").status_code == 200
 
 
 def test_a_wrong_secret_is_told_so_twenty_times_and_locks_nobody_out_here(url_of_default):

@@ -20,10 +20,11 @@ from monitor_jobs.object_store.folder import FolderStore
 from service.cli.endpoint import capture_config
 from service.cli.schedule import job_definition
 from service.endpoint_token import endpoint_token
+from tests import plain_http
 from tests.aws_clients import ENVIRONMENT, Signed
 from tests.wait import wait_until
 
-FAST = {"SEXTANT_PORT": "0", "SEXTANT_FLUSH_INTERVAL_SECONDS": "1", "SEXTANT_TICK_SECONDS": "0.1"}
+FAST = {"SEXTANT_PORT": "0", "SEXTANT_FLUSH_INTERVAL_SECONDS": "1", "SEXTANT_TICK_SECONDS": "0.3"}
 START_SECONDS = 90
 ENDED = ("Completed", "CompletedWithViolations", "Failed", "Stopped")
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -121,14 +122,14 @@ class Service:
         assert self.up.poll() is None, self.log
         try:
             url = str(json.loads((self.data / "control.json").read_text())["url"])
-            return url if httpx.get(f"{url}/ping").is_success else ""
+            return url if plain_http.get(f"{url}/ping").is_success else ""
         except (OSError, ValueError, httpx.HTTPError):
             return ""
 
     def call(self, operation: str, **request: object) -> dict[str, Any]:
         """The answer of an operation. Raises AssertionError with what it said where it was refused."""
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
-        answer = httpx.post(self.url, headers=headers, content=json.dumps(request), timeout=70, auth=self.auth)
+        answer = plain_http.post(self.url, headers=headers, content=json.dumps(request), timeout=70, auth=self.auth)
         assert answer.is_success, answer.text
         return dict(json.loads(answer.content or b"{}"))
 
@@ -156,7 +157,7 @@ class Service:
     def post(self, name: str, body: bytes, content_type: str, **headers: str) -> httpx.Response:
         given = {"Content-Type": content_type, "Accept": "application/json", **headers}
         url = f"{self.url}/endpoints/{name}/invocations"
-        return httpx.post(url, content=body, headers=given, timeout=70, auth=self.auth)
+        return plain_http.post(url, content=body, headers=given, timeout=70, auth=self.auth)
 
     def invoke(self, name: str, body: bytes, content_type: str, **headers: str) -> Any:
         """The model's answer, parsed."""
@@ -213,9 +214,9 @@ class Service:
 
     def endpoint_metrics(self, name: str) -> dict[str, float]:
         """Sums over all labels of one endpoint's samples, by name."""
-        rows = httpx.get(f"{self.url}/prometheus/targets", auth=self.auth).json()
+        rows = plain_http.get(f"{self.url}/prometheus/targets", auth=self.auth).json()
         token = {"Authorization": f"Bearer {endpoint_token(self.data)}"}
-        pages = [httpx.get(f"http://{row['targets'][0]}/metrics", headers=token).text for row in rows]
+        pages = [plain_http.get(f"http://{row['targets'][0]}/metrics", headers=token).text for row in rows]
         samples = [
             sample
             for page in pages

@@ -3,12 +3,12 @@
 import io
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.demo import packaging
+from tests import plain_http
 from tests.aws_clients import SIGNED, client
 from tests.e2e.service_under_test import next_second
 from tests.wait import wait_until
@@ -60,7 +60,7 @@ def test_a_jobs_log_is_a_stream_of_its_group(service, job, logs):
     created = service.call("DescribeProcessingJob", ProcessingJobName=job)["CreationTime"]
     assert stream["logStreamName"] == f"{job}/algo-1-{int(created)}"
     messages = tail(logs, JOBS, stream["logStreamName"])
-    assert messages == httpx.get(f"{service.url}/processing-jobs/{job}/log", auth=SIGNED).text.splitlines()
+    assert messages == plain_http.get(f"{service.url}/processing-jobs/{job}/log", auth=SIGNED).text.splitlines()
     assert messages[-1] == "CompletedWithViolations: Job completed successfully with 1 violation."
 
 
@@ -101,7 +101,7 @@ def gauges_of(service, schedule):
     """The values of a schedule's metrics on /metrics, by name."""
 
     def scraped():
-        families = text_string_to_metric_families(httpx.get(f"{service.url}/metrics", auth=SIGNED).text)
+        families = text_string_to_metric_families(plain_http.get(f"{service.url}/metrics", auth=SIGNED).text)
         samples = (sample for family in families for sample in family.samples)
         return {
             sample.labels["metric"]: sample.value

@@ -178,7 +178,7 @@ def test_the_cron_judges_the_minute_before_its_slot(service, scans):
         row = rows.get(slot.timestamp())
         return row if row and row["MonitoringExecutionStatus"] in ("Completed", "Failed") else None
 
-    verdict = wait_until(ended, timeout_seconds=100, what=f"the verdict of {slot}")
+    verdict = wait_until(ended, timeout_seconds=200, what=f"the verdict of {slot}")
     bounds = verdict["WindowStart"], verdict["WindowEnd"]
     assert bounds == ((slot - MINUTE).timestamp(), slot.timestamp())
     sent = [record.event_metadata.inference_time for record in service.captures("digits")]

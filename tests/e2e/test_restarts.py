@@ -7,9 +7,9 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
+from tests import plain_http
 from tests.e2e.service_under_test import Service, next_second
 from tests.integration.tiny_package import write_tiny_package
 from tests.wait import wait_until
@@ -137,7 +137,7 @@ def test_a_second_one_on_the_same_folder_is_refused(own_service):
     own_service.start()
     code, words = refused(own_service)
     assert (code, "another `sextant up` uses" in words) == (4, True)
-    assert httpx.get(f"{own_service.url}/ping").is_success
+    assert plain_http.get(f"{own_service.url}/ping").is_success
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])

@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from service.control.shapes import published_model
+from tests import plain_http
 from tests.aws_clients import client
 from tests.dialect.fuzz import GOOD, SHAPES, shape_name
 from tests.dialect.world import furnish
@@ -128,7 +129,7 @@ def administrator(url: str) -> Iterator[httpx.Client]:
     made = client("iam", url).create_service_specific_credential(UserName=USER, ServiceName="sextant")
     key = made["ServiceSpecificCredential"]["ServiceCredentialSecret"]
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as opened:
+    with plain_http.Client(base_url=url, headers=headers, timeout=60) as opened:
         yield opened
 
 

@@ -15,7 +15,7 @@ from tests.aws_clients import ENVIRONMENT
 from tests.wait import wait_until
 
 COMMAND_SECONDS = 60
-FAST = {"SEXTANT_PORT": "0", "SEXTANT_FLUSH_INTERVAL_SECONDS": "1", "SEXTANT_TICK_SECONDS": "0.1"}
+FAST = {"SEXTANT_PORT": "0", "SEXTANT_FLUSH_INTERVAL_SECONDS": "1", "SEXTANT_TICK_SECONDS": "0.3"}
 Done = subprocess.CompletedProcess[str]
 
 

@@ -5,13 +5,13 @@ import errno
 import os
 import threading
 
-import httpx
 import pytest
 
 from monitor_jobs.contract.errors import StoreRefused
 from service.endpoint.ports import CaptureRefused
 from service.endpoint.snapshot import DropReason
 from service.endpoint.writer import SEGMENT_BYTES
+from tests import plain_http
 from tests.answering import captured
 from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import (
@@ -271,7 +271,7 @@ def test_an_endpoint_answers_503_with_retry_after_where_its_spool_is_full(tmp_pa
     settings = {**policies, "data_capture": capture, "flush_interval_seconds": 3600}
     with running_endpoint(package, tmp_path, **settings) as endpoint:
         headers = {**AUTHORIZED, "content-type": "application/json", "accept": "application/json"}
-        answers = [httpx.post(f"{endpoint.url}/invoke", content=b"[[1, 2]]", headers=headers) for _ in range(60)]
+        answers = [plain_http.post(f"{endpoint.url}/invoke", content=b"[[1, 2]]", headers=headers) for _ in range(60)]
     refused = [answer for answer in answers if answer.status_code == 503]
     assert {answer.status_code for answer in answers} == {200, 503}
     assert all(answer.headers["retry-after"] == "1" and "no room" in answer.json()["error"] for answer in refused)

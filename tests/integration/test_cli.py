@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from monitor_jobs.model_archive import pack
+from tests import plain_http
 from tests.aws_clients import SIGNED
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.servers.endpoint import write_package
@@ -67,7 +67,7 @@ def window(sextant: Sextant, endpoint: str) -> tuple[str, str, str, str]:
     start = datetime.now(UTC) - timedelta(seconds=5)
     for _ in range(SENT):
         json = {"Content-Type": "application/json"}
-        httpx.post(url, content="[[0, 1]]", headers=json, auth=SIGNED).raise_for_status()
+        plain_http.post(url, content="[[0, 1]]", headers=json, auth=SIGNED).raise_for_status()
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     return "--from", f"{start:%Y-%m-%dT%H:%M:%S}", "--to", f"{end:%Y-%m-%dT%H:%M:%S}"
 

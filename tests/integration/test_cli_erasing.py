@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from monitor_jobs.contract.window import format_timestamp
 from monitor_jobs.model_archive import pack
+from tests import plain_http
 from tests.aws_clients import SIGNED
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.integration.test_cli import ALWAYS_CAT, CARD
@@ -32,7 +32,7 @@ def invoke(sextant: Sextant, inference_id: str, times: int) -> None:
     headers = {"x-amzn-sagemaker-inference-id": inference_id, "content-type": "application/json"}
     address = f"{sextant.url}/endpoints/cats/invocations"
     for _ in range(times):
-        httpx.post(address, content="[[1, 2]]", headers=headers, auth=SIGNED, trust_env=False).raise_for_status()
+        plain_http.post(address, content="[[1, 2]]", headers=headers, auth=SIGNED).raise_for_status()
 
 
 def holding(sextant: Sextant, word: str) -> list[Path]:

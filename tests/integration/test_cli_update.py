@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from monitor_jobs.model_archive import pack
+from tests import plain_http
 from tests.aws_clients import SIGNED
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.servers.endpoint import write_package
@@ -64,7 +64,7 @@ def test_an_endpoint_of_several_variants_is_updated_by_a_configuration_of_all_al
 
 def call(sextant, operation, **request):
     headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
-    answer = httpx.post(sextant.url, headers=headers, json=request, auth=SIGNED)
+    answer = plain_http.post(sextant.url, headers=headers, json=request, auth=SIGNED)
     assert answer.is_success, answer.text
 
 

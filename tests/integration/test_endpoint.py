@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+from tests import plain_http
 from tests.endpoint_token import AUTHORIZATION, AUTHORIZED, TOKEN
 from tests.servers.endpoint import RunningEndpoint, running_endpoint, started_endpoint, write_package
 from tests.servers.long_bodies import Framing, long_body
@@ -58,6 +59,13 @@ def transform_fn(model, data, content_type, accept):
     return data, "application/json"
 """
 CARD = '{"classes": ["stop", "go"]}'
+COLLECTS = """
+import gc
+def model_fn(model_dir):
+    return lambda numbers: None
+def predict_fn(numbers, model):
+    return [gc.isenabled(), gc.get_freeze_count(), len(gc.get_objects())]
+"""
 FOUR_FUNCTIONS = "def model_fn(model_dir):\n    return lambda numbers: numbers * 2\n"
 
 
@@ -88,7 +96,7 @@ def slow(tmp_path: Path) -> Iterator[RunningEndpoint]:
 
 def invoke(endpoint: RunningEndpoint, body: bytes | str, path: str = "/invoke", **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(endpoint.url + path, content=body, headers=AUTHORIZED | named, timeout=30)
+    return plain_http.post(endpoint.url + path, content=body, headers=AUTHORIZED | named, timeout=30)
 
 
 def raw(endpoint: RunningEndpoint, request: bytes) -> bytes:
@@ -102,7 +110,7 @@ def raw(endpoint: RunningEndpoint, request: bytes) -> bytes:
 
 
 def metric(endpoint: RunningEndpoint, name: str, label: str = "") -> float:
-    lines = httpx.get(f"{endpoint.url}/metrics", headers=AUTHORIZED).text.splitlines()
+    lines = plain_http.get(f"{endpoint.url}/metrics", headers=AUTHORIZED).text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(name + "{") and label in line)
 
 
@@ -119,13 +127,20 @@ def test_both_paths_answer(endpoint: RunningEndpoint, path: str) -> None:
 
 
 def test_ping_is_empty(endpoint: RunningEndpoint) -> None:
-    answer = httpx.get(f"{endpoint.url}/ping")
+    answer = plain_http.get(f"{endpoint.url}/ping")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_no_search_for_garbage_looks_through_what_a_model_was_loaded_with(tmp_path: Path) -> None:
+    with running_endpoint(write_package(tmp_path / "package", {"code/inference.py": COLLECTS}), tmp_path) as running:
+        is_enabled, frozen, tracked = invoke(running, "[1]", content_type="application/json").json()
+    assert is_enabled
+    assert frozen > 20_000 > tracked
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 def test_invocations_are_posts(endpoint: RunningEndpoint, method: str) -> None:
-    answer = httpx.request(method, f"{endpoint.url}/invoke", headers=AUTHORIZED)
+    answer = plain_http.request(method, f"{endpoint.url}/invoke", headers=AUTHORIZED)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -278,7 +293,7 @@ def test_a_packed_body_is_refused_in_words(endpoint: RunningEndpoint) -> None:
 
 
 def test_the_same_client_goes_on_after_a_body_that_was_too_large(endpoint: RunningEndpoint) -> None:
-    with httpx.Client(base_url=endpoint.url, headers=AUTHORIZED) as client:
+    with plain_http.Client(base_url=endpoint.url, headers=AUTHORIZED) as client:
         assert client.post("/invoke", content=b"x" * (BODY_LIMIT * 3)).status_code == 413
         assert client.post("/invoke", content="[1]").text == "[1]"
 
@@ -298,14 +313,14 @@ def test_the_same_client_goes_on_after_a_body_that_was_too_large(endpoint: Runni
 def test_a_header_that_is_too_long_or_not_visible_ascii_is_a_bad_request(
     endpoint: RunningEndpoint, name: str, value: bytes
 ) -> None:
-    answer = httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=[*AUTHORIZED.items(), (name, value)])
+    answer = plain_http.post(f"{endpoint.url}/invoke", content=b"[1]", headers=[*AUTHORIZED.items(), (name, value)])
     assert answer.status_code == 400
     assert name in answer.json()["error"]
 
 
 def test_a_header_given_twice_is_a_bad_request(endpoint: RunningEndpoint) -> None:
     headers = [*AUTHORIZED.items(), ("x-amzn-sagemaker-inference-id", "a"), ("x-amzn-sagemaker-inference-id", "b")]
-    assert httpx.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == 400
+    assert plain_http.post(f"{endpoint.url}/invoke", content=b"[1]", headers=headers).status_code == 400
 
 
 def test_identifiers_of_the_longest_length_are_taken(endpoint: RunningEndpoint) -> None:
@@ -338,7 +353,7 @@ def test_requests_from_elsewhere_are_refused(endpoint: RunningEndpoint, headers:
 def test_whoever_lacks_the_token_is_refused_before_the_body_comes(
     endpoint: RunningEndpoint, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    answer = httpx.request(method, endpoint.url + path, headers=headers)
+    answer = plain_http.request(method, endpoint.url + path, headers=headers)
     assert (answer.status_code, "the token of this installation is needed" in answer.json()["error"]) == (401, True)
 
 
@@ -346,7 +361,7 @@ def test_a_process_that_was_told_no_token_answers_nobody_but_ping(tmp_path: Path
     package = write_package(tmp_path / "package", {"code/inference.py": OBEDIENT})
     with running_endpoint(package, tmp_path, token_sha256="") as closed:
         assert invoke(closed, "[1]").status_code == 401
-        assert httpx.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer"}).status_code == 401
+        assert plain_http.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer"}).status_code == 401
 
 
 def test_a_slow_model_does_not_block_ping(endpoint: RunningEndpoint, tmp_path: Path) -> None:
@@ -354,7 +369,7 @@ def test_a_slow_model_does_not_block_ping(endpoint: RunningEndpoint, tmp_path: P
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(invoke, endpoint, f"wait {gate}")
         wait_until(Path(f"{gate}.running").exists, timeout_seconds=10, what="the model to run")
-        assert httpx.get(f"{endpoint.url}/ping", timeout=5).status_code == 200
+        assert plain_http.get(f"{endpoint.url}/ping", timeout=5).status_code == 200
         assert not waiting.done()
         gate.touch()
         assert waiting.result().text == "waited"
@@ -399,7 +414,7 @@ def test_a_hung_model_is_424_then_503_and_fails_ping_until_it_returns(slow: Runn
     refused = invoke(slow, "[1]")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert "busy with one request" in refused.json()["error"]
-    assert httpx.get(f"{slow.url}/ping").status_code == 503
+    assert plain_http.get(f"{slow.url}/ping").status_code == 503
     gate.touch()
     wait_until(slow.answers, timeout_seconds=10, what="a 200 on /ping again")
     assert invoke(slow, "[1]").status_code == 200
@@ -465,7 +480,7 @@ def transform_fn(model, data, content_type, accept): return "1"
     package = write_package(tmp_path / "package", {"code/inference.py": program})
     with started_endpoint(package, tmp_path) as started:
         wait_until(Path(f"{gate}.running").exists, timeout_seconds=60, what="the model to be loaded")
-        assert httpx.get(f"{started.url}/ping").status_code == 503
+        assert plain_http.get(f"{started.url}/ping").status_code == 503
         assert invoke(started, "[1]").status_code == 503
         gate.touch()
         wait_until(started.answers, timeout_seconds=10, what="the first 200 on /ping")

@@ -5,7 +5,6 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-import httpx
 import psutil
 import pytest
 
@@ -14,6 +13,7 @@ from service.adapters.process_host import ProcessHost
 from service.core.records import EndpointConfigRecord, EndpointRecord, ModelRecord
 from service.core.states import EndpointStatus
 from service.scheduler.endpoints import Endpoints
+from tests import plain_http
 from tests.endpoint_token import AUTHORIZED, TOKEN_SHA256
 from tests.integration import job_program
 from tests.integration.scheduling import NOON, House, StillHost
@@ -93,7 +93,7 @@ def reach(house, keeper, status, name="tiny"):
 
 
 def invoke(house, body=b"hello"):
-    return httpx.post(f"{handle_of(house)['address']}/invocations", content=body, headers=AUTHORIZED)
+    return plain_http.post(f"{handle_of(house)['address']}/invocations", content=body, headers=AUTHORIZED)
 
 
 def captures(house):

@@ -5,10 +5,10 @@ import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
-import httpx
 import pytest
 
 from service.core.http_limits import HttpLimits
+from tests import plain_http
 from tests.servers.limited_server import limited_server, rest_of
 from tests.servers.slow_callers import HALF_A_HEAD, Drip, half_a_body, longest, slow_callers
 from tests.wait import wait_until
@@ -249,10 +249,10 @@ def test_beyond_the_most_connections_callers_are_told_to_come_back(patient):
     with ExitStack() as held:
         for _ in range(LIMITS.connections):
             held.enter_context(closing(patient.dialled())).sendall(GET[:20])
-        refused = httpx.get(f"http://127.0.0.1:{patient.port}/")
+        refused = plain_http.get(f"http://127.0.0.1:{patient.port}/")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     wait_until(lambda: patient.connections == 0, timeout_seconds=5, what="the end of all connections")
-    assert httpx.get(f"http://127.0.0.1:{patient.port}/").status_code == 200
+    assert plain_http.get(f"http://127.0.0.1:{patient.port}/").status_code == 200
 
 
 def test_a_connection_that_rests_makes_room_for_another(patient):
@@ -261,7 +261,7 @@ def test_a_connection_that_rests_makes_room_for_another(patient):
         for connection in kept:
             connection.sendall(GET)
             connection.recv(65536)
-        assert httpx.get(f"http://127.0.0.1:{patient.port}/").status_code == 200
+        assert plain_http.get(f"http://127.0.0.1:{patient.port}/").status_code == 200
         assert kept[0].recv(1) == b""
         kept[1].sendall(GET)
         assert kept[1].recv(65536).startswith(b"HTTP/1.1 200 ")

@@ -4,12 +4,12 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.alerting import reassess
 from service.core.states import EndpointStatus, ExecutionStatus
+from tests import plain_http
 from tests import sagemaker_requests as requests
 from tests.aws_clients import SIGNED
 from tests.sagemaker_requests import NOON, Installation
@@ -42,7 +42,7 @@ def here(folder, url):
 
 def scrape(url):
     """Every sample of one scrape by name and labels."""
-    families = text_string_to_metric_families(httpx.get(f"{url}/metrics", auth=SIGNED, trust_env=False).text)
+    families = text_string_to_metric_families(plain_http.get(f"{url}/metrics", auth=SIGNED).text)
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in families
@@ -168,7 +168,7 @@ def test_an_endpoint_is_in_service_or_not(url, here):
 def test_prometheus_is_told_where_endpoints_are(url, here):
     running = [{"variant": "AllTraffic", "handle": {"address": "http://127.0.0.1:9999"}}]
     here.database.endpoints.save(replace(here.database.endpoints.get("signs"), running=running))
-    answer = httpx.get(f"{url}/prometheus/targets", auth=SIGNED, trust_env=False)
+    answer = plain_http.get(f"{url}/prometheus/targets", auth=SIGNED)
     assert answer.headers["content-type"] == "application/json"
     assert answer.json() == [{"targets": ["127.0.0.1:9999"], "labels": {"job": "sextant-endpoint"}}]
 
@@ -194,6 +194,6 @@ def test_a_scrape_of_nothing_says_that_nothing_is_left_out(url, here):
 def test_promtool_finds_no_fault(url, here):
     here.database.processing_jobs.add(requests.ended_job("job-1", metrics={"skew": 0.5}))
     here.database.executions.add(replace(violating(1, 60), processing_job_name="job-1"))
-    text = httpx.get(f"{url}/metrics", auth=SIGNED, trust_env=False).content
+    text = plain_http.get(f"{url}/metrics", auth=SIGNED).content
     done = subprocess.run([find_program("promtool"), "check", "metrics"], input=text, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

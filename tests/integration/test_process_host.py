@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 
-import httpx
 import psutil
 import pytest
 
@@ -14,6 +13,7 @@ from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.adapters.process_host import ProcessHost, at_start, inherited_by_endpoints
 from service.core.deployment import EndpointSpec
+from tests import plain_http
 from tests.endpoint_token import AUTHORIZED, TOKEN_SHA256
 from tests.integration import job_program
 from tests.integration.tiny_package import write_tiny_package
@@ -68,7 +68,7 @@ def test_a_started_endpoint_serves_at_its_address_on_loopback(host, start):
     handle = start()
     wait_ready(host, handle)
     assert handle["address"].startswith("http://127.0.0.1:")
-    assert httpx.post(f"{handle['address']}/invocations", content=b"hello", headers=AUTHORIZED).content == b"hello"
+    assert plain_http.post(f"{handle['address']}/invocations", content=b"hello", headers=AUTHORIZED).content == b"hello"
 
 
 def test_an_endpoint_that_loads_is_running_and_not_ready(host, start):

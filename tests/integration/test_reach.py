@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from service.first_key import read_first_key
+from tests import plain_http
 from tests.aws_clients import client
 from tests.integration.sextant_command import Sextant, sextant_up
 from tests.servers.certificates import write_certificate
@@ -75,7 +76,7 @@ def test_only_its_own_pages_may_ask(encrypted, certificate, origin, status):
 
 def test_a_client_that_does_not_know_the_certificate_sends_nothing(encrypted):
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-        httpx.get(f"{encrypted.url}/ping", trust_env=False)
+        plain_http.get(f"{encrypted.url}/ping")
 
 
 def speaking(version):
@@ -99,7 +100,7 @@ def test_tls_before_1_2_and_plain_http_are_not_spoken(encrypted):
     with socket.create_connection(("127.0.0.1", port_of(encrypted))) as plain, pytest.raises(ssl.SSLError):
         speaking(ssl.TLSVersion.TLSv1_1).wrap_socket(plain)
     with pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"http://127.0.0.1:{port_of(encrypted)}/ping", trust_env=False)
+        plain_http.get(f"http://127.0.0.1:{port_of(encrypted)}/ping")
 
 
 def port_of(running):
@@ -128,7 +129,7 @@ def test_doctor_says_that_a_certificate_has_ended(tmp_path):
 def test_behind_a_proxy_its_names_are_answered_and_strictly(tmp_path):
     with sextant_up(tmp_path, {"SEXTANT_ALLOWED_HOSTS": "monitor.example.com"}, "--behind-proxy") as running:
         named = {"Host": "monitor.example.com"}
-        answer = httpx.get(f"{running.url}/ping", headers=named, trust_env=False, timeout=BUSY_SECONDS)
+        answer = plain_http.get(f"{running.url}/ping", headers=named, timeout=BUSY_SECONDS)
         found = finding_of(running.run("doctor", "--json", SEXTANT_BEHIND_PROXY="true"), "access")
     assert (answer.status_code, answer.headers[STRICT]) == (200, "max-age=63072000")
     assert "no TLS, a proxy in front" in found["Finding"]
@@ -138,9 +139,7 @@ def logged_in(url, folder, origin, **options):
     """The answer to the first API key in the console's form, sent by a page of that origin."""
     key = read_first_key(folder).api_key.secret.reveal()
     headers = {"Origin": origin, "Host": origin.partition("://")[2]}
-    return httpx.post(
-        f"{url}/login", data={"api_key": key}, headers=headers, trust_env=False, timeout=BUSY_SECONDS, **options
-    )
+    return plain_http.post(f"{url}/login", data={"api_key": key}, headers=headers, timeout=BUSY_SECONDS, **options)
 
 
 def test_over_tls_the_consoles_cookie_is_for_tls_and_this_host_alone(encrypted, certificate):

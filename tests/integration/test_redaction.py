@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.redaction import Redaction
 from service.digest_key import digest_key, digest_key_file
+from tests import plain_http
 from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import config_of, spec_of, started
 from tests.servers.endpoint import RunningEndpoint, running_endpoint, started_endpoint, write_package
@@ -46,7 +46,7 @@ def endpoint_with(folder: Path, rules: Mapping[str, object] | None) -> Iterator[
 
 def invoke(endpoint: RunningEndpoint, body: bytes, content_type: str, **headers: str) -> None:
     named = {f"x-amzn-sagemaker-{name.replace('_', '-')}": value for name, value in headers.items()}
-    answer = httpx.post(
+    answer = plain_http.post(
         f"{endpoint.url}/invocations", content=body, headers=AUTHORIZED | {"content-type": content_type, **named}
     )
     assert answer.status_code == 200, answer.text
@@ -80,7 +80,7 @@ def test_a_body_that_cannot_be_redacted_is_withheld_and_its_record_kept(tmp_path
     with endpoint_with(tmp_path, RULES) as endpoint:
         invoke(endpoint, b"ssn: 111-22-3333", "application/json")
         invoke(endpoint, b"ssn: 111-22-3333", "text/plain")
-        counts = httpx.get(f"{endpoint.url}/metrics", headers=AUTHORIZED).text
+        counts = plain_http.get(f"{endpoint.url}/metrics", headers=AUTHORIZED).text
         records = stopped(endpoint)
     inputs = [record["captureData"]["endpointInput"]["data"] for record in records]
     assert inputs == ['{"withheld":"not_json"}', '{"withheld":"no_rule"}']

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from tests import plain_http
 from tests.aws_clients import ENVIRONMENT
 from tests.wait import wait_until
 
@@ -39,6 +40,6 @@ def control_process(data: Path, **variables: str) -> Iterator[str]:
 def _answers(child: "subprocess.Popen[bytes]", url: str, data: Path) -> bool:
     assert child.poll() is None, (data / "control.log").read_text()
     try:
-        return httpx.get(f"{url}/ping", trust_env=False).is_success
+        return plain_http.get(f"{url}/ping").is_success
     except httpx.TransportError:
         return False

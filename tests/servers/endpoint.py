@@ -23,6 +23,7 @@ from service.endpoint.capture import start_capture
 from service.endpoint.ports import CaptureSink, Tell
 from service.endpoint.process import serve
 from service.wiring import open_redactor
+from tests import plain_http
 from tests.endpoint_token import TOKEN_SHA256
 from tests.wait import wait_until
 
@@ -53,7 +54,7 @@ class RunningEndpoint:
     def answers(self) -> bool:
         assert self.process.poll() is None, (self.folder / "stderr").read_text()
         try:
-            return httpx.get(f"{self.url}/ping").status_code == httpx.codes.OK
+            return plain_http.get(f"{self.url}/ping").status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
 

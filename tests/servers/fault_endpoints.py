@@ -35,6 +35,7 @@ from service.endpoint.capture_metrics import CaptureCollector
 from service.endpoint.ports import CaptureSink
 from service.endpoint.process import serve
 from service.metrics import Metric
+from tests import plain_http
 from tests.endpoint_token import AUTHORIZED
 from tests.integration.capture_spool import spec_of
 from tests.servers import capture_campaign
@@ -150,7 +151,7 @@ class Endpoint:
     def counts(self) -> Counter[str]:
         """What /metrics says, by metric, summed over its labels."""
         counted: Counter[str] = Counter()
-        page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", headers=AUTHORIZED).text
+        page = plain_http.get(f"http://127.0.0.1:{self.port}/metrics", headers=AUTHORIZED).text
         for family in text_string_to_metric_families(page):
             for sample in family.samples:
                 counted[sample.name] += sample.value
@@ -205,7 +206,7 @@ def endpoint_of_another_time(folder: Path) -> Iterator[Endpoint]:
 def answers(is_alive: bool, port: int) -> bool:
     assert is_alive, "the endpoint ended before it answered"
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/ping").status_code == HTTPStatus.OK
+        return plain_http.get(f"http://127.0.0.1:{port}/ping").status_code == HTTPStatus.OK
     except httpx.TransportError:
         return False
 

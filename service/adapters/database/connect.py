@@ -8,7 +8,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 
 from service.adapters.database import schema
 from service.adapters.database.tables import Doors, RecordTable
@@ -29,6 +29,7 @@ from service.core.records import (
 from service.core.users import AccessKeyRecord, ApiKeyRecord, SessionRecord, UserRecord
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = "head"
 BUSY_SECONDS = 30
 
 
@@ -104,15 +105,19 @@ def connect(url: str) -> SqlDatabase:
     return SqlDatabase(engine)
 
 
-def migrate(engine: Engine, *, revision: str = "head") -> None:
-    """Bring the schema to a revision; processes that start together take turns."""
+def migrate(engine: Engine, *, revision: str = NEWEST) -> None:
+    """Bring the schema to a revision, in an empty database at once; processes that start together take turns."""
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7236836)")
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        if revision == NEWEST and not inspect(connection).get_table_names():
+            schema.metadata.create_all(connection)  # what all migrations come to, at a fifth of their time
+            command.stamp(config, revision)
+        else:
+            command.upgrade(config, revision)
 
 
 def describe(url: str) -> str:

@@ -20,13 +20,14 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from service.core.keys import KeyStatus
 from service.core.records import CaptureSource, ExecutionOrigin, MonitoringType
 from service.core.states import AlertStatus, EndpointStatus, ExecutionStatus, ProcessingJobStatus, ScheduleStatus
 
 NAMING = {"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+WORD_LENGTH = 32
 metadata = MetaData(naming_convention={**NAMING, "pk": "pk_%(table_name)s"})
 
 
@@ -45,11 +46,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+def _by_code_point(length: int | None, dialect: Dialect) -> TypeEngine[str]:
+    collation = "C" if dialect.name == "postgresql" else None
+    return dialect.type_descriptor(String(length, collation=collation))
+
+
 class PlainText(TypeDecorator[str]):
-    """Text without NUL, which PostgreSQL cannot keep; its migrations make it sort by code point, as SQLite does."""
+    """Text without NUL, which PostgreSQL cannot keep, and which sorts by code point there too, as in SQLite."""
 
     impl = String
     cache_ok = True
+
+    def __init__(self, length: int | None = None) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """The column's type."""
+        return _by_code_point(self.length, dialect)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Put the replacement character where NUL was."""
@@ -59,12 +73,16 @@ class PlainText(TypeDecorator[str]):
 class Word(TypeDecorator[StrEnum]):
     """A member of a string enumeration, stored as its value."""
 
-    impl = String(32)
+    impl = String(WORD_LENGTH)
     cache_ok = True
 
     def __init__(self, words: type[StrEnum]) -> None:
         super().__init__()
         self.words = words
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """The column's type."""
+        return _by_code_point(WORD_LENGTH, dialect)
 
     def process_bind_param(self, value: StrEnum | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Store the value; refuse a word the enumeration does not have."""
@@ -121,8 +139,8 @@ endpoints = Table(
     _time("modified_at"),
     Column("failure_reason", PlainText()),
     Column("running", JSON, nullable=False),
-    Column("starting", JSON, nullable=False),
-    Column("retiring", JSON, nullable=False),
+    Column("starting", JSON, nullable=False, server_default="[]"),
+    Column("retiring", JSON, nullable=False, server_default="[]"),
     Column("pending_config_name", PlainText(128)),
     Column("deployment_config", JSON(none_as_null=True)),
     Column("retained_weights", JSON(none_as_null=True)),
@@ -188,7 +206,7 @@ processing_jobs = Table(
     Column("failure_reason", PlainText()),
     Column("handle", JSON(none_as_null=True)),
     Column("metrics", JSON, nullable=False),
-    Column("metric_data", JSON, nullable=False),
+    Column("metric_data", JSON, nullable=False, server_default="[]"),
     Column("access_name", PlainText(128), nullable=False, server_default=""),
     _version(),
     Index("ix_processing_jobs_status", "status"),

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
-
 from monitor_jobs.model_archive import pack
 from service.endpoint_token import endpoint_token
+from tests import plain_http
 from tests.aws_clients import SIGNED
 from tests.benchmarks.access_campaigns.pii_requests import MODEL, RULES, Request, requests, words
 from tests.benchmarks.figures import Figure
@@ -112,7 +111,7 @@ def _report_on(sextant: Sextant, endpoint: str, sent: Iterable[Request]) -> None
 def _send(url: str, endpoint: str, one: Request) -> None:
     headers = {"content-type": one.content_type, **one.headers}
     address = f"{url}/endpoints/{endpoint}/invocations{one.query}"
-    answer = httpx.post(address, content=one.body, headers=headers, auth=SIGNED, timeout=30, trust_env=False)
+    answer = plain_http.post(address, content=one.body, headers=headers, auth=SIGNED, timeout=30)
     assert answer.is_success is bool(one.captured), (answer.status_code, answer.text)
 
 
@@ -121,8 +120,8 @@ def _metrics(sextant: Sextant, endpoint: str) -> dict[str, bytes]:
     own = f"http://127.0.0.1:{spec.stem.partition('-')[2]}/metrics"
     authorized = {"Authorization": f"Bearer {endpoint_token(sextant.folder)}"}
     pages = {
-        f"metrics of {endpoint}": httpx.get(own, headers=authorized, trust_env=False),
-        "metrics of control": httpx.get(f"{sextant.url}/metrics", auth=SIGNED, trust_env=False),
+        f"metrics of {endpoint}": plain_http.get(own, headers=authorized),
+        "metrics of control": plain_http.get(f"{sextant.url}/metrics", auth=SIGNED),
     }
     return {name: page.raise_for_status().content for name, page in pages.items()}
 

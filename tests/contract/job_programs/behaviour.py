@@ -56,7 +56,8 @@ def escape(_value):
                     time.sleep(0.01)
         os._exit(0)
     os.wait()
-    while not (OUTPUTS / "beats").exists():
+    beats = OUTPUTS / "beats"
+    while not (beats.exists() and beats.stat().st_size):
         time.sleep(0.01)
 
 
