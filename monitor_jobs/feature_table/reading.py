@@ -1,6 +1,6 @@
 """One file of a dataset to tables, whatever its format.
 
-What lives here: the choice of a reader. What does not: the formats (a module each), finding files (job_files).
+What lives here: the choice of a reader. What does not: the formats (a module each), finding files (job.files).
 """
 
 from collections.abc import Iterator

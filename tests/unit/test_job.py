@@ -125,6 +125,19 @@ def test_the_report_comes_last(root):
     assert not (root / "out/report.json").exists()
 
 
+def test_a_page_that_cannot_be_drawn_costs_no_verdict(root, monkeypatch, capsys):
+    def broken(*_arguments, **_options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("monitor_jobs.report_page.verdict_page", broken)
+    assert count_lines(root, one="a b") == 0
+    assert not (root / "out/report.html").exists()
+    assert Report.model_validate_json((root / "out/report.json").read_text()).records == 2
+    said = capsys.readouterr().err
+    assert said.startswith("report.html could not be drawn, the other files are complete:")
+    assert "ZeroDivisionError" in said
+
+
 def test_what_goes_wrong_on_purpose_is_one_sentence(root, capsys):
     assert count_lines(root, a="1", b="refuse") == 1
     assert message(root) == "a line asks to be refused; while working on b.jsonl"

@@ -6,7 +6,7 @@ import pytest
 
 from monitor_jobs.contract.completeness import CaptureProof, Finding, FindingKind
 from monitor_jobs.contract.report import Dataset, Report, Statistics
-from monitor_jobs.job_completeness import with_completeness
+from monitor_jobs.job.completeness import with_completeness
 from monitor_jobs.monitor import Verdict
 from tests.unit.test_job import count_lines, message, report, root  # noqa: F401 -- a fixture
 

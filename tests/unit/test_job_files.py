@@ -8,8 +8,8 @@ import pytest
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.dataset_format import parse_dataset_format
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.job_files import dataset_files, read_baseline, write_message, write_outputs
-from monitor_jobs.job_settings import JobSettings, parse_settings
+from monitor_jobs.job.files import dataset_files, read_baseline, write_message, write_outputs
+from monitor_jobs.job.settings import JobSettings, parse_settings
 
 
 def settings_below(root: Path, **environment: str) -> JobSettings:

@@ -4,7 +4,7 @@ import pytest
 
 from monitor_jobs.contract.ground_truth import MergeCounts
 from monitor_jobs.contract.report import Dataset, Statistics
-from monitor_jobs.job_ground_truth import with_ground_truth
+from monitor_jobs.job.ground_truth import with_ground_truth
 from monitor_jobs.monitor import Verdict
 
 VERDICT = Verdict((), (), Statistics(dataset=Dataset(item_count=0)))

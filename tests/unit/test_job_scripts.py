@@ -5,8 +5,8 @@ import json
 import pytest
 
 from monitor_jobs.contract.container import ContainerPaths
-from monitor_jobs.job_scripts import postprocessor_of, preprocessor_of
-from monitor_jobs.job_settings import parse_settings
+from monitor_jobs.job.scripts import postprocessor_of, preprocessor_of
+from monitor_jobs.job.settings import parse_settings
 
 BEFORE, AFTER = "/opt/ml/processing/code/preprocessing/p.py", "/opt/ml/processing/code/postprocessing/p.py"
 

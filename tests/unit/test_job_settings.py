@@ -9,7 +9,7 @@ from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.dataset_format import CAPTURE_FORMAT, CsvFormat
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.window import Window
-from monitor_jobs.job_settings import JobSettings, parse_settings
+from monitor_jobs.job.settings import JobSettings, parse_settings
 
 
 def parsed(**environment: str) -> JobSettings:

@@ -1,7 +1,7 @@
 """What the container's environment says of one run.
 
 What lives here: `JobSettings` and parsing it from variables that are handed in. What does not: `os.environ` (job)
-and files (job_files).
+and files (job.files).
 """
 
 from collections.abc import Mapping

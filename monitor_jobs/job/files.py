@@ -19,7 +19,7 @@ from monitor_jobs.contract.ground_truth import MergeCounts
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Constraints, Statistics
 from monitor_jobs.contract.side_index import INDEX_SUFFIX
-from monitor_jobs.job_settings import JobSettings
+from monitor_jobs.job.settings import JobSettings
 from monitor_jobs.monitor import Baseline, CaptureFile
 from monitor_jobs.record_scripts import RecordScript
 

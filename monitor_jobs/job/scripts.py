@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from monitor_jobs.contract.container import ContainerPaths, Variable
-from monitor_jobs.job_settings import JobSettings
+from monitor_jobs.job.settings import JobSettings
 from monitor_jobs.record_scripts import RecordScript, script_environment
 
 

@@ -1,13 +1,10 @@
-"""The shell that runs a monitor inside a processing container, and the only reader of that container's environment.
-
-What lives here: `run`, from variables and captures to report files, message and exit code. What does not: what a
-monitor measures (its own folder), file access (job_files), the container's names (contract.container).
-"""
+"""One run of a monitor: settings, files, the fleet that reads them, and what is left behind."""
 
 import argparse
 import math
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial, reduce
@@ -30,8 +27,8 @@ from monitor_jobs.contract.report import (
 )
 from monitor_jobs.contract.window import Window
 from monitor_jobs.fleet import LocalFleet
-from monitor_jobs.job_completeness import with_completeness
-from monitor_jobs.job_files import (
+from monitor_jobs.job.completeness import with_completeness
+from monitor_jobs.job.files import (
     dataset_files,
     read_baseline,
     read_capture_proof,
@@ -40,9 +37,9 @@ from monitor_jobs.job_files import (
     write_message,
     write_outputs,
 )
-from monitor_jobs.job_ground_truth import with_ground_truth
-from monitor_jobs.job_scripts import postprocessor_of, preprocessor_of
-from monitor_jobs.job_settings import JobSettings, parse_settings
+from monitor_jobs.job.ground_truth import with_ground_truth
+from monitor_jobs.job.scripts import postprocessor_of, preprocessor_of
+from monitor_jobs.job.settings import JobSettings, parse_settings
 from monitor_jobs.monitor import Baseline, CaptureFile, Monitor, SettingsT, Summary, SummaryT, Verdict
 from monitor_jobs.record_scripts import run_postprocessor
 
@@ -125,7 +122,8 @@ def _with_progress(results: Iterable[ResultT], files: Sequence[CaptureFile]) -> 
 def _leave_verdict(
     verdict: Verdict, report: Report, baseline: Baseline, job: JobSettings, paths: ContainerPaths
 ) -> None:
-    from monitor_jobs.report_page import verdict_page  # only who leaves a report needs templates: no worker does
+    # only who leaves a report needs templates: no worker does
+    from monitor_jobs.report_page import verdict_page
 
     for line in _summary_lines(verdict, report):
         _say(line)
@@ -138,7 +136,7 @@ def _leave_verdict(
         **({CONSTRAINTS_FILE: verdict.constraints.to_json()} if verdict.constraints else {}),
         VIOLATIONS_FILE: violations,
         VIOLATIONS_FILE_ALIAS: violations,
-        PAGE_FILE: verdict_page(report, verdict, baseline, schedule=job.schedule),
+        **_page(lambda: verdict_page(report, verdict, baseline, schedule=job.schedule)),
         REPORT_FILE: report.to_json(),  # last: who finds it finds the others complete
     }
     write_outputs(job.output, files)
@@ -151,8 +149,17 @@ def _leave_baseline(baseline: Baseline, read: Report, job: JobSettings, paths: C
     write_message(paths, message)
     files = {STATISTICS_FILE: baseline.statistics, CONSTRAINTS_FILE: baseline.constraints}
     texts = {name: file.to_json() for name, file in files.items() if file}
-    write_outputs(job.output, {**texts, PAGE_FILE: baseline_page(read, baseline)})
+    write_outputs(job.output, {**texts, **_page(lambda: baseline_page(read, baseline))})
     _say(message)
+
+
+def _page(render: Callable[[], str]) -> dict[str, str]:
+    """The page by its file's name; nothing where it cannot be drawn, which the log says: a verdict is worth more."""
+    try:
+        return {PAGE_FILE: render()}
+    except Exception:  # noqa: BLE001 -- logged with its traceback
+        sys.stderr.write(f"{PAGE_FILE} could not be drawn, the other files are complete:\n{traceback.format_exc()}")
+        return {}
 
 
 def _read(name: str, job: JobSettings, summary: Summary) -> Report:
