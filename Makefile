@@ -16,10 +16,12 @@ PIP := $(BIN)/pip --disable-pip-version-check
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
 
-# Five at a time: tests with processes wait for the most part, the others only count. What each prints comes when it
-# has ended. Every file of tests is in one of the six: the last takes what the others leave. Modules are compiled once,
-# not by each of the hundreds of processes where Python is told to keep no bytecode.
-test: .venv/installed-for-tests servers check
+# Servers are installed beside everything that needs none. Then five at a time: tests with processes wait for the most
+# part, the others only count. What each prints comes when it has ended. Every file of tests is in one of the six: the
+# last takes what the others leave. Modules are compiled once, not by each of the hundreds of processes where Python is
+# told to keep no bytecode.
+test:
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target servers check
 	$(BIN)/python -m compileall -q service monitor_jobs tests
 	$(MAKE) --no-print-directory --jobs=5 --output-sync=target test-whole test-rooms test-doors test-alone test-clients test-commands
 
