@@ -7,23 +7,24 @@ BIN := .venv/bin
 ALONE := tests/unit tests/papers
 DOORS := tests/contract
 COMMANDS := $(wildcard tests/integration/test_cli*.py)
+CAPTURE := $(wildcard tests/integration/test_capture*.py)
 ROOMS := tests/integration
 CLIENTS := tests/e2e/test_client_flows.py
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-alone test-doors test-rooms test-commands test-clients test-whole check unit bench faults clean
+.PHONY: demo test test-alone test-capture test-doors test-rooms test-commands test-clients test-whole check unit bench faults clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
 
-# Servers are installed beside everything that needs none. Then five at a time: tests with processes wait for the most
-# part, the others only count. What each prints comes when it has ended. Every file of tests is in one of the six: the
-# last takes what the others leave. Modules are compiled once, not by each of the hundreds of processes where Python is
+# Servers are installed beside everything that needs none. Then six at a time: tests with processes wait for the most
+# part, the others only count. What each prints comes when it has ended. Every file of tests is in one of the seven: the
+# first takes what the others leave. Modules are compiled once, not by each of the hundreds of processes where Python is
 # told to keep no bytecode.
 test:
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target servers check
 	$(BIN)/python -m compileall -q service monitor_jobs tests
-	$(MAKE) --no-print-directory --jobs=5 --output-sync=target test-whole test-rooms test-doors test-alone test-clients test-commands
+	$(MAKE) --no-print-directory --jobs=6 --output-sync=target test-whole test-doors test-alone test-rooms test-capture test-clients test-commands
 
 # Beside others, the threads of one computation mostly wait for each other, and burn what the others need.
 test-%: export OMP_NUM_THREADS := 1
@@ -35,7 +36,10 @@ test-doors:
 	$(BIN)/python -m pytest --durations=25 $(DOORS)
 
 test-rooms:
-	$(BIN)/python -m pytest --durations=25 $(ROOMS) $(addprefix --ignore=,$(COMMANDS))
+	$(BIN)/python -m pytest --durations=25 $(ROOMS) $(addprefix --ignore=,$(COMMANDS) $(CAPTURE))
+
+test-capture:
+	$(BIN)/python -m pytest --durations=25 $(CAPTURE)
 
 test-commands:
 	$(BIN)/python -m pytest --durations=25 $(COMMANDS)

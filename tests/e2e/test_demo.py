@@ -32,12 +32,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(folder: Path) -> dict[str, Any]:
-    """The outcome of the second of two demos in one folder, where settings of another service are set."""
-    for _ in range(2):
-        done = demo(
-            folder, SEXTANT_DATABASE_URL="postgresql+psycopg://127.0.0.1:1/theirs", HTTP_PROXY="http://127.0.0.1:1"
-        )
-        assert done.returncode == 0, done.stderr
+    """The outcome of a demo where an earlier one left its folder, and where settings of another service are set."""
+    for name in (".sextant-demo", "sextant.db", "control.json", "store/reports/earlier.json"):
+        left = folder / ".demo" / name
+        left.parent.mkdir(parents=True, exist_ok=True)
+        left.write_text("of an earlier demo")
+    done = demo(folder, SEXTANT_DATABASE_URL="postgresql+psycopg://127.0.0.1:1/theirs", HTTP_PROXY="http://127.0.0.1:1")
+    assert done.returncode == 0, done.stderr
     outcome: dict[str, Any] = json.loads(done.stdout)
     return outcome
 
@@ -86,6 +87,10 @@ def test_reports_lie_on_disk_with_both_violation_files(told, folder):
     for path in map(Path, told["reports"]):
         assert path.is_relative_to(folder / ".demo" / "store")
         assert {file.name for file in path.parent.iterdir()} >= VIOLATION_FILES
+
+
+def test_nothing_of_an_earlier_demo_is_left(told, folder):
+    assert not (folder / ".demo/store/reports/earlier.json").exists()
 
 
 def test_no_process_is_left_behind(told, folder):
