@@ -8,23 +8,24 @@ ALONE := tests/unit tests/papers
 DOORS := tests/contract
 COMMANDS := $(wildcard tests/integration/test_cli*.py)
 CAPTURE := $(wildcard tests/integration/test_capture*.py)
+ATTACKS := $(wildcard $(addprefix tests/integration/test_,hostile*.py *canaries.py s*_faults.py http_server*.py long_bodies.py reach.py))
 ROOMS := tests/integration
 CLIENTS := tests/e2e/test_client_flows.py
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-alone test-capture test-doors test-rooms test-commands test-clients test-whole check unit bench faults clean
+.PHONY: demo test test-alone test-attacks test-capture test-doors test-rooms test-commands test-clients test-whole check unit bench faults clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
 
-# Servers are installed beside everything that needs none. Then six at a time: tests with processes wait for the most
-# part, the others only count. What each prints comes when it has ended. Every file of tests is in one of the seven: the
+# Servers are installed beside everything that needs none. Then seven at a time: tests with processes wait for the most
+# part, the others only count. What each prints comes when it has ended. Every file of tests is in one of the eight: the
 # first takes what the others leave. Modules are compiled once, not by each of the hundreds of processes where Python is
 # told to keep no bytecode.
 test:
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target servers check
 	$(BIN)/python -m compileall -q service monitor_jobs tests
-	$(MAKE) --no-print-directory --jobs=6 --output-sync=target test-whole test-doors test-alone test-rooms test-capture test-clients test-commands
+	$(MAKE) --no-print-directory --jobs=7 --output-sync=target $(addprefix test-,whole doors alone rooms capture attacks clients commands)
 
 # Beside others, the threads of one computation mostly wait for each other, and burn what the others need.
 test-%: export OMP_NUM_THREADS := 1
@@ -36,10 +37,13 @@ test-doors:
 	$(BIN)/python -m pytest --durations=25 $(DOORS)
 
 test-rooms:
-	$(BIN)/python -m pytest --durations=25 $(ROOMS) $(addprefix --ignore=,$(COMMANDS) $(CAPTURE))
+	$(BIN)/python -m pytest --durations=25 $(ROOMS) $(addprefix --ignore=,$(COMMANDS) $(CAPTURE) $(ATTACKS))
 
 test-capture:
 	$(BIN)/python -m pytest --durations=25 $(CAPTURE)
+
+test-attacks:
+	$(BIN)/python -m pytest --durations=25 $(ATTACKS)
 
 test-commands:
 	$(BIN)/python -m pytest --durations=25 $(COMMANDS)

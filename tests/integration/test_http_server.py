@@ -218,7 +218,7 @@ def test_an_upgrade_that_is_not_served_is_answered_as_a_request(server):
 
 
 def test_two_hundred_slow_callers_are_all_hung_up_on_while_others_are_answered():
-    limits = replace(LIMITS, head_seconds=3, grace_seconds=3, body_seconds=5, connections=300)
+    limits = replace(LIMITS, head_seconds=12, grace_seconds=3, body_seconds=14, connections=300)  # time to connect 200
     with limited_server(limits) as crowded:
         slow, answer = asyncio.run(beside_slow_callers(crowded.port, callers=200))
         assert answer == b"HTTP/1.1 200 OK"
