@@ -28,7 +28,7 @@ from monitor_jobs.label_free_quality.shares import share_intervals
 from monitor_jobs.label_free_quality.window import ConfidenceCounts, TopPredictions, count_confidences, merge
 from monitor_jobs.model_quality.problems import ProblemSummary
 from monitor_jobs.model_quality.record_values import ScoredPrediction
-from monitor_jobs.model_quality.spelling import Classes, class_name
+from monitor_jobs.model_quality.spelling import Classes, column_name
 from monitor_jobs.monitor import Verdict
 
 MOST_SAMPLED: Final = 20_000  # rows of a baseline that are calibrated on: more would not narrow an interval by 0.01
@@ -102,7 +102,7 @@ class Seeing:
         if isinstance(self._limits, LabelFreeConstraints):
             return SeenPredictions(_counts(self._seen, self._limits), _counts(self._labelled, self._limits))
         length = max((len(row.prediction.scores or ()) for row in self._sample), default=0)
-        columns = tuple(class_name(position, self._classes) for position in range(length))
+        columns = tuple(column_name(position, self._classes) for position in range(length))
         return SeenPredictions(sample=tuple(heapq.nsmallest(MOST_SAMPLED, self._sample, key=_by_key)), columns=columns)
 
 

@@ -76,7 +76,7 @@ def _answered(file: CaptureFile, settings: QualitySettings, classes: Classes) ->
             Seeing(settings.label_free, classes),
             unreadable=Counter({reason.value: count for reason, count in columns.unreadable.items()}),
         )
-        for answer in answers_in(columns, labels):
+        for answer in answers_in(columns, labels, settings, classes):
             scored = scored_of_answer(answer, classes) if part.seeing.wanted else []
             part.seeing.see(scored)
             try:

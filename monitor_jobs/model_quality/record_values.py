@@ -119,7 +119,12 @@ def rows_of_values(values: Values, settings: QualitySettings, classes: Classes) 
 
 def named_labels(given: GroundTruth, attribute: Attribute | None, classes: Classes) -> list[str]:
     """The classes that ground truth says. Raises NotLabelled."""
-    return _all(_named(classes), _truths(given, attribute), WRONG_LABEL)
+    return named_classes(_truths(given, attribute), classes, WRONG_LABEL)
+
+
+def named_classes(values: Sequence[Any], classes: Classes, reason: str) -> list[str]:
+    """The classes that values stand for. Raises NotLabelled with the reason where one stands for none."""
+    return _all(_named(classes), values, reason)
 
 
 def _truths(given: GroundTruth, attribute: Attribute | None) -> list[Any]:
@@ -213,7 +218,7 @@ def scored_values(values: Values, settings: QualitySettings, classes: Classes) -
     if values.said is None:
         names = [settings.positive if chance >= settings.threshold else settings.negative for chance in chances]
     else:
-        names = _all(_named(classes), values.said, WRONG_SCHEMA)
+        names = named_classes(values.said, classes, WRONG_SCHEMA)
     if len(names) != len(chances):
         raise NotLabelled(LABELS_DIFFER)
     of_two = settings.problem is ProblemType.BINARY
