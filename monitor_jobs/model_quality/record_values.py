@@ -96,7 +96,8 @@ def rows_of_record(line: MergedLine, settings: QualitySettings, classes: Classes
         raise NotLabelled(UnreadableReason.WITHHELD.value)
     by_scores = settings.inference is None and settings.probability is not None
     said = None if by_scores else _values(output, settings.inference)
-    scores = None if settings.probability is None else _values(output, settings.probability)
+    counts_scores = settings.probability is not None and settings.problem is ProblemType.BINARY
+    scores = _values(output, settings.probability) if counts_scores else None
     return rows_of_values(Values(truths, said, scores), settings, classes)
 
 
@@ -105,7 +106,7 @@ def rows_of_values(values: Values, settings: QualitySettings, classes: Classes) 
     read = _number if settings.problem is ProblemType.REGRESSION else _named(classes)
     labels = _all(read, values.truths, WRONG_LABEL)
     chances = [np.nan] * len(labels)
-    if values.scores is not None:
+    if values.scores is not None and settings.problem is ProblemType.BINARY:
         chances = _all(number, values.scores, WRONG_SCHEMA)
     if values.said is not None:
         predictions = _all(read, values.said, WRONG_SCHEMA)

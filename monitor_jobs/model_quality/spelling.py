@@ -68,7 +68,7 @@ def _name(text: str, classes: Classes) -> str:
         name = _printable(_name_of_number(whole, classes.card))
     lowered = name.lower()
     name = lowered if lowered in AS_NUMBERS else name
-    return dict(classes.renamed).get(name, name)
+    return name if name in classes.card else dict(classes.renamed).get(name, name)
 
 
 def _printable(name: str) -> str:

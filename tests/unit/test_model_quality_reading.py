@@ -195,6 +195,34 @@ def test_below_the_threshold_every_other_class_is_the_negative_one(pairs):
     assert pairs(merged_line("ham", "0.1"), problem=BINARY, **by_score) == {("not spam", "not spam"): 1}
 
 
+@pytest.mark.parametrize(
+    ("positive", "lines"),
+    [
+        ("1.0", [merged_line("1", "1"), merged_line("0", "0")]),
+        ("True", [merged_line("true", "true"), merged_line("false", "false")]),
+    ],
+)
+def test_a_positive_label_is_spelt_as_labels_are(tmp_path, positive, lines):
+    file = written(tmp_path / "a.jsonl", lines)
+    summary = summarised(file, BINARY, positive_label=positive, inference_attribute="0")
+    assert summary.measured.metrics()["recall"].value == 1.0
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), ("false", "true")])
+@pytest.mark.parametrize("attributes", [{"probability_attribute": "0"}, {}])
+def test_the_positive_class_is_the_cards_class_one(tmp_path, names, attributes):
+    lines = [merged_line("1", "0.9"), merged_line(names[0], "0.2"), merged_line("0", "0.1")]
+    summary = summarised(written(tmp_path / "a.jsonl", lines, card=ModelCard(classes=names)), BINARY, **attributes)
+    metrics = summary.measured.metrics()
+    assert (metrics["accuracy"].value, metrics["auc"].value, summary.measured.positive) == (1.0, 1.0, names[1])
+
+
+def test_scores_of_all_classes_refuse_no_row_of_many_classes(pairs):
+    line = merged_line("a", '{"label": "a", "probs": [0.9, 0.1]}', encoding="JSON")
+    named = {"inference_attribute": "$.label", "probability_attribute": "$.probs"}
+    assert pairs(line, **named) == {("a", "a"): 1}
+
+
 def test_numbers_of_npy_answers_are_read(tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, np.array([[2.5]]))
@@ -255,6 +283,14 @@ def test_a_dataset_has_predictions_and_labels_in_its_columns(tmp_path):
     assert summary.unreadable == {"wrong_label": 1}
 
 
+def test_a_column_of_scores_that_are_no_numbers_refuses_no_row_of_many_classes(tmp_path):
+    path = tmp_path / "validation.csv"
+    path.write_text("label,prediction,probability\na,a,high\nb,a,0.5\n")
+    named = {"inference_attribute": "prediction", "probability_attribute": "2", "ground_truth_attribute": "label"}
+    file = CaptureFile(path, path.name, None, ModelCard(), CsvFormat(header=True))
+    assert summarised(file, MULTICLASS, **named).measured.rows == 2
+
+
 @pytest.mark.parametrize(
     ("named", "words"),
     [
@@ -280,6 +316,12 @@ def test_a_dataset_without_the_columns_that_are_needed_is_refused(tmp_path, name
         ({"problem_type": "Ranking"}, "problem_type is 'Ranking': set it to one of Regression"),
         ({}, "problem_type is ''"),
         ({"problem_type": BINARY, "probability_threshold_attribute": "half"}, "is 'half': give a number"),
+        (
+            {"problem_type": MULTICLASS, "probability_attribute": "$.p"},
+            r"probability_attribute is '\$.p' and inference_attribute is not set: set it .* to BinaryClassification",
+        ),
+        ({"problem_type": REGRESSION, "probability_attribute": "0"}, "which is Regression, to BinaryClassification"),
+        ({"problem_type": BINARY, "positive_label": "nan"}, "positive_label is 'nan': give the name of a class"),
         ({"problem_type": BINARY, "MINIMUM_PREDICTIONS": "-1"}, "MINIMUM_PREDICTIONS is '-1': give a whole number"),
     ],
 )
