@@ -113,7 +113,7 @@ def _too_few(summary: Summary, judged_from: int) -> str:
 
 def _unreadable(summary: Summary) -> Measurement:
     unreadable = sum(summary.unreadable.values())
-    lines = summary.records + unreadable
+    lines = summary.records + sum(summary.refused.values())
     return Measurement(name="unreadable_share", value=unreadable / lines if lines else 0.0, unit="ratio")
 
 

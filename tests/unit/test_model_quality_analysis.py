@@ -193,7 +193,7 @@ def test_constraints_of_another_kind_of_problem_are_refused(given, words):
 
 
 def test_a_window_of_labels_that_cannot_be_read_says_so():
-    verdict = verdict_on(Summary(unreadable={"wrong_label": 60}))
+    verdict = verdict_on(Summary(refused={"wrong_label": 60}))
     assert verdict.remark == "No verdict: 0 labelled predictions (60 wrong_label), fewer than the 1 judged from"
     assert verdict.measurements[0].value == 1.0
 
@@ -204,6 +204,30 @@ def test_three_classes_are_not_two():
         verdict_on(Summary(3, {}, summarise_binary(rows, "1")))
 
 
+def test_a_few_labels_of_a_third_class_are_counted_and_fail_no_window():
+    good = binary([("01"[row % 2], 10 + 80 * (row % 2)) for row in range(1_000)])
+    stray = Summary(1, {}, summarise_binary(ScoredRows(["n/a"], ["1"], np.array([0.95]), keys(1, 1_000)), "1"))
+    both = merge(good, stray)
+    assert (both.predictions, both.unreadable) == (1_000, {"wrong_label": 1})
+    assert verdict_on(both).measurements[:-1] == verdict_on(good).measurements[:-1]
+    assert both.measured.details() == good.measured.details()
+    assert suggest_baseline(both) == suggest_baseline(good)
+
+
+def test_more_than_one_in_a_hundred_labels_of_a_third_class_are_not_two_classes():
+    rows = ScoredRows(["n/a"] * 11 + ["1", "0"] * 494, ["1"] * 999, np.full(999, np.nan), keys(999))
+    with pytest.raises(BadInput, match=r"'n/a' \(11 rows\)"):
+        verdict_on(Summary(999, {}, summarise_binary(rows, "1")))
+
+
+def test_an_area_of_which_one_class_alone_has_scores_is_not_judged():
+    scores = np.array([0.9] * 20 + [np.nan] * 20)
+    rows = ScoredRows(["1"] * 20 + ["0"] * 20, ["1"] * 20 + ["0"] * 20, scores, keys(40))
+    own = limits("binary_classification", auc=(0.5, "LessThanThreshold"))
+    verdict = verdict_on(Summary(40, {}, summarise_binary(rows, "1")), own)
+    assert (verdict.violations, verdict.remark[:17]) == ((), "No verdict on auc")
+
+
 def test_more_classes_than_any_model_tells_apart_are_refused():
     names = [str(number) for number in range(MAX_CLASSES + 1)]
     with pytest.raises(BadInput, match="more than 1000 classes"):
@@ -212,4 +236,4 @@ def test_more_classes_than_any_model_tells_apart_are_refused():
 
 def test_a_baseline_of_nothing_says_what_was_wrong_with_its_rows():
     with pytest.raises(BadInput, match=r"ground truth \(4 wrong_label\)"):
-        suggest_baseline(Summary(unreadable={"wrong_label": 4}))
+        suggest_baseline(Summary(refused={"wrong_label": 4}))
