@@ -169,7 +169,7 @@ def test_no_labelled_prediction_is_no_verdict():
         ({"acuracy": {"threshold": 1, "comparison_operator": "LessThanThreshold"}}, "limits acuracy, which"),
         ({"accuracy": {"threshold": "high", "comparison_operator": "LessThanThreshold"}}, "accuracy.threshold"),
         ({"accuracy": {"threshold": 1, "comparison_operator": "Less"}}, "accuracy.comparison_operator.* is 'Less'"),
-        ({"accuracy": {"threshold": math.nan, "comparison_operator": "LessThanThreshold"}}, "accuracy.threshold"),
+        ({"accuracy": {"threshold": math.inf, "comparison_operator": "LessThanThreshold"}}, "accuracy.threshold"),
         ({"accuracy": 0.9}, "accuracy in constraints.json is 0.9"),
         ([], r"multiclass_classification_constraints in constraints.json is \[\]"),
     ],
@@ -226,6 +226,26 @@ def test_an_area_of_which_one_class_alone_has_scores_is_not_judged():
     own = limits("binary_classification", auc=(0.5, "LessThanThreshold"))
     verdict = verdict_on(Summary(40, {}, summarise_binary(rows, "1")), own)
     assert (verdict.violations, verdict.remark[:17]) == ((), "No verdict on auc")
+
+
+@pytest.mark.parametrize("threshold", ["NaN", math.nan])
+def test_a_threshold_that_is_no_number_is_no_limit(threshold):
+    given = limits("multiclass_classification", accuracy=(threshold, "LessThanThreshold"))
+    assert not given
+
+
+def test_the_r2_of_a_single_row_is_not_judged():
+    verdict = verdict_on(regression([("1", 7)]), limits("regression", r2=(0.9, "LessThanThreshold")))
+    assert (verdict.violations, verdict.remark[:16]) == ((), "No verdict on r2")
+
+
+def test_an_r2_below_all_doubles_is_reported_and_suggests_no_limit():
+    truths = np.array([0.0, 1e-200] * 3)
+    summary = Summary(6, {}, summarise_regression(NumberRows(truths, np.full(6, 0.5), keys(6))))
+    assert summary.measured.metrics()["r2"].value == -math.inf
+    statistics, constraints = suggest_baseline(summary)
+    assert json.loads(statistics.to_json())["regression_metrics"]["r2"]["value"] == "-Infinity"
+    assert "r2" not in json.loads(constraints.to_json())["regression_constraints"]
 
 
 def test_more_classes_than_any_model_tells_apart_are_refused():
