@@ -47,7 +47,8 @@ class SampledRow(NamedTuple):
 class SeenPredictions:
     """What is kept of predictions: where there is a calibration, counts of all and of those with a label.
 
-    Otherwise a sample of at most MOST_SAMPLED labelled ones, to make a calibration of; `columns` names their scores.
+    Otherwise labelled ones, of which the MOST_SAMPLED with the smallest keys make a calibration; `columns` names their
+    scores.
     """
 
     window: ConfidenceCounts = field(default_factory=ConfidenceCounts)
@@ -60,7 +61,7 @@ class SeenPredictions:
         return SeenPredictions(
             merge(self.window, other.window),
             merge(self.labelled, other.labelled),
-            tuple(heapq.nsmallest(MOST_SAMPLED, (*self.sample, *other.sample), key=_by_key)),
+            _few((*self.sample, *other.sample)),
             max(self.columns, other.columns, key=len),
         )
 
@@ -103,7 +104,7 @@ class Seeing:
             return SeenPredictions(_counts(self._seen, self._limits), _counts(self._labelled, self._limits))
         length = max((len(row.prediction.scores or ()) for row in self._sample), default=0)
         columns = tuple(column_name(position, self._classes) for position in range(length))
-        return SeenPredictions(sample=tuple(heapq.nsmallest(MOST_SAMPLED, self._sample, key=_by_key)), columns=columns)
+        return SeenPredictions(sample=_few(tuple(self._sample)), columns=columns)
 
 
 def with_estimate(
@@ -175,7 +176,7 @@ def _by_vectors(predictions: Sequence[ScoredPrediction], scaling: TemperatureSca
 
 def _labelled_scores(seen: SeenPredictions) -> LabelledScores:
     """The sample in arrays: score vectors where every row has one that names all truths, best scores otherwise."""
-    rows, columns = seen.sample, seen.columns
+    rows, columns = heapq.nsmallest(MOST_SAMPLED, seen.sample, key=_by_key), seen.columns
     truths = [row.truth for row in rows]
     by_vector = {len(row.prediction.scores or ()) for row in rows} == {len({*columns})} and {*truths} <= {*columns}
     names = columns if by_vector else tuple(sorted({*truths, *(row.prediction.name for row in rows)}))
@@ -187,6 +188,13 @@ def _labelled_scores(seen: SeenPredictions) -> LabelledScores:
         scores=np.array([row.prediction.scores for row in rows], dtype=np.float64) if by_vector else None,
         best_scores=None if by_vector else np.array([row.prediction.best_score for row in rows]),
     )
+
+
+def _few(sample: tuple[SampledRow, ...]) -> tuple[SampledRow, ...]:
+    """At most twice what is needed, so that sorting out is done once for many parts, not once for each."""
+    if len(sample) <= 2 * MOST_SAMPLED:
+        return sample
+    return tuple(heapq.nsmallest(MOST_SAMPLED, sample, key=_by_key))
 
 
 def _by_key(row: SampledRow) -> tuple[int, str, str]:

@@ -25,7 +25,7 @@ from monitor_jobs.model_quality.problems import (
     summarise_regression,
 )
 from monitor_jobs.model_quality.problems.multiclass import MAX_CLASSES
-from monitor_jobs.model_quality.problems.reservoir import Reservoir
+from monitor_jobs.model_quality.problems.reservoir import MOST_PARTS, Reservoir
 from monitor_jobs.model_quality.problems.samples import FEWEST_ROWS, in_sample, key_of
 from monitor_jobs.model_quality.summary import Summary, merge
 
@@ -82,6 +82,12 @@ def test_a_full_reservoir_keeps_the_same_rows_in_any_order(parts):
     expected = sorted(key for part in parts for key in part)[:5]
     assert forwards.rows()["key"].tolist() == backwards.rows()["key"].tolist() == expected
     assert sum(map(len, forwards.parts)) <= 2 * 5 + 20
+
+
+def test_many_small_parts_are_held_as_few():
+    parts = [binary([("1", 90)], first=row).measured for row in range(500)]
+    scores = reduce(lambda left, right: left.merge(right), parts).scores
+    assert (len(scores.parts) <= MOST_PARTS, scores.rows().size, scores.seen) == (True, 500, 500)
 
 
 def test_deviations_begin_at_two_hundred_rows():
