@@ -132,9 +132,12 @@ def with_estimate(
     )
 
 
-def with_calibration(baseline: tuple[Statistics, Constraints], seen: SeenPredictions) -> tuple[Statistics, Constraints]:
-    """A suggested baseline, and what estimates need of it; or why they cannot have it."""
+def with_calibration(
+    baseline: tuple[Statistics, Constraints], seen: SeenPredictions, strays: frozenset[str]
+) -> tuple[Statistics, Constraints]:
+    """A suggested baseline, and what estimates need of it without stray labels; or why they cannot have it."""
     statistics, constraints = baseline
+    seen = replace(seen, sample=tuple(row for row in seen.sample if row.truth not in strays))
     if not seen.sample:
         return baseline
     section: Section

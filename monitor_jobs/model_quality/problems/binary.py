@@ -76,6 +76,15 @@ class BinarySummary:
         """Rows whose label is of a third class, where they are few; more of them are not two classes."""
         return sum(self.confusions[0].values()) - self.rows
 
+    @property
+    def stray_names(self) -> frozenset[str]:
+        """The third classes that these labels are of."""
+        confusion, counts = self.confusions[0], self._counts(self.confusions[0])
+        others = sorted(counts.keys() - {self.positive}, key=lambda label: (-counts[label], label))
+        strays = frozenset(others[1:])
+        rows = sum(count for (truth, _), count in confusion.items() if truth in strays)
+        return strays if rows <= STRAY_SHARE * sum(confusion.values()) else frozenset()
+
     def merge(self, other: "BinarySummary") -> "BinarySummary":
         """Both parts together."""
         return BinarySummary(self.positive, merged(self.confusions, other.confusions), self.scores.merge(other.scores))
@@ -125,24 +134,17 @@ class BinarySummary:
     @property
     def _of_two(self) -> Confusions:
         """The counts without those of strays."""
-        strays = self._stray_names()
+        strays = self.stray_names
         return tuple(
             {pair: count for pair, count in confusion.items() if pair[0] not in strays} for confusion in self.confusions
         )
-
-    def _stray_names(self) -> frozenset[str]:
-        confusion, counts = self.confusions[0], self._counts(self.confusions[0])
-        others = sorted(counts.keys() - {self.positive}, key=lambda label: (-counts[label], label))
-        strays = frozenset(others[1:])
-        rows = sum(count for (truth, _), count in confusion.items() if truth in strays)
-        return strays if rows <= STRAY_SHARE * sum(confusion.values()) else frozenset()
 
     def _scored(self) -> Records:
         """The rows with scores, without strays."""
         if not self.scores.parts:
             return np.empty(0, dtype=SCORED)
         rows = self.scores.rows()
-        strays = [_checksum(name) for name in self._stray_names()]
+        strays = [_checksum(name) for name in self.stray_names]
         return rows[~np.isin(rows["truth"], strays)] if strays else rows
 
     def _areas(self) -> list[float]:
