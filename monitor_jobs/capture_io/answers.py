@@ -52,12 +52,14 @@ WRONG_ENCODING: Final = UnreadableReason.WRONG_ENCODING
 class Answer:
     """One answer's predictions: class numbers or labels, and float64 confidences [n], NaN where only a class came.
 
-    `scores` float64 [n, k >= 2] where the answer is rows of them.
+    `scores` float64 [n, k >= 2] where the answer is rows of them. `doubts` float64 [n]: what lone probabilities leave
+    to other classes, which a difference from 1 would round.
     """
 
     classes: Sequence[int | str]
     confidences: Scores
     scores: Scores | None = None
+    doubts: Scores | None = None
 
 
 def read_answer(output: Output) -> Answer:
@@ -177,7 +179,7 @@ def _from_scores(scores: Scores) -> Answer:
         return Answer(classes.tolist(), confidences, scores)
     if ((scores >= 0) & (scores <= 1)).all():
         classes, confidences = binary_of(scores[:, 0])
-        return Answer(classes.tolist(), confidences)
+        return Answer(classes.tolist(), confidences, doubts=np.minimum(scores[:, 0], 1 - scores[:, 0]))
     raise UnreadableAnswer(WRONG_SCHEMA)
 
 
@@ -195,7 +197,11 @@ def _label(text: str) -> str:
 
 def _from_objects(objects: list[dict[str, Any]]) -> Answer:
     answers = [_from_object(item) for item in objects]
-    return Answer([item.classes[0] for item in answers], np.concatenate([item.confidences for item in answers]))
+    return Answer(
+        [item.classes[0] for item in answers],
+        np.concatenate([item.confidences for item in answers]),
+        doubts=np.concatenate([1 - item.confidences if item.doubts is None else item.doubts for item in answers]),
+    )
 
 
 def _from_object(item: dict[str, Any]) -> Answer:
@@ -212,7 +218,9 @@ def _from_object(item: dict[str, Any]) -> Answer:
     probability = float(score[0] if isinstance(score, list) else score)
     # SageMaker's own binary classifiers write the probability of class 1 beside whichever label they predict
     is_other_class = name == 0 and "predicted_label" in item
-    return Answer([name], np.array([1 - probability if is_other_class else probability]))
+    sides = np.array([[1 - probability], [probability]])
+    confidences, doubts = sides if is_other_class else sides[::-1]
+    return Answer([name], confidences, doubts=doubts)
 
 
 def _score_row(score: object) -> Rows:

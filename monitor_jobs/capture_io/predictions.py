@@ -6,7 +6,7 @@ the speed of the usual one (rows), where unreadable lines belong (placement).
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
@@ -48,6 +48,7 @@ class PredictionColumns:
     be alike. confidences float32 [n]: best score in [0, 1], NaN where the answer is a class without a score. records:
     readable records inside the window. unreadable: lines inside it without a prediction, by reason. scores float64
     [n, k]: all scores of each prediction, NaN where it came without; None where none has any, or not all as many.
+    sides float64 [n, 2]: the same confidences before they were rounded, and what they leave to other classes.
     """
 
     object_keys: tuple[str, ...]
@@ -63,6 +64,7 @@ class PredictionColumns:
     records: int
     unreadable: Mapping[UnreadableReason, int]
     scores: Scores | None = None
+    sides: Scores = field(default_factory=lambda: np.empty((0, 2)))
 
 
 class _Share(NamedTuple):
@@ -78,8 +80,14 @@ class _Predictions(NamedTuple):
 
     positions: npt.NDArray[np.int64]
     classes: npt.NDArray[np.int32]
-    confidences: npt.NDArray[np.float32]
+    confidences: Scores
+    doubts: Scores | None
     scores: Scores | None
+
+    @property
+    def sides(self) -> Scores:
+        """Confidences beside doubts."""
+        return np.column_stack([self.confidences, 1 - self.confidences if self.doubts is None else self.doubts])
 
 
 def read_predictions(
@@ -149,12 +157,13 @@ def _columns(share: _Share, object_key: str, card: ModelCard) -> PredictionColum
         classes=predictions.classes,
         answered=answered.distinct,
         labels=labels_of(answered.distinct, card),
-        confidences=predictions.confidences,
+        confidences=predictions.confidences.astype(np.float32),
         event_ids=np.array([item.event_id for item in metadata], dtype=object),
         inference_ids=np.array([item.inference_id for item in metadata], dtype=object),
         records=int(share.kept.sum()) - (unreadable.total() - share.refused.total()),
         unreadable=unreadable,
         scores=predictions.scores,
+        sides=predictions.sides,
     )
 
 
@@ -175,12 +184,12 @@ def _of_scores(share: _Share, answered: "_Answered") -> _Predictions:
     kept = share.kept[positions]
     scores = share.chunk.scores if kept.all() else share.chunk.scores[kept]
     classes, confidences = best_of(scores)
-    return _Predictions(positions[kept], answered.indices_of(classes), confidences.astype(np.float32), scores)
+    return _Predictions(positions[kept], answered.indices_of(classes), confidences, None, scores)
 
 
 def _of_answer(position: int, answer: Answer, answered: "_Answered") -> _Predictions:
     classes = np.array([answered.index_of(each) for each in answer.classes], dtype=np.int32)
-    return _Predictions(np.full(len(classes), position), classes, answer.confidences.astype(np.float32), answer.scores)
+    return _Predictions(np.full(len(classes), position), classes, answer.confidences, answer.doubts, answer.scores)
 
 
 def _in_line_order(parts: list[_Predictions]) -> _Predictions:
@@ -188,9 +197,16 @@ def _in_line_order(parts: list[_Predictions]) -> _Predictions:
     if len(filled) == 1:
         return filled[0]
     positions, classes, confidences = (np.concatenate([part[column] for part in filled]) for column in range(3))
+    doubts = np.concatenate([1 - part.confidences if part.doubts is None else part.doubts for part in filled])
     order = np.argsort(positions, kind="stable")
     scores = _together(filled)
-    return _Predictions(positions[order], classes[order], confidences[order], None if scores is None else scores[order])
+    return _Predictions(
+        positions[order],
+        classes[order],
+        confidences[order],
+        doubts[order],
+        None if scores is None else scores[order],
+    )
 
 
 def _together(parts: list[_Predictions]) -> Scores | None:

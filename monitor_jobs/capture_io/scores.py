@@ -21,14 +21,30 @@ def best_of(scores: Scores) -> tuple[npt.NDArray[np.int64], Scores]:
     """
     classes = scores.argmax(axis=1)
     best = scores[np.arange(len(scores)), classes]
-    with np.errstate(over="ignore"):  # a sum or a difference of huge logits may leave the range: exp makes 0 of it
-        likely = (np.abs(scores.sum(axis=1) - 1) <= SUM_TOLERANCE) & (scores.min(axis=1) >= 0)
+    likely = _are_probabilities(scores)
+    with np.errstate(over="ignore"):  # a difference of huge logits may leave the range: exp makes 0 of it
         if not likely.all():
             logits = scores[~likely]
             best[~likely] = 1 / np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1)
     return classes, np.minimum(best, 1)
 
 
+def probabilities_of(scores: Scores) -> Scores:
+    """The probability of every class [n, k], by the same rule: as they came where they are probabilities."""
+    likely = _are_probabilities(scores)
+    if likely.all():
+        return scores
+    with np.errstate(over="ignore"):
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.where(likely[:, None], scores, odds / odds.sum(axis=1, keepdims=True))
+
+
 def binary_of(probabilities: Scores) -> tuple[npt.NDArray[np.int64], Scores]:
     """Class 1 where its probability is at least 0.5, else class 0, and the probability of that class. [n] in [0, 1]."""
     return (probabilities >= 0.5).astype(np.int64), np.maximum(probabilities, 1 - probabilities)
+
+
+def _are_probabilities(scores: Scores) -> npt.NDArray[np.bool_]:
+    with np.errstate(over="ignore"):  # a sum of huge logits may leave the range, and is not 1 then
+        likely: npt.NDArray[np.bool_] = (np.abs(scores.sum(axis=1) - 1) <= SUM_TOLERANCE) & (scores.min(axis=1) >= 0)
+    return likely

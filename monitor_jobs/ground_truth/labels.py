@@ -4,6 +4,7 @@ What lives here: reading ground truth, and finding labels again. What does not: 
 """
 
 import io
+import math
 import mmap
 import secrets
 from array import array
@@ -24,6 +25,7 @@ from monitor_jobs.contract.ground_truth import UnreadableLabel
 MAX_ID_CHARACTERS: Final = 1024
 MAX_LABEL_BYTES: Final = 1 << 20
 DIGEST_BYTES: Final = 8
+EXACT_BELOW: Final = 2**53  # numbers beyond are told apart by their digits
 
 
 class _Value(msgspec.Struct, frozen=True):
@@ -142,7 +144,7 @@ class Labels:
 
     def _differ(self, before: int, after: int) -> bool:
         left, right = self._texts.label(before), self._texts.label(after)
-        return left != right and _decode_value(left) != _decode_value(right)
+        return left != right and _said(left) != _said(right)
 
 
 class _Texts:
@@ -160,6 +162,19 @@ class _Texts:
 
     def label(self, line: int) -> bytes:
         return self._texts[int(self._middles[line]) : int(self._starts[line + 1])]
+
+
+def _said(label: bytes) -> str | float:
+    """What a label says, however it is spelt: `"1"`, `1` and `1.0` are the same, and so are `true` and `"True"`."""
+    data = _decode_value(label).data
+    spelt = str(data).strip()
+    try:
+        number = math.nan if isinstance(data, bool) else float(spelt)
+    except ValueError:
+        number = math.nan
+    if abs(number) < EXACT_BELOW:
+        return number
+    return spelt.lower() if spelt.lower() in ("true", "false") else spelt
 
 
 def _digest(name: str, key: bytes) -> int:

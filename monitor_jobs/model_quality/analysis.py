@@ -25,14 +25,15 @@ __all__ = ["Summary", "judge", "merge", "suggest_baseline"]
 
 ERRORS_IN_UNITS = frozenset({"mae", "mse", "rmse"})
 NEEDS_SCORES = "auc"
+NEEDS_ROWS = "r2"
 
 
 def judge(summary: Summary, limits: Limits, judged_from: int) -> Verdict:
     """The verdict on a window: every metric, and a violation for each that is beyond its limit.
 
     No limit is held against a window below `judged_from` labelled predictions, against a metric of a class that no
-    truth is of, nor against an area under ROC without scores; the remark says so. Raises BadInput for a limit on a
-    metric that this kind of problem does not have.
+    truth is of, an area under ROC without scores of both classes, nor the r2 of one row; the remark says so. Raises
+    BadInput for a limit on a metric that this kind of problem does not have.
     """
     measured = summary.measured
     if measured is None:
@@ -102,6 +103,10 @@ def _withheld(limits: Limits, judged: Limits, metrics: Mapping[str, Metric]) -> 
         return ""
     if missing == [NEEDS_SCORES] and NEEDS_SCORES not in metrics:
         return "No verdict on auc: there are no scores, name their place as ProbabilityAttribute"
+    if missing == [NEEDS_SCORES]:
+        return "No verdict on auc: the predictions with scores are of one class"
+    if missing == [NEEDS_ROWS]:
+        return "No verdict on r2: a single prediction has none"
     return f"No verdict on {', '.join(missing)}: no ground truth is of the class that they are about"
 
 
@@ -113,7 +118,7 @@ def _too_few(summary: Summary, judged_from: int) -> str:
 
 def _unreadable(summary: Summary) -> Measurement:
     unreadable = sum(summary.unreadable.values())
-    lines = summary.records + unreadable
+    lines = summary.records + sum(summary.refused.values())
     return Measurement(name="unreadable_share", value=unreadable / lines if lines else 0.0, unit="ratio")
 
 

@@ -69,7 +69,9 @@ def limits_from(constraints: Constraints, section: str) -> Limits:
     limits = given[name]
     if not isinstance(limits, dict):
         raise BadInput(f"{name} in {CONSTRAINTS_FILE} is {limits!r}: make it an object of limits")
-    return {metric: _parsed(f"{name}.{metric}", limit) for metric, limit in limits.items()}
+    return {
+        metric: _parsed(f"{name}.{metric}", limit) for metric, limit in limits.items() if not _is_not_a_number(limit)
+    }
 
 
 def judged_from(environment: Mapping[str, str]) -> int:
@@ -105,10 +107,16 @@ def suggested(measured: ProblemSummary) -> Constraints:
 
 
 def _limit(name: str, value: float, drawn: list[float]) -> Limit:
-    usual, room = float(np.nanmean(drawn)), DEVIATIONS * float(np.nanstd(drawn))
+    finite = [each for each in drawn if math.isfinite(each)] or [value]
+    usual, room = float(np.mean(finite)), DEVIATIONS * float(np.std(finite))
     if name in GROWS_WITH_ERRORS:
         return Limit(threshold=max(value, usual) + room, comparison_operator=Comparison.GREATER)
     return Limit(threshold=min(value, usual) - room, comparison_operator=Comparison.LESS)
+
+
+def _is_not_a_number(limit: Any) -> bool:  # noqa: ANN401  any JSON value
+    """True where a baseline's metric was undefined, and was written as the limit all the same: then there is none."""
+    return isinstance(limit, dict) and str(limit.get("threshold")).lower() == "nan"
 
 
 def _parsed(place: str, limit: Any) -> Limit:  # noqa: ANN401  any JSON value

@@ -28,7 +28,7 @@ from monitor_jobs.label_free_quality.shares import share_intervals
 from monitor_jobs.label_free_quality.window import ConfidenceCounts, TopPredictions, count_confidences, merge
 from monitor_jobs.model_quality.problems import ProblemSummary
 from monitor_jobs.model_quality.record_values import ScoredPrediction
-from monitor_jobs.model_quality.spelling import Classes, class_name
+from monitor_jobs.model_quality.spelling import Classes, column_name
 from monitor_jobs.monitor import Verdict
 
 MOST_SAMPLED: Final = 20_000  # rows of a baseline that are calibrated on: more would not narrow an interval by 0.01
@@ -47,7 +47,8 @@ class SampledRow(NamedTuple):
 class SeenPredictions:
     """What is kept of predictions: where there is a calibration, counts of all and of those with a label.
 
-    Otherwise a sample of at most MOST_SAMPLED labelled ones, to make a calibration of; `columns` names their scores.
+    Otherwise labelled ones, of which the MOST_SAMPLED with the smallest keys make a calibration; `columns` names their
+    scores.
     """
 
     window: ConfidenceCounts = field(default_factory=ConfidenceCounts)
@@ -60,7 +61,7 @@ class SeenPredictions:
         return SeenPredictions(
             merge(self.window, other.window),
             merge(self.labelled, other.labelled),
-            tuple(heapq.nsmallest(MOST_SAMPLED, (*self.sample, *other.sample), key=_by_key)),
+            _few((*self.sample, *other.sample)),
             max(self.columns, other.columns, key=len),
         )
 
@@ -102,8 +103,8 @@ class Seeing:
         if isinstance(self._limits, LabelFreeConstraints):
             return SeenPredictions(_counts(self._seen, self._limits), _counts(self._labelled, self._limits))
         length = max((len(row.prediction.scores or ()) for row in self._sample), default=0)
-        columns = tuple(class_name(position, self._classes) for position in range(length))
-        return SeenPredictions(sample=tuple(heapq.nsmallest(MOST_SAMPLED, self._sample, key=_by_key)), columns=columns)
+        columns = tuple(column_name(position, self._classes) for position in range(length))
+        return SeenPredictions(sample=_few(tuple(self._sample)), columns=columns)
 
 
 def with_estimate(
@@ -131,9 +132,12 @@ def with_estimate(
     )
 
 
-def with_calibration(baseline: tuple[Statistics, Constraints], seen: SeenPredictions) -> tuple[Statistics, Constraints]:
-    """A suggested baseline, and what estimates need of it; or why they cannot have it."""
+def with_calibration(
+    baseline: tuple[Statistics, Constraints], seen: SeenPredictions, strays: frozenset[str]
+) -> tuple[Statistics, Constraints]:
+    """A suggested baseline, and what estimates need of it without stray labels; or why they cannot have it."""
     statistics, constraints = baseline
+    seen = replace(seen, sample=tuple(row for row in seen.sample if row.truth not in strays))
     if not seen.sample:
         return baseline
     section: Section
@@ -175,7 +179,7 @@ def _by_vectors(predictions: Sequence[ScoredPrediction], scaling: TemperatureSca
 
 def _labelled_scores(seen: SeenPredictions) -> LabelledScores:
     """The sample in arrays: score vectors where every row has one that names all truths, best scores otherwise."""
-    rows, columns = seen.sample, seen.columns
+    rows, columns = heapq.nsmallest(MOST_SAMPLED, seen.sample, key=_by_key), seen.columns
     truths = [row.truth for row in rows]
     by_vector = {len(row.prediction.scores or ()) for row in rows} == {len({*columns})} and {*truths} <= {*columns}
     names = columns if by_vector else tuple(sorted({*truths, *(row.prediction.name for row in rows)}))
@@ -187,6 +191,13 @@ def _labelled_scores(seen: SeenPredictions) -> LabelledScores:
         scores=np.array([row.prediction.scores for row in rows], dtype=np.float64) if by_vector else None,
         best_scores=None if by_vector else np.array([row.prediction.best_score for row in rows]),
     )
+
+
+def _few(sample: tuple[SampledRow, ...]) -> tuple[SampledRow, ...]:
+    """At most twice what is needed, so that sorting out is done once for many parts, not once for each."""
+    if len(sample) <= 2 * MOST_SAMPLED:
+        return sample
+    return tuple(heapq.nsmallest(MOST_SAMPLED, sample, key=_by_key))
 
 
 def _by_key(row: SampledRow) -> tuple[int, str, str]:

@@ -9,6 +9,7 @@ from functools import reduce
 
 from monitor_jobs.model_quality import analysis
 from monitor_jobs.model_quality.estimating import with_calibration, with_estimate
+from monitor_jobs.model_quality.problems import BinarySummary
 from monitor_jobs.model_quality.reading import read_labelled
 from monitor_jobs.model_quality.settings import QualitySettings, quality_settings
 from monitor_jobs.model_quality.summary import Summary
@@ -54,4 +55,5 @@ class ModelQuality:
 
     def suggest_baseline(self, summary: Summary) -> Baseline:
         """Metrics and suggested limits from predictions known to be good."""
-        return Baseline(*with_calibration(analysis.suggest_baseline(summary), summary.seen))
+        strays = summary.measured.stray_names if isinstance(summary.measured, BinarySummary) else frozenset()
+        return Baseline(*with_calibration(analysis.suggest_baseline(summary), summary.seen, strays))

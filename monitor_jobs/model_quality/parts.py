@@ -50,7 +50,7 @@ class Part:
         """What is kept of them."""
         return Summary(
             records=self.records,
-            unreadable=dict(self.unreadable),
+            refused=dict(self.unreadable),
             measured=_measured(self.rows, np.array(self.keys, dtype=np.uint64), settings) if self.rows else None,
             seen=self.seeing.kept(),
             earliest=min(self.times, default=None),

@@ -7,6 +7,7 @@ What lives here: a file to summaries of some thousand rows each. What does not: 
 import io
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from monitor_jobs.model_quality.parts import Part
 from monitor_jobs.model_quality.record_values import (
     MergedLine,
     NotLabelled,
+    ScoredPrediction,
     Values,
     decode_merged,
     rows_of_record,
@@ -34,7 +36,7 @@ from monitor_jobs.model_quality.record_values import (
 )
 from monitor_jobs.model_quality.scripted import scripted
 from monitor_jobs.model_quality.settings import QualitySettings
-from monitor_jobs.model_quality.spelling import Classes
+from monitor_jobs.model_quality.spelling import Classes, NoClass, class_name
 from monitor_jobs.model_quality.summary import Summary
 from monitor_jobs.monitor import CaptureFile
 
@@ -49,10 +51,19 @@ def read_labelled(file: CaptureFile, settings: QualitySettings) -> Iterator[Summ
     read are counted by reason. Raises OSError, and BadInput for a dataset without the columns that are named.
     """
     classes = Classes(file.card.classes, settings.renamed)
+    settings = _with_spelt_positive(settings, classes)
     if isinstance(file.dataset_format, CaptureFormat):
         whole = settings.reads_whole_answers and file.script is None  # what a script makes has names
         return (_answered if whole else _captured)(file, settings, classes)
     return (_of_table(table, file.object_key, at, settings, classes) for at, table in _numbered(read_table(file)))
+
+
+def _with_spelt_positive(settings: QualitySettings, classes: Classes) -> QualitySettings:
+    """The positive one of two classes under the name that the card gives it, as labels have theirs."""
+    try:
+        return replace(settings, positive=class_name(settings.positive, classes))
+    except NoClass:  # blank in the card: no label is of it
+        return settings
 
 
 def _captured(file: CaptureFile, settings: QualitySettings, classes: Classes) -> Iterator[Summary]:
@@ -76,7 +87,7 @@ def _answered(file: CaptureFile, settings: QualitySettings, classes: Classes) ->
             Seeing(settings.label_free, classes),
             unreadable=Counter({reason.value: count for reason, count in columns.unreadable.items()}),
         )
-        for answer in answers_in(columns, labels):
+        for answer in answers_in(columns, labels, settings, classes):
             scored = scored_of_answer(answer, classes) if part.seeing.wanted else []
             part.seeing.see(scored)
             try:
@@ -144,12 +155,22 @@ def _of_table(table: FeatureTable, object_key: str, at: int, settings: QualitySe
         own = slice(row, row + 1)
         values = Values(truths[own], said and said[own], scores and scores[own])
         try:
-            rows, scored = rows_of_values(values, settings, classes), scored_values(values, settings, classes)
-            part.seeing.see(scored)
-            part.add(rows, f"{object_key}:{at + row}", scored)
+            rows = rows_of_values(values, settings, classes)
         except NotLabelled as error:
             part.unreadable[error.reason] += 1
+        else:
+            scored = _scored_row(values, settings, classes)
+            part.seeing.see(scored)
+            part.add(rows, f"{object_key}:{at + row}", scored)
     return part.summary(settings)
+
+
+def _scored_row(values: Values, settings: QualitySettings, classes: Classes) -> list[ScoredPrediction]:
+    """The predictions of a row with their scores; none where those cannot be read, which metrics of many do without."""
+    try:
+        return scored_values(values, settings, classes)
+    except NotLabelled:
+        return []
 
 
 def _column(table: FeatureTable, attribute: Attribute | None, variable: str) -> list[Any]:

@@ -96,7 +96,8 @@ def rows_of_record(line: MergedLine, settings: QualitySettings, classes: Classes
         raise NotLabelled(UnreadableReason.WITHHELD.value)
     by_scores = settings.inference is None and settings.probability is not None
     said = None if by_scores else _values(output, settings.inference)
-    scores = None if settings.probability is None else _values(output, settings.probability)
+    counts_scores = settings.probability is not None and settings.problem is ProblemType.BINARY
+    scores = _values(output, settings.probability) if counts_scores else None
     return rows_of_values(Values(truths, said, scores), settings, classes)
 
 
@@ -105,7 +106,7 @@ def rows_of_values(values: Values, settings: QualitySettings, classes: Classes) 
     read = _number if settings.problem is ProblemType.REGRESSION else _named(classes)
     labels = _all(read, values.truths, WRONG_LABEL)
     chances = [np.nan] * len(labels)
-    if values.scores is not None:
+    if values.scores is not None and settings.problem is ProblemType.BINARY:
         chances = _all(number, values.scores, WRONG_SCHEMA)
     if values.said is not None:
         predictions = _all(read, values.said, WRONG_SCHEMA)
@@ -119,7 +120,12 @@ def rows_of_values(values: Values, settings: QualitySettings, classes: Classes) 
 
 def named_labels(given: GroundTruth, attribute: Attribute | None, classes: Classes) -> list[str]:
     """The classes that ground truth says. Raises NotLabelled."""
-    return _all(_named(classes), _truths(given, attribute), WRONG_LABEL)
+    return named_classes(_truths(given, attribute), classes, WRONG_LABEL)
+
+
+def named_classes(values: Sequence[Any], classes: Classes, reason: str) -> list[str]:
+    """The classes that values stand for. Raises NotLabelled with the reason where one stands for none."""
+    return _all(_named(classes), values, reason)
 
 
 def _truths(given: GroundTruth, attribute: Attribute | None) -> list[Any]:
@@ -213,7 +219,7 @@ def scored_values(values: Values, settings: QualitySettings, classes: Classes) -
     if values.said is None:
         names = [settings.positive if chance >= settings.threshold else settings.negative for chance in chances]
     else:
-        names = _all(_named(classes), values.said, WRONG_SCHEMA)
+        names = named_classes(values.said, classes, WRONG_SCHEMA)
     if len(names) != len(chances):
         raise NotLabelled(LABELS_DIFFER)
     of_two = settings.problem is ProblemType.BINARY

@@ -16,7 +16,7 @@ from monitor_jobs.label_free_quality.constraints import SECTION, Section, Withhe
 from monitor_jobs.model_quality.attributes import Attribute, parse_attribute
 from monitor_jobs.model_quality.constraints import Limits, judged_from, limits_from
 from monitor_jobs.model_quality.problems import BinarySummary, MulticlassSummary, RegressionSummary
-from monitor_jobs.model_quality.spelling import AS_NUMBERS, NoClass, number
+from monitor_jobs.model_quality.spelling import AS_NUMBERS, Classes, NoClass, class_name, number
 
 MAKE_ONE: Final = "suggest a baseline of predictions with scores"
 DEFAULT_POSITIVE: Final = "1"
@@ -85,13 +85,14 @@ class QualitySettings:
 def quality_settings(environment: Mapping[str, str], constraints: Constraints | None) -> QualitySettings:
     """The settings of a run; raises BadInput naming the variable, or the field, that does not fit and its value."""
     problem = _problem(environment)
+    _require_predictions(problem, environment)
     return QualitySettings(
         problem=problem,
         inference=_attribute(Variable.INFERENCE_ATTRIBUTE, environment),
         probability=_attribute(Variable.PROBABILITY_ATTRIBUTE, environment),
         ground_truth=_attribute(Variable.GROUND_TRUTH_ATTRIBUTE, environment),
         threshold=_threshold(environment),
-        positive=environment.get(Variable.POSITIVE_LABEL, "").strip() or DEFAULT_POSITIVE,
+        positive=_positive(environment),
         limits=None if constraints is None else limits_from(constraints, problem.section),
         judged_from=judged_from(environment),
         scheduled=bool(environment.get(Variable.SCHEDULE_NAME)),
@@ -111,6 +112,25 @@ def _problem(environment: Mapping[str, str]) -> ProblemType:
         return ProblemType(text)
     except ValueError as error:
         raise BadInput(f"{Variable.PROBLEM_TYPE} is {text!r}: set it to one of {', '.join(ProblemType)}") from error
+
+
+def _require_predictions(problem: ProblemType, environment: Mapping[str, str]) -> None:
+    """A probability alone says which of two classes is predicted, and nothing of a number or of many classes."""
+    probability = environment.get(Variable.PROBABILITY_ATTRIBUTE)
+    if probability and not environment.get(Variable.INFERENCE_ATTRIBUTE) and problem is not ProblemType.BINARY:
+        raise BadInput(
+            f"{Variable.PROBABILITY_ATTRIBUTE} is {probability!r} and {Variable.INFERENCE_ATTRIBUTE} is not set: set "
+            f"it to where the prediction is, or {Variable.PROBLEM_TYPE}, which is {problem}, to {ProblemType.BINARY}"
+        )
+
+
+def _positive(environment: Mapping[str, str]) -> str:
+    """The positive class as labels are named where there is no model card."""
+    text = environment.get(Variable.POSITIVE_LABEL, "").strip()
+    try:
+        return class_name(text, Classes()) if text else DEFAULT_POSITIVE
+    except NoClass as error:
+        raise BadInput(f"{Variable.POSITIVE_LABEL} is {text!r}: give the name of a class") from error
 
 
 def _attribute(variable: Variable, environment: Mapping[str, str]) -> Attribute | None:

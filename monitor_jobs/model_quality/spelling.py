@@ -20,7 +20,7 @@ class NoClass(Exception):
     """A value that names no class."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a card of 10,000 names is not hashed for each of a million labels
 class Classes:
     """How classes are named: by the model card, and in two classes by number where they are true and false."""
 
@@ -37,6 +37,14 @@ def class_name(value: Any, classes: Classes) -> str:  # noqa: ANN401  any JSON v
     return _name(str(value), classes)
 
 
+def column_name(position: int, classes: Classes) -> str:
+    """The class whose score stands at this position of an answer; the position where the card leaves its name blank."""
+    try:
+        return _name(classes.card[position] if position < len(classes.card) else str(position), classes)
+    except NoClass:
+        return str(position)
+
+
 def number(value: Any) -> float:  # noqa: ANN401  any JSON value
     """The finite number that a value stands for, be it written as text. Raises NoClass."""
     try:
@@ -50,17 +58,29 @@ def number(value: Any) -> float:  # noqa: ANN401  any JSON value
 
 @lru_cache(maxsize=65_536)
 def _name(text: str, classes: Classes) -> str:
-    name = text.strip()
-    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
-        raise NoClass
+    name = _printable(text.strip())
     if name in classes.card:
         return name
+    if name.lower().lstrip("+-") == "nan":  # a missing value, as in the columns of a dataset
+        raise NoClass
     whole = _whole_number(name)
     if whole is not None:
-        name = classes.card[whole] if 0 <= whole < len(classes.card) else str(whole)
+        name = _printable(_name_of_number(whole, classes.card))
     lowered = name.lower()
     name = lowered if lowered in AS_NUMBERS else name
-    return dict(classes.renamed).get(name, name)
+    return name if name in classes.card else dict(classes.renamed).get(name, name)
+
+
+def _printable(name: str) -> str:
+    if not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+        raise NoClass
+    return name
+
+
+def _name_of_number(whole: int, card: tuple[str, ...]) -> str:
+    """A card may name its classes by numbers that are not their indices: then `1.0` is its class `1`."""
+    name = str(whole)
+    return card[whole] if name not in card and 0 <= whole < len(card) else name
 
 
 def _whole_number(text: str) -> int | None:

@@ -15,17 +15,19 @@ from monitor_jobs.model_quality.problems import (
     ProblemSummary,
     RegressionSummary,
 )
+from monitor_jobs.model_quality.record_values import WRONG_LABEL
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A part of a window; `measured` is None where no labelled prediction was read. earliest, latest: epoch seconds.
 
-    seen: predictions with or without a label, as estimates need them.
+    refused: lines by the reason for which none was read. seen: predictions with or without a label, as estimates need
+    them.
     """
 
     records: int = 0
-    unreadable: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
     measured: ProblemSummary | None = None
     seen: SeenPredictions = field(default_factory=SeenPredictions)
     earliest: int | None = None
@@ -36,6 +38,12 @@ class Summary:
         """Labelled predictions."""
         return 0 if self.measured is None else self.measured.rows
 
+    @property
+    def unreadable(self) -> Mapping[str, int]:
+        """What was refused, and labels of a third class, which only the whole window tells from the other two."""
+        strays = self.measured.strays if isinstance(self.measured, BinarySummary) else 0
+        return dict(Counter(self.refused) + Counter({WRONG_LABEL: strays}))
+
 
 def merge(left: Summary, right: Summary) -> Summary:
     """The summary of two disjoint parts together; associative and commutative."""
@@ -43,7 +51,7 @@ def merge(left: Summary, right: Summary) -> Summary:
     latest = [moment for moment in (left.latest, right.latest) if moment is not None]
     return Summary(
         records=left.records + right.records,
-        unreadable=dict(Counter(left.unreadable) + Counter(right.unreadable)),
+        refused=dict(Counter(left.refused) + Counter(right.refused)),
         measured=_together(left.measured, right.measured),
         seen=left.seen.merge(right.seen),
         earliest=min(earliest, default=None),

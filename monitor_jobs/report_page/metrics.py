@@ -48,25 +48,6 @@ class Metric:
     constant: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """counts[true][predicted], in the order of the classes."""
-
-    classes: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
-
-    @property
-    def mistakes(self) -> list["Mistake"]:
-        """Every pair of classes that were taken for each other, most often first."""
-        found = [
-            Mistake(self.classes[true], self.classes[predicted], count, count / sum(row))
-            for true, row in enumerate(self.counts)
-            for predicted, count in enumerate(row)
-            if count and true != predicted
-        ]
-        return sorted(found, key=lambda mistake: -mistake.times)
-
-
 class Mistake(NamedTuple):
     """How often one class was predicted where another was true, and that share of the true one's rows."""
 
@@ -74,6 +55,19 @@ class Mistake(NamedTuple):
     predicted: str
     times: int
     share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """counts[true][predicted], in the order of the classes; totals [true] and mistakes are of all, drawn or not.
+
+    Mistakes: every pair of classes that were taken for each other, most often first.
+    """
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    totals: tuple[int, ...]
+    mistakes: tuple[Mistake, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +136,18 @@ def _confusion(section: object) -> Confusion | None:
     rows = parsed.counts
     classes = _most_frequent([*rows, *(label for row in rows.values() for label in row)], rows)
     counts = tuple(tuple(rows.get(true, {}).get(predicted, 0) for predicted in classes) for true in classes)
-    return Confusion(tuple(classes), counts) if classes else None
+    totals = tuple(sum(rows.get(true, {}).values()) for true in classes)
+    return Confusion(tuple(classes), counts, totals, _mistakes(rows)) if classes else None
+
+
+def _mistakes(rows: Mapping[str, Mapping[str, int]]) -> tuple[Mistake, ...]:
+    found = [
+        Mistake(true, predicted, count, count / sum(row.values()))
+        for true, row in rows.items()
+        for predicted, count in row.items()
+        if count and true != predicted
+    ]
+    return tuple(sorted(found, key=lambda mistake: -mistake.times))
 
 
 def _most_frequent(classes: Iterable[str], rows: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -47,7 +47,7 @@ def _section(quality: Quality, before: Quality | None) -> Markup:
         title=quality.title,
         figures=list(_figures(quality)),
         confusion=quality.confusion,
-        mistakes=quality.confusion.mistakes[:MOST_MISTAKES] if quality.confusion else [],
+        mistakes=quality.confusion.mistakes[:MOST_MISTAKES] if quality.confusion else (),
         curves=[_points(each) for each in quality.curves],
         rows=joined(within(rows, room=ROOM)),
     )
@@ -55,7 +55,10 @@ def _section(quality: Quality, before: Quality | None) -> Markup:
 
 def _figures(quality: Quality) -> Iterator[Figure]:
     if quality.confusion is not None:
-        yield Figure("Confusion matrix", heat_map(quality.confusion.classes, quality.confusion.counts))
+        yield Figure(
+            "Confusion matrix",
+            heat_map(quality.confusion.classes, quality.confusion.counts, totals=quality.confusion.totals),
+        )
     for each in quality.curves:
         told = f"{each.up} against {each.across.lower()}, {len(each.points[0])} points"
         yield Figure(each.title, curve(each.title, told, *each.points, across=each.across, up=each.up))

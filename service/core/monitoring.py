@@ -6,12 +6,13 @@ developer guide, "Container contract inputs".
 """
 
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_pascal
 
 from monitor_jobs.contract.capture import hour_folder
+from monitor_jobs.contract.catalog import built_in_module
 from monitor_jobs.contract.container import CAPTURE_DATASET_FORMAT, Variable
 from monitor_jobs.contract.ground_truth import MERGED_DATASET_FORMAT
 from monitor_jobs.contract.window import Window, floor_hour, format_timestamp
@@ -20,6 +21,8 @@ from service.core.windows import WindowOffsets, parse_offsets
 
 DEFAULT_MAX_RUNTIME = timedelta(hours=1)
 MODEL_QUALITY = "MODEL_QUALITY"
+PROBLEM_TYPES = ("Regression", "BinaryClassification", "MulticlassClassification")
+ANALYZER = "monitor_jobs.model_monitor_analyzer"
 CONSTRAINTS_FOLDER = "/opt/ml/processing/baseline/constraints"
 STATISTICS_FOLDER = "/opt/ml/processing/baseline/stats"
 MODEL_CARD_PATH = "/opt/ml/processing/model/model_card.json"
@@ -131,6 +134,18 @@ class MonitoringJobDefinition(_Shape):
         """Where labels are uploaded, None where captures are judged without."""
         source = self.monitoring_inputs[0].ground_truth_s3_input
         return None if source is None else source.s3_uri
+
+    @model_validator(mode="after")
+    def _says_the_kind_of_problem(self) -> Self:
+        """Return where AWS's analyzer is told what it is: without a kind of problem it would judge data quality."""
+        application = self.monitoring_app_specification
+        told = application.problem_type is not None or Variable.ANALYSIS_TYPE in self.environment
+        if self.ground_truth_uri is None or told or built_in_module(application.image_uri) != ANALYZER:
+            return self
+        raise ValueError(
+            "ground truth is given and ProblemType is not: in ModelQualityAppSpecification, set ProblemType to one of "
+            + ", ".join(PROBLEM_TYPES)
+        )
 
 
 class ScheduleConfig(_Shape):

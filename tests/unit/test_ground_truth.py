@@ -89,6 +89,15 @@ def test_the_same_label_again_is_no_conflict(merged):
     assert (counts.repeated, counts.conflicting) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "conflicting"),
+    [("1", 1, 0), ("1.0", " 1 ", 0), (True, "True", 0), ("1", "2", 1), (True, 1, 1), ("a", "A", 1)],
+)
+def test_a_label_spelt_anew_is_no_conflict_and_another_label_is(merged, before, after, conflicting):
+    _, counts = merged([capture("a")], [truth("a", before), truth("a", after)])
+    assert (counts.repeated, counts.conflicting) == (1, conflicting)
+
+
 def test_captures_and_labels_without_each_other_are_counted_and_left_out(merged):
     records, counts = merged([capture("a"), capture("b")], [truth("b"), truth("c"), truth("d")])
     assert labels_of(records) == {"b": "1"}

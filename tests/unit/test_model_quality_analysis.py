@@ -25,7 +25,7 @@ from monitor_jobs.model_quality.problems import (
     summarise_regression,
 )
 from monitor_jobs.model_quality.problems.multiclass import MAX_CLASSES
-from monitor_jobs.model_quality.problems.reservoir import Reservoir
+from monitor_jobs.model_quality.problems.reservoir import MOST_PARTS, Reservoir
 from monitor_jobs.model_quality.problems.samples import FEWEST_ROWS, in_sample, key_of
 from monitor_jobs.model_quality.summary import Summary, merge
 
@@ -82,6 +82,12 @@ def test_a_full_reservoir_keeps_the_same_rows_in_any_order(parts):
     expected = sorted(key for part in parts for key in part)[:5]
     assert forwards.rows()["key"].tolist() == backwards.rows()["key"].tolist() == expected
     assert sum(map(len, forwards.parts)) <= 2 * 5 + 20
+
+
+def test_many_small_parts_are_held_as_few():
+    parts = [binary([("1", 90)], first=row).measured for row in range(500)]
+    scores = reduce(lambda left, right: left.merge(right), parts).scores
+    assert (len(scores.parts) <= MOST_PARTS, scores.rows().size, scores.seen) == (True, 500, 500)
 
 
 def test_deviations_begin_at_two_hundred_rows():
@@ -169,7 +175,7 @@ def test_no_labelled_prediction_is_no_verdict():
         ({"acuracy": {"threshold": 1, "comparison_operator": "LessThanThreshold"}}, "limits acuracy, which"),
         ({"accuracy": {"threshold": "high", "comparison_operator": "LessThanThreshold"}}, "accuracy.threshold"),
         ({"accuracy": {"threshold": 1, "comparison_operator": "Less"}}, "accuracy.comparison_operator.* is 'Less'"),
-        ({"accuracy": {"threshold": math.nan, "comparison_operator": "LessThanThreshold"}}, "accuracy.threshold"),
+        ({"accuracy": {"threshold": math.inf, "comparison_operator": "LessThanThreshold"}}, "accuracy.threshold"),
         ({"accuracy": 0.9}, "accuracy in constraints.json is 0.9"),
         ([], r"multiclass_classification_constraints in constraints.json is \[\]"),
     ],
@@ -193,7 +199,7 @@ def test_constraints_of_another_kind_of_problem_are_refused(given, words):
 
 
 def test_a_window_of_labels_that_cannot_be_read_says_so():
-    verdict = verdict_on(Summary(unreadable={"wrong_label": 60}))
+    verdict = verdict_on(Summary(refused={"wrong_label": 60}))
     assert verdict.remark == "No verdict: 0 labelled predictions (60 wrong_label), fewer than the 1 judged from"
     assert verdict.measurements[0].value == 1.0
 
@@ -204,6 +210,51 @@ def test_three_classes_are_not_two():
         verdict_on(Summary(3, {}, summarise_binary(rows, "1")))
 
 
+def test_a_few_labels_of_a_third_class_are_counted_and_fail_no_window():
+    good = binary([("01"[row % 2], 10 + 80 * (row % 2)) for row in range(1_000)])
+    stray = Summary(1, {}, summarise_binary(ScoredRows(["n/a"], ["1"], np.array([0.95]), keys(1, 1_000)), "1"))
+    both = merge(good, stray)
+    assert (both.predictions, both.unreadable) == (1_000, {"wrong_label": 1})
+    assert verdict_on(both).measurements[:-1] == verdict_on(good).measurements[:-1]
+    assert both.measured.details() == good.measured.details()
+    assert suggest_baseline(both) == suggest_baseline(good)
+
+
+def test_more_than_one_in_a_hundred_labels_of_a_third_class_are_not_two_classes():
+    rows = ScoredRows(["n/a"] * 11 + ["1", "0"] * 494, ["1"] * 999, np.full(999, np.nan), keys(999))
+    with pytest.raises(BadInput, match=r"'n/a' \(11 rows\)"):
+        verdict_on(Summary(999, {}, summarise_binary(rows, "1")))
+
+
+def test_an_area_of_which_one_class_alone_has_scores_is_not_judged():
+    scores = np.array([0.9] * 20 + [np.nan] * 20)
+    rows = ScoredRows(["1"] * 20 + ["0"] * 20, ["1"] * 20 + ["0"] * 20, scores, keys(40))
+    own = limits("binary_classification", auc=(0.5, "LessThanThreshold"))
+    verdict = verdict_on(Summary(40, {}, summarise_binary(rows, "1")), own)
+    assert not verdict.violations
+    assert verdict.remark == "No verdict on auc: the predictions with scores are of one class"
+
+
+@pytest.mark.parametrize("threshold", ["NaN", math.nan])
+def test_a_threshold_that_is_no_number_is_no_limit(threshold):
+    given = limits("multiclass_classification", accuracy=(threshold, "LessThanThreshold"))
+    assert not given
+
+
+def test_the_r2_of_a_single_row_is_not_judged():
+    verdict = verdict_on(regression([("1", 7)]), limits("regression", r2=(0.9, "LessThanThreshold")))
+    assert (verdict.violations, verdict.remark) == ((), "No verdict on r2: a single prediction has none")
+
+
+def test_an_r2_below_all_doubles_is_reported_and_suggests_no_limit():
+    truths = np.array([0.0, 1e-200] * 3)
+    summary = Summary(6, {}, summarise_regression(NumberRows(truths, np.full(6, 0.5), keys(6))))
+    assert summary.measured.metrics()["r2"].value == -math.inf
+    statistics, constraints = suggest_baseline(summary)
+    assert json.loads(statistics.to_json())["regression_metrics"]["r2"]["value"] == "-Infinity"
+    assert "r2" not in json.loads(constraints.to_json())["regression_constraints"]
+
+
 def test_more_classes_than_any_model_tells_apart_are_refused():
     names = [str(number) for number in range(MAX_CLASSES + 1)]
     with pytest.raises(BadInput, match="more than 1000 classes"):
@@ -212,4 +263,4 @@ def test_more_classes_than_any_model_tells_apart_are_refused():
 
 def test_a_baseline_of_nothing_says_what_was_wrong_with_its_rows():
     with pytest.raises(BadInput, match=r"ground truth \(4 wrong_label\)"):
-        suggest_baseline(Summary(unreadable={"wrong_label": 4}))
+        suggest_baseline(Summary(refused={"wrong_label": 4}))

@@ -109,6 +109,21 @@ def test_a_perfect_baseline_leaves_room_for_an_error(draw, perfect):
     assert not judge(draw(generator, 500, 0.999 * perfect), limits, 1).violations
 
 
+@pytest.mark.parametrize("label", ["0", "1"])
+@pytest.mark.parametrize("problem", ["binary", "multiclass"])
+def test_a_baseline_of_one_class_leaves_room_for_an_error(problem, label):
+    def summary(said):
+        drawn, truths = keys(np.random.default_rng(3), len(said)), [label] * len(said)
+        if problem == "multiclass":
+            return Summary(len(said), {}, summarise_multiclass(ClassRows(truths, said, drawn)))
+        return Summary(
+            len(said), {}, summarise_binary(ScoredRows(truths, said, np.full(len(said), np.nan), drawn), "1")
+        )
+
+    limits = limits_of(summary([label] * 5_000))
+    assert not judge(summary([label] * 4_999 + ["1" if label == "0" else "0"]), limits, 1).violations
+
+
 def test_the_same_baseline_suggests_the_same_limits():
     summaries = [multiclass(np.random.default_rng(5), 500) for _ in range(2)]
     first, second = (suggest_baseline(summary)[1].to_json() for summary in summaries)

@@ -98,6 +98,13 @@ def test_a_probability_of_the_positive_class_is_one_less_it_of_the_other(tmp_pat
     assert found["estimate_covers_truth"] == 1
 
 
+def test_a_stray_label_of_a_third_class_is_no_class_of_the_calibration(tmp_path):
+    baseline, _ = two_classes(tmp_path / "baseline.csv", 1000, 1, sureness=3)
+    with baseline.path.open("a") as file:
+        file.write("1,0.9,n/a\n")
+    assert suggested(baseline, BINARY).model_extra[SECTION]["calibration"]["names"] == ["0", "1"]
+
+
 def test_a_binary_model_that_grew_unsure_is_found_without_labels(tmp_path):
     baseline, _ = two_classes(tmp_path / "baseline.csv", 3000, 1, sureness=4)
     window, _ = two_classes(tmp_path / "window.csv", 1000, 2, sureness=1)

@@ -25,6 +25,7 @@ from service.core.records import ExecutionOrigin
 from tests import sagemaker_requests as requests
 
 EXECUTION = requests.execution(1)  # the slot of 13:00
+AWSS_ANALYZER = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 CAPTURES = "s3://captures/signs/signs"
 BASELINE = {
     "ConstraintsResource": {"S3Uri": "s3://reports/base/constraints.json"},
@@ -243,6 +244,15 @@ def test_offsets_come_from_the_schedule_and_from_its_input():
 def test_a_definition_that_cannot_run_is_refused(members):
     with pytest.raises(ValidationError):
         definition(**members)
+
+
+def test_ground_truth_without_a_kind_of_problem_is_not_judged_as_data_quality():
+    labelled = [{"EndpointInput": {"EndpointName": "signs"}, "GroundTruthS3Input": {"S3Uri": "s3://labels/signs"}}]
+    application = {"ImageUri": AWSS_ANALYZER}
+    with pytest.raises(ValidationError, match="set ProblemType to one of Regression, BinaryClassification, Multi"):
+        definition(MonitoringInputs=labelled, MonitoringAppSpecification=application)
+    told = {**application, "ProblemType": "Regression"}
+    assert definition(MonitoringInputs=labelled, MonitoringAppSpecification=told).ground_truth_uri
 
 
 def test_members_this_service_does_not_use_are_let_through():

@@ -279,6 +279,13 @@ def test_metrics_of_others_that_are_none_are_passed_over(section):
     assert "Confusion matrix" not in page(now=statistics(binary_classification_metrics=section)).text
 
 
+def test_shares_are_of_all_that_is_true_where_not_every_class_is_drawn():
+    counts = {f"c{each}": {f"c{each}": 100} for each in range(60)} | {"c1": {"c1": 100, "rare": 300}}
+    drawn = page(now=statistics(multiclass_classification_metrics={"confusion_matrix": counts}))
+    assert "true c1, predicted c1: 100 (25.0 % of the row)" in drawn.text
+    assert "c1rare\n30075.0 %" in drawn.text
+
+
 def test_of_many_classes_the_most_frequent_are_drawn():
     counts = {f"class {each}": {f"class {each}": each + 1} for each in range(80)}
     drawn = page(now=statistics(multiclass_classification_metrics={"confusion_matrix": counts}))

@@ -175,7 +175,7 @@ def test_a_limit_of_nothing_is_at_the_beginning():
 
 
 def test_a_confusion_matrix_has_a_cell_for_each_count_and_tells_right_from_wrong():
-    drawing = heat_map(["cat", "dog"], [[8, 2], [0, 5]])
+    drawing = heat_map(["cat", "dog"], [[8, 2], [0, 5]], totals=[10, 5])
     assert len(marks(drawing, "rect", "right")) == 2
     assert len(marks(drawing, "rect", "wrong")) == 1
     assert "13 answers of 15 right" in words(drawing)
@@ -183,11 +183,11 @@ def test_a_confusion_matrix_has_a_cell_for_each_count_and_tells_right_from_wrong
 
 def test_many_classes_are_drawn_without_numbers():
     counts = [[1 if row == column else 0 for column in range(40)] for row in range(40)]
-    assert not marks(heat_map([str(number) for number in range(40)], counts), "text", "on-dark")
+    assert not marks(heat_map([str(number) for number in range(40)], counts, totals=[1] * 40), "text", "on-dark")
 
 
 def test_a_matrix_of_nothing_is_drawn():
-    assert "0 answers of 0 right" in words(heat_map([], []))
+    assert "0 answers of 0 right" in words(heat_map([], [], totals=[]))
 
 
 def test_points_of_a_curve_that_are_no_numbers_are_left_out():
@@ -219,7 +219,7 @@ def test_every_picture_of_any_name_is_well_formed(name):
         histogram(named, whole_numbers(1, 2)),
         categories(named, [name], {name: 1.0}, None),
         completeness(named, window=1.0, baseline=1.0, least=None),
-        heat_map([name], [[1]]),
+        heat_map([name], [[1]], totals=[1]),
         interval(named, 0.5, low=0.4, high=0.6, constant=None),
     )
     assert all(marks(drawing, "title") for drawing in drawings)

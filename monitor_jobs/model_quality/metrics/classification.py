@@ -15,9 +15,10 @@ Confusion = Mapping[tuple[str, str], int]  # how often (truth, prediction) came,
 
 BETAS: Final = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
 BEST_CONSTANT: Final = "_best_constant_classifier"
+AREA: Final = "auc"
 # What tells nothing where no truth is the positive class, or none the negative: no limit is held against it then.
-OF_POSITIVES: Final = frozenset({"recall", "precision", "true_positive_rate", "false_negative_rate", "auc", *BETAS})
-OF_NEGATIVES: Final = frozenset({"true_negative_rate", "false_positive_rate", "auc"})
+OF_POSITIVES: Final = frozenset({"recall", "precision", "true_positive_rate", "false_negative_rate", AREA, *BETAS})
+OF_NEGATIVES: Final = frozenset({"true_negative_rate", "false_positive_rate", AREA})
 
 
 class Outcomes(NamedTuple):

@@ -44,7 +44,7 @@ def regression_metrics(sums: ErrorSums) -> dict[str, float]:
     """mae, mse, rmse and r2 by their names; NaN without rows, r2 NaN of a single one.
 
     r2 = 1 - sum (y - f)^2 / sum (y - mean y)^2; where all truths are one: 1 without errors, 0 with some, as
-    scikit-learn has it.
+    scikit-learn has it; -infinity where it is below all doubles.
     """
     if sums.rows == 0:
         return dict.fromkeys(("mae", "mse", "rmse", "r2"), math.nan)
@@ -59,4 +59,7 @@ def _explained(sums: ErrorSums) -> float:
     spread = as_fraction(sums.truth_squared) - as_fraction(sums.truth) ** 2 / sums.rows
     if spread == 0:
         return float(sums.squared == 0)
-    return float(1 - as_fraction(sums.squared) / spread)
+    try:
+        return float(1 - as_fraction(sums.squared) / spread)
+    except OverflowError:  # truths so close together that the errors between them are beyond all doubles
+        return -math.inf

@@ -56,7 +56,7 @@ class MulticlassSummary:
 
     def draw(self, generator: np.random.Generator, *, rows: int, count: int) -> Sequence[Mapping[str, float]]:
         """The metrics of so many windows of so many rows, drawn from these."""
-        return [multiclass_metrics(drawn(self.confusions[0], generator, rows)) for _ in range(count)]
+        return [multiclass_metrics(drawn(self.confusions[0], generator, rows, [""])) for _ in range(count)]
 
 
 def summarise_multiclass(rows: ClassRows) -> MulticlassSummary:
@@ -92,13 +92,16 @@ def confusion_matrix(confusion: Confusion) -> dict[str, dict[str, int]]:
     return {truth: dict(zip(classes, row, strict=True)) for truth, row in zip(classes, counts, strict=True)}
 
 
-def drawn(confusion: Confusion, generator: np.random.Generator, rows: int) -> Confusion:
+def drawn(confusion: Confusion, generator: np.random.Generator, rows: int, others: Sequence[str]) -> Confusion:
     """Counts of so many rows, drawn from a population that itself is drawn from these counts.
 
     UNSEEN_ERRORS are counted beside the errors that were seen: without a single one in n rows, up to 3 / n of all may
-    still be wrong, 95 times in 100. Hanley & Lippman-Hand, JAMA 249 (1983).
+    still be wrong, 95 times in 100. Hanley & Lippman-Hand, JAMA 249 (1983). A class alone is taken for the last of the
+    others that is not itself.
     """
     classes, whole = classes_of(confusion), Counter[tuple[str, str]](confusion)
+    if len(classes) == 1:
+        classes += [other for other in others if other not in classes][-1:]
     unseen = {pair: UNSEEN_ERRORS / len(classes) for pair in zip(classes, classes[1:] + classes[:1], strict=True)}
     pairs = list(dict.fromkeys([*whole, *unseen]))
     counts = np.array([whole[pair] + unseen.get(pair, 0) for pair in pairs], dtype=np.float64)

@@ -51,8 +51,8 @@ class RegressionSummary:
         return {}
 
     def untold(self) -> frozenset[str]:
-        """The metrics that tell nothing: none, where there are rows."""
-        return frozenset()
+        """The metrics that tell nothing: r2 of a single row."""
+        return frozenset() if self.rows > 1 else frozenset({"r2"})
 
     def draw(self, generator: np.random.Generator, *, rows: int, count: int) -> Sequence[Mapping[str, float]]:
         """The metrics of so many windows of so many rows, drawn from these."""

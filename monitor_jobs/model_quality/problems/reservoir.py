@@ -6,10 +6,12 @@ does not: what is in a row.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+MOST_PARTS: Final = 64
 
 Records = npt.NDArray[Any]  # structured, with a field `key`
 
@@ -25,9 +27,12 @@ class Reservoir:
     def merge(self, other: "Reservoir") -> "Reservoir":
         """The rows of both."""
         merged = Reservoir(self.most, self.parts + other.parts, self.seen + other.seen)
-        held = sum(map(len, merged.parts))
-        # Twice the bound, so that sorting out is done once for many parts, not once for each.
-        return Reservoir(self.most, (merged.rows(),), merged.seen) if held > 2 * self.most else merged
+        # Beyond twice the bound, or so many parts, so that this is done once for many parts, not once for each.
+        if sum(map(len, merged.parts)) > 2 * self.most:
+            return Reservoir(self.most, (merged.rows(),), merged.seen)
+        if len(merged.parts) > MOST_PARTS:
+            return Reservoir(self.most, (np.concatenate(merged.parts),), merged.seen)
+        return merged
 
     def rows(self) -> Records:
         """The rows by key; there is one part at least."""

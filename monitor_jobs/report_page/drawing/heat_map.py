@@ -13,25 +13,24 @@ NUMBERED_UP_TO = 12  # classes: more leave no room for numbers
 LABEL_CHARACTERS = 12
 
 
-def heat_map(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
-    """The matrix of counts[true][predicted], both in the order of `classes`."""
+def heat_map(classes: Sequence[str], counts: Sequence[Sequence[int]], *, totals: Sequence[int]) -> Markup:
+    """The matrix of counts[true][predicted], both in the order of `classes`; totals [true] of more than is drawn."""
     whole = min(MOST_SIDE, max(LEAST_SIDE, CELL * len(classes)))
     side = whole / max(1, len(classes))
     return picture(
         label("predicted", x=LEFT + whole / 2, y=10, kind="tick", anchor="middle"),
         upright("true", x=10, y=TOP + whole / 2),
-        *(mark for number, row in enumerate(counts) for mark in _row(classes, number, row, side)),
+        *(mark for number, row in enumerate(counts) for mark in _row(classes, number, row, totals[number], side)),
         *_names(classes, side),
         element("rect", class_="frame", x=LEFT, y=TOP, width=whole, height=whole),
         title="Confusion matrix",
-        description=_description(counts),
+        description=_description(counts, totals),
         width=LEFT + whole + 4,
         height=TOP + whole + 4,
     )
 
 
-def _row(classes: Sequence[str], number: int, row: Sequence[int], side: float) -> Iterator[Markup]:
-    total = sum(row)
+def _row(classes: Sequence[str], number: int, row: Sequence[int], total: int, side: float) -> Iterator[Markup]:
     for column, count in enumerate(row):
         if count:
             yield _cell(
@@ -74,7 +73,7 @@ def _names(classes: Sequence[str], side: float) -> Iterator[Markup]:
             yield label(clipped(name, max(2, int(side / 6))), x=x, y=TOP - 4, kind="tick", anchor="middle")
 
 
-def _description(counts: Sequence[Sequence[int]]) -> str:
-    total = sum(map(sum, counts))
+def _description(counts: Sequence[Sequence[int]], totals: Sequence[int]) -> str:
+    total = sum(totals)
     right = sum(row[number] for number, row in enumerate(counts))
     return f"{counted(right, 'answer')} of {total:,} right; the table below has every count."
