@@ -34,6 +34,8 @@ MONITOR_VARIABLES: Final = frozenset(
     }
 )
 
+# These estimate the quality of what has no label yet; AWS's merge container leaves it out.
+READS_UNLABELLED = frozenset({"monitor_jobs.model_quality", "monitor_jobs.model_monitor_analyzer"})
 READS_SIDE_INDEX = frozenset({"monitor_jobs.class_skew"})  # these need predictions only, not the whole captures
 
 _ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
@@ -42,6 +44,11 @@ _ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\
 def reads_side_index(image_uri: str) -> bool:
     """True where a monitor can do with the side index in place of capture files."""
     return built_in_module(image_uri) in READS_SIDE_INDEX
+
+
+def reads_unlabelled(image_uri: str) -> bool:
+    """True where a monitor of merged ground truth has a use for captures without a label."""
+    return built_in_module(image_uri) in READS_UNLABELLED
 
 
 def built_in_module(image_uri: str) -> str | None:

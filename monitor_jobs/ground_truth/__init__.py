@@ -5,6 +5,6 @@ come from (service.scheduler), what labels are worth (monitor_jobs.model_quality
 """
 
 from monitor_jobs.ground_truth.labels import Labels, Uploads
-from monitor_jobs.ground_truth.merging import Merge
+from monitor_jobs.ground_truth.merging import Merge, Unlabelled
 
-__all__ = ["Labels", "Merge", "Uploads"]
+__all__ = ["Labels", "Merge", "Unlabelled", "Uploads"]

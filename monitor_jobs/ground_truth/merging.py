@@ -6,6 +6,7 @@ What lives here: one capture file to one merged file, and the counts. What does 
 import io
 from collections import Counter
 from collections.abc import Iterator
+from enum import Enum, auto
 from pathlib import Path
 
 import msgspec
@@ -19,25 +20,35 @@ from monitor_jobs.ground_truth.labels import Labels
 _UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+class Unlabelled(Enum):
+    """What becomes of captures without a label."""
+
+    LEFT_OUT = auto()  # as by AWS's merge container: no container written for AWS looks for them
+    KEPT = auto()  # as they were captured
+
+
 class Merge:
     """Merges files one after the other, and counts what it sees."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: Labels, unlabelled: Unlabelled = Unlabelled.LEFT_OUT) -> None:
         self._labels = labels
+        self._unlabelled = unlabelled
         self._captures = self._labelled = 0
         self._unreadable: Counter[UnreadableReason] = Counter()
         self._matched = bytearray(len(labels) // 8 + 1)  # a bit for each label
 
     def merge_file(self, source: Path, target: Path) -> int:
-        """How many captures of a file have a label: they are in `target`, which is replaced, each with its label.
+        """How many captures of a file are in `target` now, which is replaced: each with its label, if it has one.
 
-        A capture is found by its inferenceId where it has one, by its eventId otherwise. Captures without a label and
-        lines that are none are counted and left out: no container written for AWS looks for them there. Raises OSError.
+        A capture is found by its inferenceId where it has one, by its eventId otherwise. Lines that are no capture are
+        counted and left out. Raises OSError.
         """
-        before = self._labelled
+        written = 0
         with target.open("wb") as merged:
-            merged.writelines(self._merged_lines(source))
-        return self._labelled - before
+            for line in self._merged_lines(source):
+                merged.write(line)
+                written += 1
+        return written
 
     def counts(self) -> MergeCounts:
         """What was seen so far."""
@@ -65,6 +76,8 @@ class Merge:
                     self._labelled += 1
                     self._matched[label.number // 8] |= 1 << label.number % 8
                     yield with_ground_truth(raw, label.text)
+                elif self._unlabelled is Unlabelled.KEPT:
+                    yield raw.rstrip(JSON_SPACE) + b"\n"
 
     def _captures_in(self, text: bytes) -> Iterator[tuple[str, bytes]]:
         """Every line that is a capture, behind the id of its label."""

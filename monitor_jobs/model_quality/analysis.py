@@ -111,6 +111,8 @@ def _withheld(limits: Limits, judged: Limits, metrics: Mapping[str, Metric]) -> 
 
 
 def _too_few(summary: Summary, judged_from: int) -> str:
+    if summary.unlabelled and not summary.predictions:
+        return f"No verdict: 0 of {summary.records + summary.unlabelled} captures have a label"
     noun = "prediction" if summary.predictions == 1 else "predictions"
     why = f" ({_reasons(summary)})" if summary.unreadable else ""
     return f"No verdict: {summary.predictions} labelled {noun}{why}, fewer than the {judged_from} judged from"

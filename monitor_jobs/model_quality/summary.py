@@ -15,7 +15,7 @@ from monitor_jobs.model_quality.problems import (
     ProblemSummary,
     RegressionSummary,
 )
-from monitor_jobs.model_quality.record_values import WRONG_LABEL
+from monitor_jobs.model_quality.record_values import NO_GROUND_TRUTH, WRONG_LABEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,16 @@ class Summary:
         return 0 if self.measured is None else self.measured.rows
 
     @property
+    def unlabelled(self) -> int:
+        """Captures that could be read, and have no label."""
+        return self.refused.get(NO_GROUND_TRUTH, 0)
+
+    @property
     def unreadable(self) -> Mapping[str, int]:
         """What was refused, and labels of a third class, which only the whole window tells from the other two."""
         strays = self.measured.strays if isinstance(self.measured, BinarySummary) else 0
-        return dict(Counter(self.refused) + Counter({WRONG_LABEL: strays}))
+        lost = {reason: count for reason, count in self.refused.items() if reason != NO_GROUND_TRUTH}
+        return dict(Counter(lost) + Counter({WRONG_LABEL: strays}))
 
 
 def merge(left: Summary, right: Summary) -> Summary:

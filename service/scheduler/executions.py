@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from monitor_jobs.contract.catalog import reads_side_index
+from monitor_jobs.contract.catalog import reads_side_index, reads_unlabelled
 from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
+from monitor_jobs.ground_truth import Unlabelled
 from monitor_jobs.object_store import ObjectStore
 from service.alerting import reassess
 from service.core.deployment import EndpointSpec
@@ -123,9 +124,16 @@ class Executions:
             self._conclude_unseen(held, proof, _told(NO_VERDICT, remarks))
             return
         if definition.ground_truth_uri is not None:
-            uploaded = labelling_window_of(held.record)
-            counts = merge_ground_truth(self._store, definition.ground_truth_uri, uploaded, local, paths=paths)
-            if counts.labelled == 0:
+            estimates = reads_unlabelled(definition.monitoring_app_specification.image_uri)
+            counts = merge_ground_truth(
+                self._store,
+                definition.ground_truth_uri,
+                labelling_window_of(held.record),
+                local,
+                paths=paths,
+                unlabelled=Unlabelled.KEPT if estimates else Unlabelled.LEFT_OUT,
+            )
+            if counts.labelled == 0 and not estimates:
                 self._conclude_unseen(held, proof, _told(f"No verdict: {counts.summary()}", remarks), records=records)
                 return
         # First the name, then the row: a job whose name no execution knows would be nobody's to end.

@@ -20,7 +20,7 @@ from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.ground_truth import GROUND_TRUTH_SUFFIX, MergeCounts, ground_truth_folder
 from monitor_jobs.contract.side_index import IndexedCapture, index_folder
 from monitor_jobs.contract.window import Window, hours_of
-from monitor_jobs.ground_truth import Labels, Merge, Uploads
+from monitor_jobs.ground_truth import Labels, Merge, Unlabelled, Uploads
 from monitor_jobs.model_archive import read_model_card_from_archive
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address, StoredObject
 from service.core.deployment import EndpointSpec
@@ -50,21 +50,27 @@ def stage_captures(
 
 
 def merge_ground_truth(
-    store: ObjectStore, address: str, uploaded: Window, captures: Path, *, paths: ContainerPaths
+    store: ObjectStore,
+    address: str,
+    uploaded: Window,
+    captures: Path,
+    *,
+    paths: ContainerPaths,
+    unlabelled: Unlabelled = Unlabelled.LEFT_OUT,
 ) -> MergeCounts:
     """What came of merging ground truth into the captures that were staged: they are replaced, file by file.
 
     Only labels count that were uploaded in hours of `uploaded`; of several of one record, the last upload's. A file
-    without a labelled record is left out. The counts are put where the container looks for them.
+    of which nothing is kept is left out. The counts are put where the container looks for them.
     """
     work = paths.root / "merging"  # beside /opt/ml: no job sees it, and it goes with the job's folder
     work.mkdir(parents=True)
-    merge = Merge(_uploaded_labels(store, address, uploaded, work))
+    merge = Merge(_uploaded_labels(store, address, uploaded, work), unlabelled)
     for path in sorted(captures.rglob(f"*{CAPTURE_SUFFIX}")):
         merged = work / "merged"
-        labelled = merge.merge_file(path, merged)
+        kept = merge.merge_file(path, merged)
         path.unlink()
-        if labelled:
+        if kept:
             merged.rename(path)
     counts = merge.counts()
     _leave(counts.model_dump_json(), paths.below_root(GROUND_TRUTH_PATH))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.labelled_scores import CLASSES, drawn
+from tests.unit.labelled_scores import CLASSES, captures, drawn
 
 REPOSITORY = Path(__file__).parents[2]
 DATASET, OUTPUT, CONSTRAINTS = (
@@ -17,33 +17,7 @@ DATASET, OUTPUT, CONSTRAINTS = (
     "opt/ml/processing/resultdata",
     "opt/ml/constraints.json",
 )
-TIME = "2026-11-20T12:00:00Z"
 SURE, UNSURE = 4.0, 1.6
-
-
-def captures(*, rows: int, seed: int, distance: float, labelled: bool) -> bytes:
-    """Captures of a model that answers logits, with their ground truth where it is known."""
-    drawn_rows = drawn(rows, seed, distance=distance)
-    assert drawn_rows.scores is not None
-    lines = []
-    for number, (scores, truth) in enumerate(
-        zip(drawn_rows.scores.round(4).tolist(), drawn_rows.labels.tolist(), strict=True)
-    ):
-        output = {
-            "observedContentType": "application/json",
-            "mode": "OUTPUT",
-            "data": json.dumps([scores]),
-            "encoding": "JSON",
-        }
-        line = {
-            "captureData": {"endpointOutput": output},
-            "eventMetadata": {"eventId": f"{seed}-{number}", "inferenceTime": TIME},
-            "eventVersion": "0",
-        }
-        lines.append(
-            json.dumps(line | ({"groundTruthData": {"data": str(truth), "encoding": "CSV"}} if labelled else {}))
-        )
-    return "\n".join(lines).encode()
 
 
 def model_quality(root: Path, content: bytes, **variables: str) -> dict:

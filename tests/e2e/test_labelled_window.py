@@ -183,4 +183,6 @@ def test_shuffled_labels_are_a_violation(service, sagemaker, scans, baseline, wi
 def test_no_label_at_all_is_no_verdict(service, sagemaker, baseline, window):
     execution = judged(service, sagemaker, window, "nothing")
     assert execution["MonitoringExecutionStatus"] == "Completed"
-    assert execution["ExitMessage"] == f"No verdict: 0 of {SENT} captures have a label"
+    assert execution["ExitMessage"].startswith(
+        f"No verdict: 0 of {SENT} captures have a label; No estimate of accuracy"
+    )

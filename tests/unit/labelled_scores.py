@@ -1,5 +1,7 @@
 """Scores with labels, drawn by a fixed seed from classifiers that are right as often as they say, or not quite."""
 
+import json
+
 import numpy as np
 
 from monitor_jobs.label_free_quality.calibration import Calibration, LabelledScores, scale
@@ -7,6 +9,7 @@ from monitor_jobs.label_free_quality.window import ConfidenceCounts, TopPredicti
 
 CLASSES = 5
 NAMES = tuple("abcde")
+TIME = "2026-11-20T12:00:00Z"
 
 
 def drawn(rows: int, seed: int, *, shares: np.ndarray | None = None, distance: float = 2.5) -> LabelledScores:
@@ -33,3 +36,28 @@ def counted(labelled: LabelledScores, calibration: Calibration) -> ConfidenceCou
 
 def accuracy(labelled: LabelledScores) -> float:
     return float(labelled.right.mean())
+
+
+def captures(*, rows: int, seed: int, distance: float, labelled: bool) -> bytes:
+    """Captures of a model that answers logits, with their ground truth where it is known."""
+    drawn_rows = drawn(rows, seed, distance=distance)
+    assert drawn_rows.scores is not None
+    lines = []
+    for number, (scores, truth) in enumerate(
+        zip(drawn_rows.scores.round(4).tolist(), drawn_rows.labels.tolist(), strict=True)
+    ):
+        output = {
+            "observedContentType": "application/json",
+            "mode": "OUTPUT",
+            "data": json.dumps([scores]),
+            "encoding": "JSON",
+        }
+        line = {
+            "captureData": {"endpointOutput": output},
+            "eventMetadata": {"eventId": f"{seed}-{number}", "inferenceTime": TIME},
+            "eventVersion": "0",
+        }
+        lines.append(
+            json.dumps(line | ({"groundTruthData": {"data": str(truth), "encoding": "CSV"}} if labelled else {}))
+        )
+    return "\n".join(lines).encode()

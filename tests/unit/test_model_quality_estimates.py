@@ -124,7 +124,7 @@ def test_unlabelled_captures_count_in_the_estimate_and_labelled_ones_in_the_trut
 
 def test_a_window_without_labels_tells_its_estimate(constraints, tmp_path):
     verdict = judged(captures(drawn(400, 5), tmp_path / "a.jsonl", with_truth=False), MULTICLASS, constraints)
-    assert verdict.remark.startswith("No verdict: 0 labelled predictions")
+    assert verdict.remark.startswith("No verdict: 0 of 400 captures have a label; ")
     assert "accuracy without labels is estimated at 0." in verdict.remark
 
 

@@ -123,7 +123,8 @@ def test_whole_answers_are_put_beside_the_labels_of_their_own_lines(tmp_path):
     summary = summarised(written(tmp_path / "a.jsonl", lines), BINARY)
     assert dict(summary.measured.confusions[0]) == {("1", "1"): 1, ("0", "1"): 2, ("1", "0"): 1}
     assert sorted(summary.measured.scores.rows()["score"].tolist()) == pytest.approx([0.1, 0.8, 0.9, 0.9])
-    assert summary.unreadable == {"malformed": 1, "no_ground_truth": 1, "labels_differ": 1}
+    assert summary.unreadable == {"malformed": 1, "labels_differ": 1}
+    assert summary.unlabelled == 1
     assert summary.records == 3
 
 
@@ -241,7 +242,6 @@ def test_ground_truth_may_be_json_with_a_place_of_its_own(pairs):
     ("line", "reason"),
     [
         (merged_line("1", "1")[:-9], "truncated"),
-        (merged_line("1", "1", groundTruthData=None), "no_ground_truth"),
         (merged_line("", "1"), "labels_differ"),
         (merged_line("1,2", "1"), "labels_differ"),
         (merged_line('"1', "1"), "wrong_label"),
