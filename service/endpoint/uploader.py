@@ -153,6 +153,8 @@ class Uploader:
             with held(entry.path) as mine:
                 if mine:
                     self._move(entry, destination)
+            if mine:
+                self._spool.ledger.store(entry.name)  # its room is free only once nobody holds the file
         except (SextantError, OSError):
             self._estate.doubt(entry)
             raise
@@ -168,7 +170,6 @@ class Uploader:
             if manifest.outcome is Outcome.STORED:
                 self._index.add(entry, destination)
         self._spool.files.unlink(entry.path)
-        self._spool.ledger.store(entry.name)
 
     def _upload(self, entry: Entry, address: S3Address, send: Callable[[Path, S3Address], str | None]) -> None:
         etag = self._asked("upload", partial(send, entry.path, address))

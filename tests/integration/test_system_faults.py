@@ -105,7 +105,7 @@ def test_a_spool_that_becomes_read_only_costs_what_is_counted_and_recovers(tmp_p
         offer_all(capture, ids_of(5), at=clock.now)
     assert recovered(capture, clock, store).dropped[DropReason.DISK_ERROR] == 5
     assert stored_ids(store) == ["after", "before"]
-    assert [gap.dropped for gap in gaps(store)] == [5]
+    assert sum(gap.dropped for gap in gaps(store)) == 5
 
 
 def test_what_was_written_before_a_spool_became_read_only_is_sealed_after_it(tmp_path, store, disk):
@@ -145,7 +145,7 @@ def test_gaps_of_a_disk_that_broke_outlive_the_process_in_the_store(tmp_path, st
     capture = started(spec_of(tmp_path), store, clock=Clock(NOON))
     break_under(capture, disk)
     assert dropped_of(capture) == {DropReason.DISK_ERROR: 3}
-    assert [gap.dropped for gap in gaps(store)] == [3]
+    assert sum(gap.dropped for gap in gaps(store)) == 3  # in one gap or in two: the uploader may come between
 
 
 def test_where_answers_wait_for_the_disk_one_that_broke_and_was_checked_has_lost_none(tmp_path, store):

@@ -190,8 +190,17 @@ def _disk_at(folder: Path) -> Disk:
 
 
 def _unmount(folder: Path) -> None:
-    if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
-        _run("umount", "--lazy", folder)  # a process is about to close its last file there
+    # whoever ends closes its last file there in a moment. A lazy unmount would leave the file system alive until then,
+    # and a mount of the same image get that one, broken as it is
+    try:
+        wait_until(lambda: _is_unmounted(folder), timeout_seconds=PATIENCE, what=f"the last file on {folder} closed")
+    except BaseException:
+        _run("umount", "--lazy", folder)
+        raise
+
+
+def _is_unmounted(folder: Path) -> bool:
+    return not subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode
 
 
 def _run(*command: str | Path) -> None:
