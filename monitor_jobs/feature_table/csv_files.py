@@ -29,6 +29,7 @@ from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.feature_table.values import column_of_texts, text_of_bytes
 
 BLOCK_BYTES: Final = 2 << 20  # no row may be longer
+csv.field_size_limit(BLOCK_BYTES - 1)  # a picture in base64 is longer than the 131,072 characters that csv allows
 UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 

@@ -6,7 +6,7 @@ Numbers and texts are what they are; decimals, dates and times are read as their
 What lives here: Parquet's types to ours. What does not: what a text is (values).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,12 +28,20 @@ from monitor_jobs.feature_table.values import (
 )
 
 BATCH_ROWS: Final = 16_384
+BYTES: Final = (  # texts too: a writer may have called bytes so that are no UTF-8
+    kinds.is_binary,
+    kinds.is_large_binary,
+    kinds.is_fixed_size_binary,
+    kinds.is_string,
+    kinds.is_large_string,
+)
 
 
 def read_parquet(path: Path) -> Iterator[FeatureTable]:
     """The rows of one file; a file without rows is one table without rows.
 
-    Raises OSError, and BadInput where the file is no Parquet, or a row holds more than MAX_COLUMNS values in lists.
+    Raises OSError, and BadInput where the file is no Parquet, a row holds more than MAX_COLUMNS values in lists, or a
+    structure's value would have the name of another column.
     """
     try:
         with pq.ParquetFile(path, pre_buffer=False) as file:
@@ -59,7 +67,7 @@ def _table(batch: pa.RecordBatch, names: tuple[str, ...], path: Path) -> Feature
             )
             continue
         column = _column(values)
-        columns[name] = column.values
+        _add(columns, {name: column.values}, path)
         if column.integral:
             integral[name] = column.integral
     return FeatureTable(columns, len(batch), integral, records=len(batch))
@@ -72,8 +80,14 @@ def _add_nested(
         more, whole = columns_of_rows([flattened(row) for row in rows])
     except TooWide as error:
         raise BadInput(f"{path.name} holds lists of more than {MAX_COLUMNS} values: they are no features") from error
-    columns.update(more)
+    _add(columns, more, path)
     integral.update(whole)
+
+
+def _add(columns: dict[str, pa.Array], more: Mapping[str, pa.Array], path: Path) -> None:
+    if twice := sorted(columns.keys() & more.keys()):
+        raise BadInput(f"{path.name} has two columns named {twice[0]}, one of them inside another: rename one")
+    columns.update(more)
 
 
 def _column(values: pa.Array) -> Column:
@@ -83,6 +97,6 @@ def _column(values: pa.Array) -> Column:
         return column_of_floats(values.cast(pa.float64()))
     if kinds.is_integer(values.type) and not kinds.is_uint64(values.type):
         return column_of_integers(values.cast(pa.int64()))
-    if kinds.is_binary(values.type) or kinds.is_large_binary(values.type) or kinds.is_fixed_size_binary(values.type):
+    if any(holds(values.type) for holds in BYTES):
         return column_of_texts(text_of_bytes(values.cast(pa.binary())))
     return column_of_texts(values.cast(pa.string()))

@@ -10,6 +10,7 @@ text}`, in the order of the requests, after a first one that says whether the sc
 """
 
 import ctypes
+import functools
 import importlib.util
 import inspect
 import json
@@ -27,6 +28,8 @@ from typing import Any
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 GRACE_SECONDS = 5
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 NAME_WIDTH = 20  # AWS's samples number columns so: they sort as they count
 NOT_ROWS = "return a flat dict, a list of them (one for each row), or [] to leave the record out"
 
@@ -133,21 +136,27 @@ def _handler(script: Path, name: str) -> Callable[..., object]:
     handler = getattr(module, name, None)
     if not callable(handler):
         raise AttributeError(f"{script.name} defines no function {name}")  # noqa: TRY004  it is absent
-    return _with_logger(handler) if _takes_logger(handler) else handler
-
-
-def _takes_logger(handler: Callable[..., object]) -> bool:
-    try:
-        parameters = inspect.signature(handler).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return sum(parameter.kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD for parameter in parameters) > 1
+    return _with_logger(handler)
 
 
 def _with_logger(handler: Callable[..., object]) -> Callable[..., object]:
+    """The handler, given a logger where it takes one: by the name `logger`, else second, where it has no default."""
+    try:
+        parameters = inspect.signature(handler).parameters
+    except (TypeError, ValueError):
+        return handler
+    if "logger" in parameters and parameters["logger"].kind in BY_NAME:
+        return functools.partial(handler, logger=_logger())
+    positional = [parameter for parameter in parameters.values() if parameter.kind in POSITIONAL]
+    if len(positional) > 1 and positional[1].default is inspect.Parameter.empty:
+        logger = _logger()
+        return lambda record: handler(record, logger)
+    return handler
+
+
+def _logger() -> logging.Logger:
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(levelname)s %(message)s")
-    logger = logging.getLogger("record_script")
-    return lambda *arguments: handler(*arguments, logger)
+    return logging.getLogger("record_script")
 
 
 def _reply(handler: Callable[..., object], request: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -202,6 +202,35 @@ def test_prints_tracebacks_and_the_logger_reach_the_jobs_log(script):
     assert 'raise KeyError("missing")' in log
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "record, logger",
+        "record, log",
+        "record, logger=None",
+        "record, *, logger",
+        "record, *, logger=None",
+        "record, scale=2, logger=None",
+    ],
+)
+def test_a_logger_is_given_to_a_handler_that_takes_one(script, parameters):
+    name = "log" if "log," in f"{parameters}," else "logger"
+    text = f"""
+        def preprocess_handler({parameters}):
+            return {{"name": {name}.name}}
+    """
+    assert rows(script, text) == [{"name": "record_script"}]
+
+
+@pytest.mark.parametrize("parameters", ["record", "record, scale=2", "record, **options", "record, *logger"])
+def test_no_logger_is_given_to_a_handler_that_takes_none(script, parameters):
+    text = f"""
+        def preprocess_handler({parameters}):
+            return {{"given": len(locals()), "scale": locals().get("scale", 2)}}
+    """
+    assert rows(script, text)[0]["scale"] == 2
+
+
 def test_gigabytes_of_prints_do_not_fill_the_log_nor_the_memory(script):
     said = []
     text = handler("for _ in range(200): os.write(1, b'x' * 1_000_000)\nreturn {'a': 1}", "import os")

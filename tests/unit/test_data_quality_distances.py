@@ -43,6 +43,12 @@ def test_a_sketch_of_nothing_is_no_distribution():
     assert sample_of_levels([]) is sample_of_levels([[], []]) is None
 
 
+def test_a_column_that_is_infinite_throughout_is_as_far_as_can_be():
+    infinite, finite = sample_of(quantiles_of(np.zeros(0)), infinite=9), sample([1.0, 2.0, 3.0])
+    assert distance(infinite, finite) == distance(finite, infinite) == 1.0
+    assert distance(infinite, infinite) == 0.0
+
+
 @given(mixes, mixes)
 def test_the_largest_change_is_that_of_one_share(one, other):
     n, m = sum(one.values()), sum(other.values())

@@ -129,12 +129,18 @@ def test_an_open_quote_that_swallows_a_block_is_refused(tmp_path, monkeypatch):
 
 def test_a_first_row_beyond_reason_is_refused(tmp_path):
     with pytest.raises(BadInput, match="does not begin with a row of CSV"):
-        read(tmp_path, b"x" * 200_000)
+        read(tmp_path, b"x" * 3_000_000)
 
 
 def test_more_columns_than_can_be_judged_are_refused_with_their_number(tmp_path):
     with pytest.raises(BadInput, match=r"data\.csv has 4097 columns: at most 4096 are judged"):
         read(tmp_path, b"," * MAX_COLUMNS + b"\n", BARE)
+
+
+@pytest.mark.parametrize(("head", "dataset_format"), [(b"", BARE), (b"picture,label\n", HEADER)])
+def test_a_picture_in_base64_is_a_value_like_any_other(tmp_path, head, dataset_format):
+    whole = read(tmp_path, head + b"A" * 500_000 + b",1\n", dataset_format)
+    assert list(whole.columns.values()) == [["A" * 500_000], [1]]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)

@@ -1,5 +1,6 @@
 """Parquet files as feature tables."""
 
+import struct
 from datetime import date
 from decimal import Decimal
 
@@ -77,6 +78,19 @@ def test_more_columns_than_can_be_judged_are_refused_with_their_number(tmp_path)
 def test_columns_of_one_name_are_told_apart(tmp_path):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
     assert read(tmp_path, table).columns == {"a": [1], "a1": [2]}
+
+
+@pytest.mark.parametrize("order", [["a.b", "a"], ["a", "a.b"]])
+def test_a_column_named_as_a_value_inside_another_is_refused(tmp_path, order):
+    table = pa.table({"a.b": pa.array([1]), "a": pa.array([{"b": 2}])})
+    with pytest.raises(BadInput, match=r"two columns named a\.b, one of them inside another"):
+        read(tmp_path, table.select(order))
+
+
+def test_texts_that_are_no_utf8_are_read_as_in_every_other_format(tmp_path):
+    ends = pa.py_buffer(struct.pack("<3i", 0, 2, 4))
+    texts = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"ab\xff\xfe")])
+    assert read(tmp_path, pa.table({"a": texts})).columns == {"a": ["ab", "\ufffd\ufffd"]}
 
 
 def test_a_file_without_rows_has_its_columns(tmp_path):

@@ -55,12 +55,12 @@ def sample_of(quantiles: Quantiles, infinite: int = 0) -> Sample | None:
 def sample_of_levels(levels: Sequence[Sequence[float]], infinite: int = 0) -> Sample | None:
     """As `sample_of`, of compactor levels: an item of level i stands for 2**i values."""
     values = np.concatenate([np.asarray(level, dtype=np.float64) for level in levels]) if levels else np.zeros(0)
-    if not values.size:
+    if not values.size and not infinite:
         return None
     weights = np.repeat(2.0 ** np.arange(len(levels)), [len(level) for level in levels])
     order = np.argsort(values, kind="stable")
     counts = np.cumsum(weights[order])
-    return Sample(values[order], counts, float(counts[-1]) + infinite)
+    return Sample(values[order], counts, float(weights.sum()) + infinite)
 
 
 def distance(window: Sample, baseline: Sample | Edges) -> float:
