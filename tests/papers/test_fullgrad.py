@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 from monitor_jobs.saliency.decomposing import decompose
 from monitor_jobs.saliency.folding import folded
 from monitor_jobs.saliency.maps import blog, gradcam, idiap
+from monitor_jobs.saliency.reduced import idiap_of, reduced
 from monitor_jobs.saliency.smoothing import smooth
 from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition, simple
 from tests.saliency_networks import PlainNet, networks, unsettled
@@ -144,6 +145,15 @@ def test_a_map_equals_the_formula_that_resizes_every_channel(name, drawn, formul
     assert maps.shape == (2, *SIZE)
     for image, found in zip(batch, maps, strict=True):
         assert difference(found, formula(by_hand(NETWORKS[name], image))) < tolerance
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_kept_of_a_reduced_decomposition_draws_the_same_map(name):
+    parts = decompose(NETWORKS[name], images())
+    kept = reduced(parts)
+    assert difference(idiap_of(kept), idiap(parts)) < 5e-4
+    assert torch.allclose(kept.errors(), parts.errors(), atol=1e-12)
+    assert len(kept.levels) <= 6
 
 
 def test_the_three_maps_are_not_one():
