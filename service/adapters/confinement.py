@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
-MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_SLAVE = 2, 4, 8, 4096, 16384, 1 << 19
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
 LAST_CAPABILITY = 63
 # What a container's root is usually left with, less what reaches beyond files: CHOWN, DAC_OVERRIDE, FOWNER, FSETID,
@@ -72,7 +72,8 @@ def _own_namespaces() -> None:
 
 
 def _own_mounts(folder: Path, hidden: list[Path]) -> None:
-    _mount("none", "/", flags=MS_REC | MS_PRIVATE)  # nothing that is mounted from here on is seen outside
+    # nothing that is mounted from here on is seen outside; what is unmounted outside does not stay in use by a job
+    _mount("none", "/", flags=MS_REC | MS_SLAVE)
     below, ours = (os.open(path, os.O_PATH | os.O_DIRECTORY) for path in (OPT, folder))
     entries = sorted(os.scandir(OPT), key=lambda entry: entry.name)
     _mount("tmpfs", OPT, kind="tmpfs", flags=MS_NOSUID | MS_NODEV, data="mode=755")

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from service.adapters import confinement
 from service.adapters.process_runner import ProcessRunner, inheritable
 from tests.integration import job_program
+from tests.wait import wait_until
 
 NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 # A namespace of users whose root may have no namespace of mounts: what a hardened machine answers everyone.
@@ -82,6 +84,30 @@ def test_a_hidden_folder_is_empty(folder, tmp_path, before):
     assert done.stdout == ""
     assert done.returncode != 0
     assert (tmp_path / "hidden/key").read_text() == "secret"
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of its own, in a folder whose mounts the system shares with those who copy them."""
+    shared, disk = tmp_path / "shared", tmp_path / "shared/disk"
+    shared.mkdir()
+    subprocess.run(["mount", "--bind", shared, shared], check=True)
+    subprocess.run(["mount", "--make-shared", shared], check=True)
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", disk], check=True)
+    yield disk
+    subprocess.run(["umount", "--recursive", shared], check=True)
+
+
+@as_root
+def test_a_disk_that_is_unmounted_is_in_use_by_no_job(folder, disk):
+    waiting = "touch /opt/ml/ready; while [ ! -e /opt/ml/end ]; do sleep 0.05; done"
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(run, folder, "sh", "-c", f"{waiting}; grep -c {disk} /proc/self/mountinfo")
+        wait_until((folder / "ready").exists, timeout_seconds=30, what="the job")
+        subprocess.run(["umount", disk], check=True)
+        (folder / "end").touch()
+        assert job.result().stdout == "0\n"
 
 
 @pytest.mark.parametrize("before", USERS)

@@ -30,6 +30,7 @@ from tests.servers.fault_endpoints import endpoint, furnish, never_flushed_captu
 from tests.servers.fault_load import ask_too_much, load_on
 from tests.servers.system_faults import (
     Unobtainable,
+    copied_image,
     crowded,
     disk_image,
     memory_limit,
@@ -154,7 +155,7 @@ def test_where_answers_wait_for_the_disk_one_that_broke_and_was_checked_has_lost
             break_under(started(spec_of(tmp_path, durability="power"), store, clock=Clock(NOON)), disk)
     except Unobtainable as reason:
         pytest.skip(f"mount: {reason}")
-    with mounted_image(disk_image(disk.folder), disk.folder):
+    with mounted_image(copied_image(disk_image(disk.folder)), disk.folder):
         drain(tmp_path)
     assert stored_ids(store) == ["answered"]
 

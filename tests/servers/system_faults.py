@@ -6,6 +6,7 @@ What lives here: context managers that leave nothing behind, however their block
 """
 
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -54,6 +55,16 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[Disk]:
 def disk_image(folder: Path) -> Path:
     """The file that holds the disk mounted on the folder."""
     return folder.with_suffix(".ext4")
+
+
+def copied_image(image: Path) -> Path:
+    """A copy of the image of a disk that broke, to be mounted beside it.
+
+    The disk itself may live on after its unmounting, broken as it is, in the mounts of some process that copied them
+    before; whoever mounts its image again gets that one.
+    """
+    os.sync()
+    return shutil.copyfile(image, image.with_suffix(".copy.ext4"))
 
 
 @contextmanager
@@ -190,8 +201,7 @@ def _disk_at(folder: Path) -> Disk:
 
 
 def _unmount(folder: Path) -> None:
-    # whoever ends closes its last file there in a moment. A lazy unmount would leave the file system alive until then,
-    # and a mount of the same image get that one, broken as it is
+    # whoever ends closes its last file there in a moment
     try:
         wait_until(lambda: _is_unmounted(folder), timeout_seconds=PATIENCE, what=f"the last file on {folder} closed")
     except BaseException:

@@ -26,7 +26,7 @@ from tests.servers.fault_endpoints import (
     store_down,
 )
 from tests.servers.fault_load import Call, Load, load_on
-from tests.servers.system_faults import crowded, disk_image, mounted_image, read_only, small_disk
+from tests.servers.system_faults import copied_image, crowded, disk_image, mounted_image, read_only, small_disk
 from tests.wait import wait_until
 
 ANSWERS_AFTER = 50
@@ -136,7 +136,7 @@ def broken(folder: Path, size: DiskSize, durability: Durability, when_full: When
             dropped = living.dropped
             living.terminate()
             living.wait()
-    with mounted_image(disk_image(disk.folder), disk.folder):
+    with mounted_image(copied_image(disk_image(disk.folder)), disk.folder):
         drain(folder)
     oldest = max((broke_at - call.answered for call in missing_calls(folder, load)), default=timedelta())
     return Broken(account_of(folder, [load], dropped=dropped), oldest.total_seconds())
