@@ -26,7 +26,8 @@ def decompose(model: nn.Module, inputs: Tensor, targets: Tensor | None = None) -
     """
     if inputs.ndim != 4 or not len(inputs):
         raise BadInput(f"inputs are [N, C, H, W] with N > 0, not {list(inputs.shape)}")
-    at = inputs.detach().requires_grad_()
+    # a copy that is outside of inference mode, whoever made the inputs within it
+    at = inputs.detach().clone().requires_grad_()
     with torch.enable_grad(), watched(model) as calls:
         logits = _logits(model(at), len(inputs))
         classes = logits.argmax(1) if targets is None else _checked(targets, logits)
@@ -36,7 +37,7 @@ def decompose(model: nn.Module, inputs: Tensor, targets: Tensor | None = None) -
         places: list[Any] = [at, *(call.output for call in calls)]  # the annotation of grad knows no mixture
         gradient, *gradients = torch.autograd.grad(chosen.sum(), places, allow_unused=True)
     return Decomposition(
-        logits=chosen.detach(),
+        scores=logits.detach(),
         targets=classes,
         input_term=at.detach() * gradient,
         layers=tuple(

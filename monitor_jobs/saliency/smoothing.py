@@ -39,7 +39,7 @@ def _mean(parts: Iterable[Decomposition]) -> Decomposition:
     everything = [first, *rest]
     layers = zip(*(part.layers for part in everything), strict=True)
     return Decomposition(
-        logits=_average([part.logits for part in everything]),
+        scores=_average([part.scores for part in everything]),
         targets=first.targets,
         input_term=_average([part.input_term.sum(1, keepdim=True) for part in everything]),
         layers=tuple(_mean_term(terms) for terms in layers),

@@ -50,10 +50,11 @@ class LayerTerm:
 class Decomposition:
     """One logit of each input of a batch in parts, of which the sum is the logit.
 
-    `logits` [N], `targets` [N] the classes they are of, `input_term` [N, C, H, W] the input times the gradient there.
+    `scores` [N, classes] every logit, `targets` [N] the class whose logit is taken apart, `input_term` [N, C, H, W] the
+    input times the gradient there.
     """
 
-    logits: Tensor
+    scores: Tensor
     targets: Tensor
     input_term: Tensor
     layers: tuple[LayerTerm, ...]
@@ -63,6 +64,11 @@ class Decomposition:
         """Height and width of the inputs, and of maps."""
         height, width = self.input_term.shape[2:]
         return height, width
+
+    @property
+    def logits(self) -> Tensor:
+        """The logits that are taken apart, [N]."""
+        return self.scores.gather(1, self.targets[:, None])[:, 0]
 
     def sums(self) -> Tensor:
         """The sum of all parts, [N] float64."""

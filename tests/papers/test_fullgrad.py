@@ -114,7 +114,7 @@ def test_without_the_hidden_bias_of_normalisations_they_do_not(name):
     parts = decompose(NETWORKS[name], images())
     modules = dict(NETWORKS[name].named_modules())
     explicit = Decomposition(
-        parts.logits,
+        parts.scores,
         parts.targets,
         parts.input_term,
         tuple(term for term in parts.layers if not isinstance(modules[term.layer], nn.BatchNorm2d)),
@@ -228,7 +228,7 @@ def test_an_activation_that_bends_has_a_bias_of_its_own_for_each_input(activatio
     parts = decompose(unsettled(network), 10 * images())
     assert [term.layer for term in parts.layers if term.varies] == ["2"]
     assert parts.errors().max() < 1e-4
-    without = Decomposition(parts.logits, parts.targets, parts.input_term, parts.layers[:2] + parts.layers[3:])
+    without = Decomposition(parts.scores, parts.targets, parts.input_term, parts.layers[:2] + parts.layers[3:])
     assert without.errors().max() > EXACT_ERROR
 
 
