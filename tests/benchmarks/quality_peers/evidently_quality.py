@@ -1,7 +1,6 @@
 """Evidently: a report of its drift and summary presets over baseline and window; see this folder's page."""
 
 import json
-import resource
 import sys
 import time
 
@@ -24,7 +23,6 @@ def answer(path, baseline):
         "rows": len(window),
         "means": numbers.mean().to_dict(),
         "drifted": sorted(drifted(found)),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     }
 
 

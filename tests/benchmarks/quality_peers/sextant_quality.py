@@ -1,7 +1,6 @@
 """The monitor itself: `python -m tests.benchmarks.quality_peers.sextant_quality`; see this folder's page."""
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -33,7 +32,6 @@ def answer(path: str, baseline: Baseline) -> dict[str, object]:
         "rows": summary.rows,
         "means": {name: column.moments.mean for name, column in summary.columns.items() if column.moments.count},
         "drifted": sorted({row.feature_name for row in verdict.violations}),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     }
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import resource
 import sys
 import time
 
@@ -28,7 +27,6 @@ def answer(path, baseline):
             name: summary["distribution/mean"] for name, summary in summaries.items() if summary.get("distribution/n")
         },
         "drifted": sorted(name for name, score in scores.items() if score and score["drift_category"] == "DRIFT"),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     }
 
 
