@@ -4,21 +4,14 @@ What lives here: the JSON. What does not: how a map is made (monitor_jobs.salien
 (monitor_jobs.explain).
 """
 
-from enum import StrEnum
 from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor_jobs.contract.map_kind import MapKind
+
 EXPLANATIONS_FILE: Final = "explanations.json"
 INPUT_PART: Final = "input"  # of `parts`, beside the layers' own
-
-
-class MapKind(StrEnum):
-    """Whose way of drawing a FullGrad map it is."""
-
-    IDIAP = "idiap"
-    GRADCAM = "gradcam"
-    BLOG = "blog"
 
 
 class _File(BaseModel):

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from monitor_jobs.contract.explanation import INPUT_PART, ClassScore, MapKind
+from monitor_jobs.contract.explanation import INPUT_PART, ClassScore
+from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.saliency.decomposing import decompose
 from monitor_jobs.saliency.maps import blog, gradcam, idiap

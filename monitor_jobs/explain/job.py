@@ -22,9 +22,9 @@ from monitor_jobs.contract.explanation import (
     Explanation,
     ExplanationRequest,
     Explanations,
-    MapKind,
     Unexplained,
 )
+from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.explain.explaining import Explained, explained
 from monitor_jobs.explain.network import inputs_of, network_of
 from monitor_jobs.explain.pictures import picture
