@@ -3,12 +3,18 @@
 What lives here: adding and resizing. What does not: what is added (idiap, gradcam, blog).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
 
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 Pyramid = dict[tuple[int, int], Tensor]
+Resize = Callable[[Tensor, tuple[int, int]], Tensor]
+
+_CORNERS_ALIGNED: Final[Resize] = partial(interpolate, mode="bilinear", align_corners=True)
+_PIXELS_ALIGNED: Final[Resize] = partial(interpolate, mode="bilinear", align_corners=False)
 
 
 def pyramid_of(levels: Iterable[Tensor]) -> Pyramid:
@@ -22,12 +28,12 @@ def pyramid_of(levels: Iterable[Tensor]) -> Pyramid:
 
 def corners_aligned(pyramid: Pyramid, size: tuple[int, int]) -> Tensor:
     """The sum of all, bilinear, [N, H, W]: the outermost points of each stay the outermost."""
-    return sum_of(_resized(level, size, align_corners=True) for level in pyramid.values())
+    return sum_of(_resized(level, size, _CORNERS_ALIGNED) for level in pyramid.values())
 
 
 def pixels_aligned(pyramid: Pyramid, size: tuple[int, int]) -> Tensor:
     """The sum of all, bilinear, [N, H, W]: each point is the middle of a pixel, as OpenCV has it."""
-    return sum_of(_resized(level, size, align_corners=False) for level in pyramid.values())
+    return sum_of(_resized(level, size, _PIXELS_ALIGNED) for level in pyramid.values())
 
 
 def sum_of(levels: Iterable[Tensor]) -> Tensor:
@@ -38,7 +44,5 @@ def sum_of(levels: Iterable[Tensor]) -> Tensor:
     return first
 
 
-def _resized(level: Tensor, size: tuple[int, int], *, align_corners: bool) -> Tensor:
-    if level.shape[1:] == size:
-        return level
-    return interpolate(level[:, None], size=size, mode="bilinear", align_corners=align_corners)[:, 0]
+def _resized(level: Tensor, size: tuple[int, int], resize: Resize) -> Tensor:
+    return level if level.shape[1:] == size else resize(level[:, None], size)[:, 0]
