@@ -47,6 +47,8 @@ class Explanation(_File):
 
     `parts` are what the input and each layer's bias add to the logit; they sum to it but for `completeness_error`, as a
     share of the logit. Above 1e-3 the map is not `exact`: the network has a bias that none of its layers shows.
+    `answered` is what the capture says was answered then, None where that cannot be read; it is another class where the
+    model has changed since, or where the package's functions decide by something else than the largest logit.
     `outside_centre` is the share of the map beyond 0.4 of the picture's sides from its middle.
     """
 
@@ -55,6 +57,7 @@ class Explanation(_File):
     position: int = Field(ge=0)
     predicted: ClassScore
     runner_up: ClassScore | None = None
+    answered: str | None = None
     map_kind: MapKind
     completeness_error: float
     exact: bool

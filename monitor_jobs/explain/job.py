@@ -28,7 +28,7 @@ from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.explain.explaining import Explained, explained
 from monitor_jobs.explain.network import inputs_of, network_of
 from monitor_jobs.explain.pictures import picture
-from monitor_jobs.explain.records import body_of, find
+from monitor_jobs.explain.records import answered, body_of, find
 from monitor_jobs.job import run_job, say
 from monitor_jobs.job.files import dataset_files, write_message, write_outputs
 from monitor_jobs.job.settings import parse_settings
@@ -56,8 +56,11 @@ class Asked:
         """
         body, content_type = body_of(record)
         inputs = inputs_of(self.served, self.network, ModelRequest(body, content_type, JSON))
+        labels = answered(record, self.served.card)
         for position, one in enumerate(explained(self.network, inputs, self.map_kind, self.served.card)):
             said = _explanation(one, record, f"{number:03d}-{_file_name(record)}-{position}", position, self.map_kind)
+            if len(labels) == len(inputs):
+                said = said.model_copy(update={"answered": labels[position]})
             write_outputs(self.output, {said.picture_file: picture(one), said.map_file: _npy(one)})
             yield said
 

@@ -12,10 +12,14 @@ from pathlib import Path
 import pybase64
 from pydantic import ValidationError
 
+from monitor_jobs.capture_io import labels_of
+from monitor_jobs.capture_io.answers import UnreadableAnswer, read_answer
 from monitor_jobs.capture_io.blocks import LongLine, read_blocks
+from monitor_jobs.capture_io.lines import Output
 from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, CaptureRecord, Payload, media_type
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.explanation import ExplanationRequest
+from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.monitor import CaptureFile
 
 
@@ -43,6 +47,18 @@ def body_of(record: CaptureRecord) -> tuple[bytes, str]:
     if media_type(half.observed_content_type) == WITHHELD_CONTENT_TYPE:
         raise BadInput("its request was withheld by the rules of redaction")
     return _bytes_of(half), half.observed_content_type
+
+
+def answered(record: CaptureRecord, card: ModelCard) -> tuple[str, ...]:
+    """What each input was answered by the captured answer, as the card names it; nothing where that cannot be read."""
+    half = record.capture_data.endpoint_output
+    if half is None:
+        return ()
+    try:
+        answer = read_answer(Output(half.data, half.encoding, half.observed_content_type))
+    except UnreadableAnswer:
+        return ()
+    return labels_of(answer.classes, card)
 
 
 def _is_asked(record: CaptureRecord, file: CaptureFile, request: ExplanationRequest) -> bool:

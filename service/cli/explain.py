@@ -141,6 +141,7 @@ def _row(target: str, one: Any) -> dict[str, str]:  # noqa: ANN401 -- the contra
     return {
         "Event": one.event_id,
         "Predicted": f"{predicted.name} {predicted.probability:.1%}",
+        "Answered": one.answered or "",
         "Then": f"{second.name} {second.probability:.1%}" if second else "",
         "Outside centre": f"{one.outside_centre:.1%}",
         "Exact": "yes" if one.exact else f"NO, {one.completeness_error:.1%} of the logit is missing",

@@ -49,7 +49,7 @@ def test_a_prediction_is_explained_by_its_inference_id(sextant, endpoint, tmp_pa
     (one,) = said["explanations"]
     assert one["inference_id"] == "frame-3"
     assert one["exact"]
-    assert one["predicted"]["name"] in CLASSES
+    assert one["predicted"]["name"] == one["answered"] in CLASSES
     assert json.loads((tmp_path / "maps/explanations.json").read_text())["explanations"] == [one]
     with Image.open(tmp_path / "maps" / one["picture_file"]) as picture:
         assert picture.format == "PNG"

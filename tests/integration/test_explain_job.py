@@ -52,11 +52,18 @@ def record(number: int, body: bytes, content_type: str = "image/png", **changes:
     )
 
 
+def with_answer(record: CaptureRecord, text: str) -> CaptureRecord:
+    half = Payload(observed_content_type="application/json", mode="OUTPUT", data=text, encoding="JSON")
+    return record.model_copy(update={"capture_data": record.capture_data.model_copy(update={"endpoint_output": half})})
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     """Captures of three pictures one by one, of two at once, and of what is no picture; the model beside them."""
     root = tmp_path_factory.mktemp("explain")
     records = [record(number, encoded(picture)) for number, picture in enumerate(PICTURES[:3])]
+    records[1] = with_answer(records[1], '{"predictions": [[0.1, 0.8, 0.1]]}')
+    records[2] = with_answer(records[2], "no JSON")
     records.append(record(3, npy(np.stack(PICTURES[:2])), "application/x-npy"))
     records.append(record(4, b"no picture"))
     captures = root / "opt/ml/processing/input/endpoint/signs/AllTraffic/2026/11/20/12/00-00-000-a.jsonl"
@@ -126,6 +133,10 @@ def test_an_explanation_says_the_answer_and_its_parts(everything):
     assert one.predicted.probability > one.runner_up.probability
     assert one.predicted.name != one.runner_up.name
     assert 0 < one.outside_centre < 1
+
+
+def test_what_was_answered_then_is_said_beside_what_is_predicted_now(everything):
+    assert [one.answered for one in everything[1].explanations] == [None, "yield", None, None, None]
 
 
 def test_a_picture_shows_input_overlay_and_map_beside_each_other(everything):
