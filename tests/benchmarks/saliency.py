@@ -5,6 +5,7 @@ of fullgrad-saliency, which is on no package index, its procedure runs (saliency
 """
 
 import argparse
+import copy
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -76,7 +77,7 @@ def as_half(parts: Decomposition, images: Tensor) -> Decomposition:
 def equality(networks: Networks, images: Tensor) -> dict[str, Figure]:
     by_authors, by_gradcam, kept = Worst(), Worst(), Worst()
     for name, network in networks.items():
-        authors, grad_cam = FullGrad(network), full_grad(network, images[:1])
+        authors, grad_cam = FullGrad(as_loaded(network)), full_grad(as_loaded(network), images[:1])
         for chunk in images.split(16):
             parts = decompose(network, chunk)
             map_ = idiap(parts)
@@ -104,7 +105,8 @@ def speed(network: nn.Module, images: Tensor, pairs: int) -> Iterator[tuple[str,
         note = f"ResNet-18, {batch} images at once, folded, one thread: {limit}"
         goal = "<= 1.0" if size == 64 else "<= 1.07"
         yield f"end_to_end_vs_forward_backward_{size}", Figure(median_at_most(limit.ratios), "x", goal, note)
-        for name, peer in (("idiap", FullGrad(network).saliency), ("gradcam", full_grad(network, shown[:1]))):
+        authors, grad_cam = FullGrad(as_loaded(network)), full_grad(as_loaded(network), shown[:1])
+        for name, peer in (("idiap", authors.saliency), ("gradcam", grad_cam)):
             beside = interleaved(ours, repeated(lambda peer, shown: peer(shown.clone()), peer, shown), pairs // 4)
             goal = {("idiap", 64): ">= 35", ("gradcam", 64): ">= 15"}.get((name, size), ">= 10")
             yield f"speedup_vs_{name}_{size}", Figure(beside.at_least, "x", goal, str(beside))
@@ -115,6 +117,11 @@ def speed(network: nn.Module, images: Tensor, pairs: int) -> Iterator[tuple[str,
         rate = REBUILDS * batch / (time.process_time() - started)
         goal = ">= 2000" if size == 64 else ">= 600"
         yield f"rebuild_maps_per_s_{size}", Figure(rate, "maps/s", goal, f"from what is kept of {batch} at once")
+
+
+def as_loaded(network: nn.Module) -> nn.Module:
+    """A copy for a peer, which leaves its hooks on it; its parameters take gradients, as those of any network do."""
+    return copy.deepcopy(network).requires_grad_()
 
 
 def repeated(run: Callable[..., object], *arguments: object) -> Callable[[int], object]:

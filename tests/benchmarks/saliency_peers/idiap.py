@@ -30,7 +30,8 @@ class FullGrad:
 
     def _keep(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, given: Any, output: Tensor) -> None:
-            output.register_hook(lambda gradient: self.gradients.update({name: gradient}))
+            if output.requires_grad:
+                output.register_hook(lambda gradient: self.gradients.update({name: gradient}))
 
         return hook
 
