@@ -43,7 +43,10 @@ RECIPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Traffic signs [N, 3, 64, 64] float32 in 0 to 1 with their classes [N], none of a track of the other's."""
+    """Traffic signs [N, 3, 64, 64] float32 with their classes [N], none of a track of the other's.
+
+    Their colours have mean 0 and deviation 1 over all, as networks are usually given them.
+    """
 
     seen: Tensor
     classes: Tensor
@@ -58,6 +61,7 @@ def signs(data: Path) -> Signs:
     enlarged = interpolate(
         torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, (SIZE, SIZE), mode="bilinear", align_corners=False
     )
+    enlarged = (enlarged - enlarged.mean((0, 2, 3), keepdim=True)) / enlarged.std((0, 2, 3), keepdim=True)
     return Signs(enlarged[~left_out], torch.from_numpy(labels[~left_out]), enlarged[left_out])
 
 
