@@ -1,4 +1,4 @@
-"""The built-in monitors: image name -> module, which of them read the side index, and which stand in for AWS's images.
+"""The built-in jobs: image name -> module, what each of them reads or runs, and which stand in for AWS's images.
 
 Strings only; one line each. What does not live here: who runs an image (service.core.images).
 """
@@ -10,6 +10,7 @@ BUILT_IN_MONITORS = {
     "sextant/class-skew": "monitor_jobs.class_skew",
     "sextant/data-quality": "monitor_jobs.data_quality",
     "sextant/model-quality": "monitor_jobs.model_quality",
+    "sextant/explain": "monitor_jobs.explain",
 }
 
 # AWS's own monitors, by the repository they are pulled from in every account and region: the module that answers to the
@@ -36,6 +37,7 @@ MONITOR_VARIABLES: Final = frozenset(
 
 # These estimate the quality of what has no label yet; AWS's merge container leaves it out.
 READS_UNLABELLED = frozenset({"monitor_jobs.model_quality", "monitor_jobs.model_monitor_analyzer"})
+RUNS_MODELS = frozenset({"monitor_jobs.explain"})  # and so whatever code is in a model's package
 READS_SIDE_INDEX = frozenset({"monitor_jobs.class_skew"})  # these need predictions only, not the whole captures
 
 _ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
@@ -49,6 +51,11 @@ def reads_side_index(image_uri: str) -> bool:
 def reads_unlabelled(image_uri: str) -> bool:
     """True where a monitor of merged ground truth has a use for captures without a label."""
     return built_in_module(image_uri) in READS_UNLABELLED
+
+
+def runs_models(image_uri: str) -> bool:
+    """True where a job loads a model's package, which is running the code in it."""
+    return built_in_module(image_uri) in RUNS_MODELS
 
 
 def built_in_module(image_uri: str) -> str | None:

@@ -1,6 +1,6 @@
 """A SageMaker model package: the layout of model.tar.gz, and the model card that Sextant reads from it.
 
-What lives here: names and the card. What does not: unpacking (torch_model) and running (service.endpoint).
+What lives here: names and the card. What does not: unpacking (model_archive) and running (model_functions).
 """
 
 from typing import Literal

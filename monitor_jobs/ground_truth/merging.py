@@ -99,4 +99,4 @@ def with_ground_truth(raw: bytes, label: bytes) -> bytes:
 
 
 def _label_id(metadata: Metadata) -> str:
-    return metadata.event_id if metadata.inference_id is None else metadata.inference_id
+    return metadata.inference_id or metadata.event_id

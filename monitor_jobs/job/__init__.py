@@ -1,9 +1,10 @@
 """The shell that runs a monitor inside a processing container, and the only reader of that container's environment.
 
-What lives here: `run`, from variables and captures to report files, message and exit code. What does not: what a
-monitor measures (its own folder), the container's names (contract.container), pictures of a verdict (report_page).
+What lives here: `run`, from variables and captures to report files, message and exit code, and `run_job` for what is
+no monitor. What does not: what a monitor measures (its own folder), the container's names (contract.container),
+pictures of a verdict (report_page).
 """
 
-from monitor_jobs.job.shell import run, run_chosen
+from monitor_jobs.job.shell import run, run_chosen, run_job, say
 
-__all__ = ["run", "run_chosen"]
+__all__ = ["run", "run_chosen", "run_job", "say"]

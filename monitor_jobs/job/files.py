@@ -66,11 +66,11 @@ def read_merge_counts(settings: JobSettings) -> MergeCounts | None:
     return _read(settings.ground_truth, MergeCounts)
 
 
-def write_outputs(folder: Path, files: Mapping[str, str]) -> None:
-    """Write texts under their names, in order: who watches for the last name finds the others complete."""
+def write_outputs(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write files under their names, in order: who watches for the last name finds the others complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    for name, content in files.items():
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_message(paths: ContainerPaths, message: str) -> None:

@@ -62,9 +62,14 @@ def run_chosen(
     name: str, choose: Callable[[Mapping[str, str]], Monitor[SettingsT, SummaryT]], argv: Sequence[str]
 ) -> int:
     """The exit code of one run of the monitor that the environment asks for, as `run` has it; `choose` may refuse."""
+    return run_job(name, lambda paths, environment: _perform(choose(environment), paths, environment), argv)
+
+
+def run_job(name: str, perform: Callable[[ContainerPaths, Mapping[str, str]], None], argv: Sequence[str]) -> int:
+    """The exit code of one run of any job, as `run` has it; `perform` is given its paths and its environment."""
     paths = ContainerPaths(_arguments(name, argv))
     try:
-        _perform(choose(os.environ), paths, os.environ)
+        perform(paths, os.environ)
     except SextantError as error:
         sentence = "; ".join([str(error), *getattr(error, "__notes__", [])])
         write_message(paths, sentence)
@@ -77,7 +82,7 @@ def run_chosen(
 
 
 def _arguments(name: str, argv: Sequence[str]) -> Path:
-    parser = argparse.ArgumentParser(prog=f"python -m monitor_jobs.{name}", description=f"Run the {name} monitor.")
+    parser = argparse.ArgumentParser(prog=f"python -m monitor_jobs.{name}", description=f"Run the {name} job.")
     parser.add_argument("--root", type=Path, default=Path("/"), help="where the container's / lies (default: /)")
     root: Path = parser.parse_args(argv).root
     return root
@@ -90,7 +95,7 @@ def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, envir
     files = dataset_files(job, preprocessor_of(job, environment, paths))
     size = sum(file.path.stat().st_size for file in files)
     fleet = LocalFleet(_workers(job, size))
-    _say(f"{monitor.name}: {len(files)} files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
+    say(f"{monitor.name}: {len(files)} files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")
     results = fleet.map(partial(monitor.summarise_file, settings=settings), files)
     summary = reduce(monitor.merge, _with_progress(results, files), monitor.empty())
     read = _read(monitor.name, job, summary)
@@ -116,7 +121,7 @@ def _with_progress(results: Iterable[ResultT], files: Sequence[CaptureFile]) -> 
     for number, result in enumerate(results, start=1):
         yield result
         if number % step == 0 or number == len(files):
-            _say(f"read {number} of {len(files)} files")
+            say(f"read {number} of {len(files)} files")
 
 
 def _leave_verdict(
@@ -126,7 +131,7 @@ def _leave_verdict(
     from monitor_jobs.report_page import verdict_page
 
     for line in _summary_lines(verdict, report):
-        _say(line)
+        say(line)
     if job.publishes_metrics:
         write_cloudwatch_metrics(paths, _metric_lines(verdict, report, job.schedule))
     write_message(paths, _message(verdict))
@@ -150,7 +155,7 @@ def _leave_baseline(baseline: Baseline, read: Report, job: JobSettings, paths: C
     files = {STATISTICS_FILE: baseline.statistics, CONSTRAINTS_FILE: baseline.constraints}
     texts = {name: file.to_json() for name, file in files.items() if file}
     write_outputs(job.output, {**texts, **_page(lambda: baseline_page(read, baseline))})
-    _say(message)
+    say(message)
 
 
 def _page(render: Callable[[], str]) -> dict[str, str]:
@@ -218,7 +223,8 @@ def _metric_lines(verdict: Verdict, report: Report, schedule: str) -> list[str]:
     ]
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line to the job's log at once."""
     _print(f"{line}\n")
 
 

@@ -19,6 +19,7 @@ from service.cli import (
     environment,
     erasing,
     executions,
+    explain,
     keys,
     report,
     retention,
@@ -60,6 +61,7 @@ app.command("doctor")(doctor.doctor)
 
 app.command("up")(up.up)
 app.command("env")(environment.env)
+app.command("explain")(explain.explain)
 
 
 @app.command()

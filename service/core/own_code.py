@@ -6,7 +6,7 @@ What lives here: what counts as such code. What does not: how jobs are run (adap
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from monitor_jobs.contract.catalog import MONITOR_VARIABLES, built_in_module
+from monitor_jobs.contract.catalog import MONITOR_VARIABLES, built_in_module, runs_models
 from monitor_jobs.contract.container import Variable
 from service.core.records import MonitoringType
 
@@ -20,7 +20,7 @@ HARMLESS: Final = (MONITOR_VARIABLES | {variable.value for variable in Variable}
 
 
 def job_brings_code(request: Mapping[str, Any]) -> bool:
-    """True for a CreateProcessingJob that runs more than a built-in monitor as it is."""
+    """True for a CreateProcessingJob that runs more than a built-in monitor as it is, or loads a model."""
     return _brings_code(request["AppSpecification"], request.get("Environment") or ())
 
 
@@ -41,6 +41,7 @@ def definition_brings_code(kind: MonitoringType, request: Mapping[str, Any]) -> 
 def _brings_code(application: Mapping[str, Any], variables: Iterable[str]) -> bool:
     return (
         built_in_module(application["ImageUri"]) is None
+        or runs_models(application["ImageUri"])
         or any(application.get(member) for member in (*COMMANDS, *SCRIPTS))
         or not HARMLESS.issuperset(variables)
     )

@@ -1,7 +1,7 @@
-"""The story that `sextant demo` tells: a clean window, an attacked window, an alarm.
+"""The story that `sextant demo` tells: a clean window, an attacked window, an alarm, and pictures of why.
 
 What lives here: the order of events, told through the same commands that a person would type. What does not: the model
-and its data (digits, packaging), the attack itself (attack).
+and its data (digits, packaging), the attack itself (attack), laying out pictures (contact_sheet).
 """
 
 import fcntl
@@ -36,6 +36,7 @@ ENDPOINT, SCHEDULE = "digits", "digits-skew"
 START_SECONDS = 30.0
 STOP_SECONDS = 60.0
 SHOWN_RECORDS = 3
+EXPLAINED_RECORDS = 6
 ALERT_METRICS = (
     "sextant_monitoring_alert_state",
     "sextant_last_execution_violations",
@@ -70,7 +71,9 @@ def tell(afterwards: Callable[[str], None] | None = None) -> dict[str, Any]:
         steps = _Steps(url, environment, api_key)
         steps.deploy(folder)
         clean, attacked = steps.judge_clean(), steps.judge_attacked()
-        outcome = _outcome(clean, attacked, _alert_lines(url, api_key), folder, time.monotonic() - started)
+        pictures = steps.explain(attacked, folder)
+        alert = _alert_lines(url, api_key)
+        outcome = {**_outcome(clean, attacked, alert, folder, time.monotonic() - started), "pictures": str(pictures)}
         _print_outcome(outcome)
         if afterwards is not None:
             afterwards(url)
@@ -105,6 +108,19 @@ class _Steps:
         with console.status("moving 400 scans"):
             images = _attacked_images()
         return self._judge(images, "attacked")
+
+    def explain(self, verdict: Verdict, folder: Path) -> Path:
+        """The picture of the worst records beside what they were before they were moved."""
+        from service.demo.contact_sheet import original_of, worst_of, write_contact_sheet
+
+        _heading(f"Why: the {EXPLAINED_RECORDS} worst records, and the scans that they were made of")
+        worst = worst_of(verdict.report, EXPLAINED_RECORDS)
+        names = [option for one in worst for name in (one, original_of(one)) for option in ("--inference-id", name)]
+        maps, sheet = folder / "explanations", folder / "explanations.png"
+        limit = ("--limit", str(2 * EXPLAINED_RECORDS))
+        found = self._sextant("explain", "--endpoint", ENDPOINT, *names, *limit, "--save", str(maps))
+        write_contact_sheet(maps, found["explanations"], sheet)
+        return sheet
 
     def _judge(self, images: npt.NDArray[np.float32], label: str) -> Verdict:
         start = _next_second()
@@ -291,6 +307,8 @@ def _print_outcome(outcome: dict[str, Any]) -> None:
     _heading("Reports")
     for path in outcome["reports"]:
         console.print(f"  {path}", soft_wrap=True)
+    _heading("Pictures: input, overlay and map of each clean scan, and of the same scan attacked")
+    console.print(f"  {outcome['pictures']}", soft_wrap=True)
     console.print(f"\nTold in {outcome['story_seconds']} s.")
 
 

@@ -16,9 +16,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable, SextantError
+from monitor_jobs.model_functions.codecs import Answer, NotAcceptable, UnsupportedContentType
+from monitor_jobs.model_functions.functions import ModelRequest
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.callers_only import CallersOnly
-from service.endpoint.codecs import Answer, NotAcceptable, UnsupportedContentType
 from service.endpoint.invocation import (
     InvocationHeaders,
     client_gone,
@@ -26,7 +27,6 @@ from service.endpoint.invocation import (
     send_answer,
     send_error,
 )
-from service.endpoint.model_functions import ModelRequest
 from service.endpoint.ports import CaptureRefused, CaptureSink, Tell
 from service.endpoint.predictions import read_predictions
 from service.endpoint.serving_metrics import ServingMetrics

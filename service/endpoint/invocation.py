@@ -11,7 +11,7 @@ from typing import Final
 from starlette.types import Message, Receive, Scope, Send
 
 from monitor_jobs.contract.errors import BadInput
-from service.endpoint.codecs import UnsupportedContentType
+from monitor_jobs.model_functions.codecs import UnsupportedContentType
 
 DEFAULT_CONTENT_TYPE: Final = "application/octet-stream"
 HEADER_MAX_CHARACTERS: Final = {

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from monitor_jobs.contract.capture import media_type
 from monitor_jobs.contract.model_package import ModelCard
-from service.endpoint.codecs import JSON, Answer
+from monitor_jobs.model_functions.codecs import JSON, Answer
 from service.metrics import CLASSES_MAX, OTHER_CLASS
 
 TEXT_MAX_BYTES: Final = 64 * 1024

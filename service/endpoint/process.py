@@ -25,11 +25,11 @@ from prometheus_client import CollectorRegistry
 
 from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.model_archive import unpack
+from monitor_jobs.model_functions.functions import ServedModel, load_model
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import build_app
-from service.endpoint.model_functions import ServedModel, load_model
 from service.endpoint.ports import CaptureSink
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker

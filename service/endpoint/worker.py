@@ -19,8 +19,8 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
-from service.endpoint.codecs import Answer
-from service.endpoint.model_functions import ModelRequest, ServedModel
+from monitor_jobs.model_functions.codecs import Answer
+from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
 from service.endpoint.ports import Tell
 from service.request_bodies import CallerGone
 

@@ -19,6 +19,7 @@ BENCHMARKS = (
     "skew_test",
     "data_quality",
     "model_quality",
+    "saliency",
     "invoke",
     "gateway",
     "capture_tax",

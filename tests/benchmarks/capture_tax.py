@@ -23,11 +23,11 @@ import numpy as np
 import uvloop
 
 from monitor_jobs.contract.model_package import ModelCard
+from monitor_jobs.model_functions.codecs import Answer
+from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
 from monitor_jobs.object_store.folder import FolderStore
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import Capture, start_capture
-from service.endpoint.codecs import Answer
-from service.endpoint.model_functions import ModelRequest, ServedModel
 from service.endpoint.ports import CaptureSink, NoCapture, Tell
 from service.endpoint.worker import ModelWorker
 from tests.benchmarks.closed_loop import CALLERS, Arm, Cost, Plan, Target, Turns, in_turn, request_of

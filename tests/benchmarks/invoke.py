@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from monitor_jobs.contract.model_package import ModelInput
-from service.endpoint.model_functions import ServedModel, load_model
+from monitor_jobs.model_functions.functions import ServedModel, load_model
 from tests.benchmarks.figures import SEED, Figure, publish
 from tests.endpoint_token import AUTHORIZED
 from tests.servers.endpoint import running_endpoint, write_package

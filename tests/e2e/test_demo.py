@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+from PIL import Image
 
 DEMO_SECONDS = 240
 SKEW = re.compile(r"Class 4 predicted \d+(\.\d+)? % of the time \(\d+ of 400\), above the 50 % threshold")
@@ -72,6 +73,20 @@ def test_the_worst_records_of_the_attacked_window_are_named(reports):
     named = [record["inference_id"] for row in reports[1]["violations"] for record in row["offending_records"]]
     assert 0 < len(named) <= 25
     assert all(re.fullmatch(r"attacked-\d{3}", inference_id) for inference_id in named)
+
+
+def test_the_worst_records_are_pictured_beside_their_originals(told, folder):
+    explained = json.loads((folder / ".demo/explanations/explanations.json").read_text())["explanations"]
+    by_name = {one["inference_id"]: one for one in explained}
+    attacked = [name for name in by_name if name.startswith("attacked-")]
+    assert len(attacked) == 6
+    assert {name.replace("attacked", "clean") for name in attacked} == by_name.keys() - attacked
+    assert all(one["exact"] for one in explained)
+    with (
+        Image.open(told["pictures"]) as sheet,
+        Image.open(folder / ".demo/explanations" / explained[0]["picture_file"]) as one,
+    ):
+        assert sheet.size == (2 * one.width, 6 * one.height)
 
 
 def test_the_clean_report_has_no_violation(reports):

@@ -23,10 +23,10 @@ import torch
 
 from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.model_archive import parse_model_card
+from monitor_jobs.model_functions.codecs import decode
+from monitor_jobs.model_functions.functions import load_model
+from monitor_jobs.model_functions.torch_defaults import default_input_fn
 from monitor_jobs.side_index import read_covered
-from service.endpoint.codecs import decode
-from service.endpoint.model_functions import load_model
-from service.endpoint.torch_defaults import default_input_fn
 
 MEDIA_TYPES: Final = (
     "application/x-npy",

@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
-from service.endpoint.codecs import (
+from monitor_jobs.model_functions.codecs import (
     CSV,
     JSON,
     NPY,

@@ -71,6 +71,12 @@ def test_a_label_of_the_event_is_none_of_a_capture_with_an_inference_id(merged):
     assert (records, counts.unlabelled, counts.unmatched) == ([], 1, 1)
 
 
+def test_an_empty_inference_id_is_none(merged):
+    records, counts = merged([capture("a", "")], [truth("a", "3")])
+    assert labels_of(records) == {"a": "3"}
+    assert counts.matched == 1
+
+
 def test_requests_that_share_an_inference_id_share_its_label(merged):
     records, counts = merged([capture("a", "mine"), capture("b", "mine")], [truth("mine", "4")])
     assert labels_of(records) == {"a": "4", "b": "4"}

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from monitor_jobs.contract.errors import BadInput
-from service.endpoint.codecs import CSV, JSON, NPY, decode
+from monitor_jobs.model_functions.codecs import CSV, JSON, NPY, decode
 from tests.resident_memory import megabytes_at_peak
 
 MOST_MEGABYTES = 200

@@ -8,8 +8,8 @@ import pytest
 from safetensors import SafetensorError
 
 from monitor_jobs.contract.errors import ModelUnsuitable
+from monitor_jobs.model_functions.functions import load_model
 from service.demo.packaging import PACKAGE_FOLDER
-from service.endpoint.model_functions import load_model
 from tests.hostile.pickles import executions, executions_of_the_trusting, hostile_files
 from tests.hostile.weights import HOSTILE_SAFETENSORS
 

@@ -10,12 +10,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from monitor_jobs.contract.model_package import ModelCard
+from monitor_jobs.model_functions.codecs import Answer
 from service import metrics
 from service.control.monitoring_metrics import MonitoringCollector
 from service.core.deployment import EndpointSpec
 from service.endpoint.accounting import Ledger
 from service.endpoint.capture_metrics import CaptureCollector
-from service.endpoint.codecs import Answer
 from service.endpoint.predictions import read_predictions
 from service.endpoint.redaction.counts import withheld_counts
 from service.endpoint.serving_metrics import ServingMetrics

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
-from service.endpoint.codecs import JSON, NPY, Answer, NotAcceptable, UnsupportedContentType
-from service.endpoint.model_functions import ModelFailed, ModelRequest, ServedModel, load_model
+from monitor_jobs.model_functions.codecs import JSON, NPY, Answer, NotAcceptable, UnsupportedContentType
+from monitor_jobs.model_functions.functions import ModelFailed, ModelRequest, ServedModel, load_model
 
 Load = Callable[..., ServedModel]
 DOUBLING = """

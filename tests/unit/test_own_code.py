@@ -20,6 +20,8 @@ BROUGHT = [
     {"ImageUri": "file:///srv/monitors/skew.py"},
     {"ImageUri": MONITOR, "ContainerArguments": ["--root", "/"]},
     {"ImageUri": MONITOR, "ContainerEntrypoint": ["python"]},
+    {"ImageUri": "sextant/explain"},
+    {"ImageUri": "registry.example/team/sextant/explain:2"},
 ]
 SCRIPTS = [
     {"ImageUri": MONITOR, "RecordPreprocessorSourceUri": "s3://b/x.py"},

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.model_package import ModelCard
-from service.endpoint.codecs import Answer, answer_from
+from monitor_jobs.model_functions.codecs import Answer, answer_from
 from service.endpoint.predictions import read_predictions
 
 CARD = ModelCard(classes=("stop", "go"))

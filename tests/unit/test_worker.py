@@ -8,8 +8,8 @@ import pytest
 import uvloop
 
 from monitor_jobs.contract.model_package import ModelCard
-from service.endpoint.codecs import Answer
-from service.endpoint.model_functions import ModelRequest, ServedModel
+from monitor_jobs.model_functions.codecs import Answer
+from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
 from service.endpoint.ports import Tell
 from service.endpoint.worker import BeforeAnswer, ModelBusy, ModelTimedOut, ModelWorker
 from service.request_bodies import CallerGone

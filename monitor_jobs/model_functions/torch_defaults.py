@@ -1,6 +1,6 @@
 """What a package without input_fn or predict_fn gets: tensors in, the torch module's own answer out.
 
-What lives here: the two defaults that need torch. What does not: choosing them (model_functions), the formats (codecs).
+What lives here: the two defaults that need torch. What does not: choosing them (functions), the formats (codecs).
 Contract: sagemaker-pytorch-inference-toolkit, default_pytorch_inference_handler.py.
 """
 
@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.model_functions.codecs import decode
 from monitor_jobs.torch_model import device
-from service.endpoint.codecs import decode
 
 
 def default_input_fn(data: bytes | str, content_type: str) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """Turns request bodies into arrays and answers into bytes, where the model package does not do it itself.
 
 What lives here: the content types that SageMaker's PyTorch toolkit decodes (npy, JSON, CSV), PNG and JPEG, and the
-three it encodes. What does not: the package's functions (model_functions), HTTP (app). Bodies are hostile: sizes are
-checked before anything is allocated for them, and nothing is ever unpickled. Pure functions; checked in
+three it encodes. What does not: the package's functions (functions), HTTP (service.endpoint). Bodies are hostile:
+sizes are checked before anything is allocated for them, and nothing is ever unpickled. Pure functions; checked in
 tests/unit/test_codecs.py.
 """
 

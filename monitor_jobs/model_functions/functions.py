@@ -1,7 +1,7 @@
 """Loads a model package's functions and calls them as SageMaker's PyTorch toolkit does.
 
 What lives here: `code/inference.py`, the defaults for what it leaves out, and one request's way through them. What
-does not: unpacking (monitor_jobs.model_archive), formats (codecs), threads and time limits (worker), HTTP (app).
+does not: unpacking (monitor_jobs.model_archive), formats (codecs), threads, time limits, HTTP (service.endpoint).
 Contract: sagemaker-inference-toolkit, transformer.py; checked in tests/unit/test_model_functions.py.
 """
 
@@ -18,7 +18,7 @@ from monitor_jobs.contract.capture import media_type
 from monitor_jobs.contract.errors import ModelUnsuitable
 from monitor_jobs.contract.model_package import CODE_FOLDER, DEFAULT_PROGRAM, ModelCard
 from monitor_jobs.model_archive import read_model_card
-from service.endpoint.codecs import (
+from monitor_jobs.model_functions.codecs import (
     JSON,
     TEXT_TYPES,
     Answer,
@@ -157,7 +157,7 @@ def _torch_defaults(package: _Package) -> tuple[Function, Function]:
     """Imports torch while the model is loaded, so that the first request need not wait for it; or not at all."""
     if package.has("input_fn") and package.has("predict_fn"):
         return _nothing, _nothing
-    from service.endpoint.torch_defaults import default_input_fn, default_predict_fn
+    from monitor_jobs.model_functions.torch_defaults import default_input_fn, default_predict_fn
 
     return default_input_fn, _guarded(default_predict_fn, "the model")
 

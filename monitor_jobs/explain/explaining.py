@@ -1,0 +1,94 @@
+"""One request's inputs to explanations and maps.
+
+What lives here: what an explanation says. What does not: parts and maps (saliency), pictures (pictures), files (job).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from monitor_jobs.contract.explanation import INPUT_PART, ClassScore
+from monitor_jobs.contract.map_kind import MapKind
+from monitor_jobs.contract.model_package import ModelCard
+from monitor_jobs.saliency.decomposing import decompose
+from monitor_jobs.saliency.maps import blog, gradcam, idiap
+from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition
+
+AT_ONCE: Final = 16  # gradients of a large network's every layer are held meanwhile
+CENTRE_RADIUS: Final = 0.4  # of the picture's sides
+DRAWN: Final[dict[MapKind, Callable[[Decomposition], Tensor]]] = {
+    MapKind.IDIAP: idiap,
+    MapKind.GRADCAM: gradcam,
+    MapKind.BLOG: blog,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """One input, its map [H, W] float32, and what they say; see contract.explanation for the words."""
+
+    image: NDArray[np.float32]
+    saliency: NDArray[np.float32]
+    predicted: ClassScore
+    runner_up: ClassScore | None
+    completeness_error: float
+    outside_centre: float
+    parts: dict[str, float]
+
+    @property
+    def exact(self) -> bool:
+        """Whether the parts sum to the logit; NaN is not exact."""
+        return self.completeness_error <= EXACT_ERROR
+
+
+def explained(network: nn.Module, inputs: Tensor, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
+    """Each input's explanation, of the class that the network predicts. Raises ModelUnsuitable as `decompose`."""
+    for chunk in torch.split(inputs, AT_ONCE):
+        decomposition = decompose(network, chunk)
+        maps = DRAWN[kind](decomposition)
+        yield from _each(decomposition, chunk, maps, card)
+
+
+def outside_centre(saliency: NDArray[np.float32]) -> float:
+    """The share of a map's mass beyond CENTRE_RADIUS of its sides from its middle; 0 where it has none.
+
+    The mask of AWS's sample, `plot_saliency_map`.
+    """
+    height, width = saliency.shape
+    rows, columns = np.ogrid[:height, :width]
+    distance = np.hypot((rows + 0.5) / height - 0.5, (columns + 0.5) / width - 0.5)
+    total = float(saliency.sum(dtype=np.float64))
+    return float(saliency[distance > CENTRE_RADIUS].sum(dtype=np.float64)) / total if total else 0.0
+
+
+def _each(decomposition: Decomposition, inputs: Tensor, maps: Tensor, card: ModelCard) -> Iterator[Explained]:
+    errors = decomposition.errors()
+    sums = {INPUT_PART: decomposition.input_term.flatten(1).sum(1, dtype=torch.float64)}
+    sums |= {term.layer: term.sums() for term in decomposition.layers}
+    ranked = decomposition.scores.sort(dim=1, descending=True).indices
+    for position in range(len(inputs)):
+        scores = decomposition.scores[position]
+        saliency = maps[position].cpu().numpy()
+        yield Explained(
+            image=inputs[position].cpu().numpy(),
+            saliency=saliency,
+            predicted=_score(scores, int(decomposition.targets[position]), card),
+            runner_up=_score(scores, int(ranked[position, 1]), card) if len(scores) > 1 else None,
+            completeness_error=float(errors[position]),
+            outside_centre=outside_centre(saliency),
+            parts={name: float(values[position]) for name, values in sums.items()},
+        )
+
+
+def _score(scores: Tensor, index: int, card: ModelCard) -> ClassScore:
+    return ClassScore(
+        index=index,
+        name=card.class_name(index),
+        logit=float(scores[index]),
+        probability=float(scores.double().softmax(0)[index]),
+    )

@@ -1,0 +1,176 @@
+"""One run: which captures are asked for, the model that is asked again, and the files that are left.
+
+What lives here: settings and files. What does not: everything in between (records, network, explaining, pictures).
+"""
+
+import io
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from pydantic import ValidationError
+from torch import nn
+
+from monitor_jobs.contract.capture import CaptureRecord
+from monitor_jobs.contract.container import ContainerPaths, Variable
+from monitor_jobs.contract.errors import BadInput, SextantError
+from monitor_jobs.contract.explanation import (
+    EXPLANATIONS_FILE,
+    Explanation,
+    ExplanationRequest,
+    Explanations,
+    Unexplained,
+)
+from monitor_jobs.contract.map_kind import MapKind
+from monitor_jobs.explain.explaining import Explained, explained
+from monitor_jobs.explain.network import inputs_of, network_of
+from monitor_jobs.explain.pictures import picture
+from monitor_jobs.explain.records import answered, body_of, find
+from monitor_jobs.job import run_job, say
+from monitor_jobs.job.files import dataset_files, write_message, write_outputs
+from monitor_jobs.job.settings import parse_settings
+from monitor_jobs.model_archive import unpack
+from monitor_jobs.model_functions.codecs import JSON
+from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, load_model
+
+NAME: Final = "explain"
+MODEL_FOLDER: Final = "/opt/ml/processing/model"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A model that can be asked again, its network, and where files go."""
+
+    served: ServedModel
+    network: nn.Module
+    map_kind: MapKind
+    output: Path
+
+    def explain(self, number: int, record: CaptureRecord) -> Iterator[Explanation]:
+        """Leaves a picture and a map for each input of the record's request, and says what is on them.
+
+        Raises SextantError where there is nothing to be had.
+        """
+        body, content_type = body_of(record)
+        inputs = inputs_of(self.served, self.network, ModelRequest(body, content_type, JSON))
+        labels = answered(record, self.served.card)
+        for position, one in enumerate(explained(self.network, inputs, self.map_kind, self.served.card)):
+            said = _explanation(one, record, f"{number:03d}-{_file_name(record)}-{position}", position, self.map_kind)
+            if len(labels) == len(inputs):
+                said = said.model_copy(update={"answered": labels[position]})
+            write_outputs(self.output, {said.picture_file: picture(one), said.map_file: _npy(one)})
+            yield said
+
+
+def run(argv: Sequence[str]) -> int:
+    """The exit code of one run: 0 where at least one record was explained; tests/integration/test_explain_job.py."""
+    return run_job(NAME, perform, argv)
+
+
+def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
+    """Explain, and leave `explanations.json` last of all files. Raises BadInput where nothing could be explained."""
+    settings, request = parse_settings(environment, paths), parse_request(environment)
+    records = find(dataset_files(settings), request)
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "package"
+        unpack(_archive(paths.below_root(MODEL_FOLDER)), package)
+        served = load_model(package, environment)
+        asked = Asked(served, network_of(served.model), request.map_kind, settings.output)
+        found = _all(asked, records)
+    metadata = [record.event_metadata for record in found.records]
+    result = Explanations(
+        endpoint=settings.endpoint,
+        explanations=tuple(found.explanations),
+        unexplained=tuple(found.unexplained),
+        absent=tuple(sorted(request.ids - {id_ for each in metadata for id_ in (each.event_id, each.inference_id)})),
+    )
+    write_outputs(settings.output, {EXPLANATIONS_FILE: result.to_json()})
+    _conclude(result, paths)
+
+
+@dataclass(slots=True)
+class _Found:
+    records: list[CaptureRecord] = field(default_factory=list)
+    explanations: list[Explanation] = field(default_factory=list)
+    unexplained: list[Unexplained] = field(default_factory=list)
+
+
+def _all(asked: Asked, records: Iterable[CaptureRecord]) -> _Found:
+    found = _Found()
+    for number, record in enumerate(records, start=1):
+        event_id = record.event_metadata.event_id
+        found.records.append(record)
+        try:
+            found.explanations += asked.explain(number, record)
+        except SextantError as error:
+            found.unexplained.append(Unexplained(event_id=event_id, reason=str(error)))
+            say(f"{event_id} is not explained: {error}")
+        else:
+            say(f"{event_id} is explained")
+    return found
+
+
+def parse_request(environment: Mapping[str, str]) -> ExplanationRequest:
+    """What is asked for. Raises BadInput where the variable holds something else."""
+    text = environment.get(Variable.EXPLAIN, "{}")
+    try:
+        return ExplanationRequest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise BadInput(f"{Variable.EXPLAIN} is {text[:200]!r}: {place}: {first['msg'].lower()}") from error
+
+
+def _archive(folder: Path) -> Path:
+    archives = sorted(folder.rglob("*.tar.gz")) if folder.is_dir() else []
+    if len(archives) != 1:
+        raise BadInput(f"{MODEL_FOLDER} holds {len(archives)} archives: make one model.tar.gz an input of the job")
+    return archives[0]
+
+
+def _explanation(one: Explained, record: CaptureRecord, stem: str, position: int, kind: MapKind) -> Explanation:
+    return Explanation(
+        event_id=record.event_metadata.event_id,
+        inference_id=record.event_metadata.inference_id,
+        position=position,
+        predicted=one.predicted,
+        runner_up=one.runner_up,
+        map_kind=kind,
+        completeness_error=one.completeness_error,
+        exact=one.exact,
+        outside_centre=one.outside_centre,
+        parts=one.parts,
+        picture_file=f"{stem}.png",
+        map_file=f"{stem}.npy",
+    )
+
+
+def _npy(one: Explained) -> bytes:
+    file = io.BytesIO()
+    np.save(file, one.saliency)
+    return file.getvalue()
+
+
+def _file_name(record: CaptureRecord) -> str:
+    # a foreign capture's id may be anything, also a path
+    characters = record.event_metadata.event_id[:100]
+    return "".join(one if one.isascii() and (one.isalnum() or one in "-_") else "_" for one in characters)
+
+
+def _conclude(result: Explanations, paths: ContainerPaths) -> None:
+    if not result.explanations:
+        why = result.unexplained[0].reason if result.unexplained else "no capture has what is asked for"
+        raise BadInput(f"nothing could be explained: {why}")
+    parts = [f"{len(result.explanations)} predictions explained"]
+    if inexact := sum(not one.exact for one in result.explanations):
+        parts.append(f"{inexact} of them not exactly")
+    if result.unexplained:
+        parts.append(f"{len(result.unexplained)} records not explained")
+    if result.absent:
+        parts.append(f"{len(result.absent)} ids in no capture")
+    message = f"Completed: {', '.join(parts)}."
+    write_message(paths, message)
+    say(message)

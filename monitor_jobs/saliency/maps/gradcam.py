@@ -1,0 +1,34 @@
+"""The map as pytorch-grad-cam's FullGrad draws it: each channel rescaled by itself, pixels aligned, the map rescaled.
+
+(t - min) / (max - min + 1e-7) of each channel, resized, and summed over channels: a weighted sum of t - min, resized.
+"""
+
+from typing import Final
+
+from torch import Tensor
+
+from monitor_jobs.saliency.maps.magnitudes import Magnitudes, magnitudes_of, magnitudes_of_values, weighted_sum
+from monitor_jobs.saliency.maps.pyramid import pixels_aligned, pyramid_of
+from monitor_jobs.saliency.terms import Decomposition
+
+EPSILON: Final = 1e-7
+
+
+def gradcam(decomposition: Decomposition) -> Tensor:
+    """The saliency map [N, H, W], 0 to 1, of pytorch-grad-cam's `FullGrad`; tests/papers/test_fullgrad.py.
+
+    It knows the biases of convolutions and of batch normalisations only; here those of activations count as well.
+    """
+    layers = map(magnitudes_of, decomposition.spatial())
+    pyramid = pyramid_of(map(_rescaled, (magnitudes_of_values(decomposition.input_term), *layers)))
+    summed = pixels_aligned(pyramid, decomposition.size)
+    raised = summed - summed.amin((1, 2), keepdim=True)
+    return raised / (raised.amax((1, 2), keepdim=True) + EPSILON)
+
+
+def _rescaled(layer: Magnitudes) -> Tensor:
+    flat = layer.values.flatten(2)
+    # before anything is summed: of a channel that is the same everywhere only rounding would be left afterwards
+    above = flat - flat.amin(2, keepdim=True)
+    spread = layer.scale * above.amax(2)
+    return weighted_sum(layer.scale / (spread + EPSILON), above).view(-1, *layer.values.shape[2:])

@@ -1,0 +1,3 @@
+"""The one name that is imported."""
+
+resize = None
