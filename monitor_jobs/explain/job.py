@@ -80,12 +80,11 @@ def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
         served = load_model(package, environment)
         asked = Asked(served, network_of(served.model), request.map_kind, settings.output)
         found = _all(asked, records)
-    metadata = [record.event_metadata for record in found.records]
     result = Explanations(
         endpoint=settings.endpoint,
         explanations=tuple(found.explanations),
         unexplained=tuple(found.unexplained),
-        absent=tuple(sorted(request.ids - {id_ for each in metadata for id_ in (each.event_id, each.inference_id)})),
+        absent=tuple(sorted(request.ids - found.ids)),
     )
     write_outputs(settings.output, {EXPLANATIONS_FILE: result.to_json()})
     _conclude(result, paths)
@@ -93,7 +92,7 @@ def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
 
 @dataclass(slots=True)
 class _Found:
-    records: list[CaptureRecord] = field(default_factory=list)
+    ids: set[str | None] = field(default_factory=set)
     explanations: list[Explanation] = field(default_factory=list)
     unexplained: list[Unexplained] = field(default_factory=list)
 
@@ -102,7 +101,7 @@ def _all(asked: Asked, records: Iterable[CaptureRecord]) -> _Found:
     found = _Found()
     for number, record in enumerate(records, start=1):
         event_id = record.event_metadata.event_id
-        found.records.append(record)
+        found.ids |= {event_id, record.event_metadata.inference_id}
         try:
             found.explanations += asked.explain(number, record)
         except SextantError as error:

@@ -63,4 +63,6 @@ def inputs_of(served: ServedModel, network: nn.Module, request: ModelRequest) ->
 def _held(model: object) -> Iterable[object]:
     if isinstance(model, dict):
         return model.values()
-    return model if isinstance(model, (tuple, list)) else vars(model).values() if hasattr(model, "__dict__") else ()
+    if isinstance(model, (tuple, list)):
+        return model
+    return getattr(model, "__dict__", {}).values()
