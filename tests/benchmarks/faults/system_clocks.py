@@ -5,6 +5,7 @@ in the store. What does not: faking (tests.servers.system_faults), the goals (te
 """
 
 import random
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ FLUSH_SECONDS = 0.2
 JUMPS_OF_A_LIFE = 3
 BEFORE_THE_HOUR = datetime(2026, 11, 20, 11, 59, 59, tzinfo=UTC)
 AN_HOUR, A_DAY = 3600.0, 86400.0
+_STARTING = threading.Lock()
 SCRIPT = (0, -AN_HOUR, AN_HOUR, AN_HOUR, -AN_HOUR, A_DAY, -A_DAY, 0.3, -0.3, -2, 2, -0.05, 0.05, -A_DAY, A_DAY)
 
 
@@ -75,12 +77,13 @@ class CarelessLedger(Ledger):
 
 @contextmanager
 def captured_with(ledger: type[Ledger]) -> Iterator[None]:
-    """Captures that are started meanwhile have such a ledger."""
-    real, capture_module.Ledger = capture_module.Ledger, ledger
-    try:
-        yield
-    finally:
-        capture_module.Ledger = real
+    """Captures that are started meanwhile have such a ledger; one thread at a time, or another would have it too."""
+    with _STARTING:
+        real, capture_module.Ledger = capture_module.Ledger, ledger
+        try:
+            yield
+        finally:
+            capture_module.Ledger = real
 
 
 def jumping(folder: Path, script: Iterable[float], each_seconds: float, ledger: type[Ledger] = Ledger) -> Timing:
