@@ -17,7 +17,7 @@ from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.saliency.decomposing import decompose
 from monitor_jobs.saliency.maps import blog, gradcam, idiap
-from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition
+from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition, completeness_errors
 
 AT_ONCE: Final = 16  # gradients of a large network's every layer are held meanwhile
 CENTRE_RADIUS: Final = 0.4  # of the picture's sides
@@ -34,6 +34,7 @@ class Explained:
 
     image: NDArray[np.float32]
     saliency: NDArray[np.float32]
+    map_kind: MapKind
     predicted: ClassScore
     runner_up: ClassScore | None
     completeness_error: float
@@ -50,8 +51,7 @@ def explained(network: nn.Module, inputs: Tensor, kind: MapKind, card: ModelCard
     """Each input's explanation, of the class that the network predicts. Raises ModelUnsuitable as `decompose`."""
     for chunk in torch.split(inputs, AT_ONCE):
         decomposition = decompose(network, chunk)
-        maps = DRAWN[kind](decomposition)
-        yield from _each(decomposition, chunk, maps, card)
+        yield from _each(decomposition, chunk, kind, card)
 
 
 def outside_centre(saliency: NDArray[np.float32]) -> float:
@@ -66,10 +66,10 @@ def outside_centre(saliency: NDArray[np.float32]) -> float:
     return float(saliency[distance > CENTRE_RADIUS].sum(dtype=np.float64)) / total if total else 0.0
 
 
-def _each(decomposition: Decomposition, inputs: Tensor, maps: Tensor, card: ModelCard) -> Iterator[Explained]:
-    errors = decomposition.errors()
-    sums = {INPUT_PART: decomposition.input_term.flatten(1).sum(1, dtype=torch.float64)}
-    sums |= {term.layer: term.sums() for term in decomposition.layers}
+def _each(decomposition: Decomposition, inputs: Tensor, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
+    maps, part_sums = DRAWN[kind](decomposition), decomposition.part_sums()
+    errors = completeness_errors(decomposition.logits, part_sums)
+    names = [INPUT_PART, *(term.layer for term in decomposition.layers)]
     ranked = decomposition.scores.sort(dim=1, descending=True).indices
     for position in range(len(inputs)):
         scores = decomposition.scores[position]
@@ -77,11 +77,12 @@ def _each(decomposition: Decomposition, inputs: Tensor, maps: Tensor, card: Mode
         yield Explained(
             image=inputs[position].cpu().numpy(),
             saliency=saliency,
+            map_kind=kind,
             predicted=_score(scores, int(decomposition.targets[position]), card),
             runner_up=_score(scores, int(ranked[position, 1]), card) if len(scores) > 1 else None,
             completeness_error=float(errors[position]),
             outside_centre=outside_centre(saliency),
-            parts={name: float(values[position]) for name, values in sums.items()},
+            parts=dict(zip(names, part_sums[position].tolist(), strict=True)),
         )
 
 

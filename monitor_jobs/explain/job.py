@@ -30,7 +30,7 @@ from monitor_jobs.explain.network import inputs_of, network_of
 from monitor_jobs.explain.pictures import picture
 from monitor_jobs.explain.records import answered, body_of, find
 from monitor_jobs.job import run_job, say
-from monitor_jobs.job.files import dataset_files, write_message, write_outputs
+from monitor_jobs.job.files import dataset_files, first_fault, write_message, write_outputs
 from monitor_jobs.job.settings import parse_settings
 from monitor_jobs.model_archive import unpack
 from monitor_jobs.model_functions.codecs import JSON
@@ -57,10 +57,10 @@ class Asked:
         body, content_type = body_of(record)
         inputs = inputs_of(self.served, self.network, ModelRequest(body, content_type, JSON))
         labels = answered(record, self.served.card)
+        then = labels if len(labels) == len(inputs) else [None] * len(inputs)
         for position, one in enumerate(explained(self.network, inputs, self.map_kind, self.served.card)):
-            said = _explanation(one, record, f"{number:03d}-{_file_name(record)}-{position}", position, self.map_kind)
-            if len(labels) == len(inputs):
-                said = said.model_copy(update={"answered": labels[position]})
+            stem = f"{number:03d}-{_file_name(record)}-{position}"
+            said = _explanation(one, record, position=position, answered=then[position], stem=stem)
             write_outputs(self.output, {said.picture_file: picture(one), said.map_file: _npy(one)})
             yield said
 
@@ -118,9 +118,7 @@ def parse_request(environment: Mapping[str, str]) -> ExplanationRequest:
     try:
         return ExplanationRequest.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise BadInput(f"{Variable.EXPLAIN} is {text[:200]!r}: {place}: {first['msg'].lower()}") from error
+        raise BadInput(f"{Variable.EXPLAIN} is {text[:200]!r}: {first_fault(error, 'the whole')}") from error
 
 
 def _archive(folder: Path) -> Path:
@@ -130,14 +128,17 @@ def _archive(folder: Path) -> Path:
     return archives[0]
 
 
-def _explanation(one: Explained, record: CaptureRecord, stem: str, position: int, kind: MapKind) -> Explanation:
+def _explanation(
+    one: Explained, record: CaptureRecord, *, position: int, answered: str | None, stem: str
+) -> Explanation:
     return Explanation(
         event_id=record.event_metadata.event_id,
         inference_id=record.event_metadata.inference_id,
         position=position,
         predicted=one.predicted,
         runner_up=one.runner_up,
-        map_kind=kind,
+        answered=answered,
+        map_kind=one.map_kind,
         completeness_error=one.completeness_error,
         exact=one.exact,
         outside_centre=one.outside_centre,

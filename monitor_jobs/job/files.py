@@ -66,6 +66,13 @@ def read_merge_counts(settings: JobSettings) -> MergeCounts | None:
     return _read(settings.ground_truth, MergeCounts)
 
 
+def first_fault(error: ValidationError, whole: str) -> str:
+    """Where the first value lies that does not fit, `whole` where it is all of it, and why."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"])) or whole
+    return f"{place}: {first['msg'].lower()}"
+
+
 def write_outputs(folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Write files under their names, in order: who watches for the last name finds the others complete."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,6 +122,4 @@ def _read(path: Path | None, kind: type[FileT]) -> FileT | None:
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise BadInput(f"{path} is no {kind.__name__.lower()} file: {place}: {first['msg'].lower()}") from error
+        raise BadInput(f"{path} is no {kind.__name__.lower()} file: {first_fault(error, 'the file')}") from error

@@ -8,12 +8,11 @@ What lives here: reducing, and the map again. What does not: how it is written d
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from monitor_jobs.saliency.maps.idiap import idiap_pyramid
 from monitor_jobs.saliency.maps.pyramid import Pyramid, corners_aligned
-from monitor_jobs.saliency.terms import Decomposition
+from monitor_jobs.saliency.terms import Decomposition, completeness_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +32,18 @@ class Reduced:
 
     def errors(self) -> Tensor:
         """The completeness error |logit - sum| / |logit|, [N] float64, as Decomposition.errors."""
-        return (self.logits - self.sums.sum(1)).abs() / self.logits.abs()
+        return completeness_errors(self.logits, self.sums)
 
 
 def reduced(decomposition: Decomposition) -> Reduced:
     """What the paper's authors' map needs, `idiap_of` within 5e-4 of `idiap`; tests/papers/test_fullgrad.py."""
-    input_sums = decomposition.input_term.flatten(1).sum(1, dtype=torch.float64)
     return Reduced(
         logits=decomposition.logits.double(),
         targets=decomposition.targets,
         size=decomposition.size,
         levels={size: level.half() for size, level in idiap_pyramid(decomposition).items()},
         layers=tuple(term.layer for term in decomposition.layers),
-        sums=torch.stack([input_sums, *(term.sums() for term in decomposition.layers)], 1),
+        sums=decomposition.part_sums(),
     )
 
 

@@ -3,7 +3,7 @@
 What lives here: averages. What does not: the parts of one input (decomposing), maps (maps).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final
 
 import torch
@@ -34,25 +34,24 @@ def smooth(
     return _mean(decompose(model, inputs + deviation * noise.to(inputs.device), targets) for noise in noises)
 
 
-def _mean(parts: Iterable[Decomposition]) -> Decomposition:
-    first, *rest = parts
-    everything = [first, *rest]
-    layers = zip(*(part.layers for part in everything), strict=True)
-    return Decomposition(
-        scores=_average([part.scores for part in everything]),
-        targets=first.targets,
-        input_term=_average([part.input_term.sum(1, keepdim=True) for part in everything]),
-        layers=tuple(_mean_term(terms) for terms in layers),
-    )
+def _mean(parts: Iterator[Decomposition]) -> Decomposition:
+    # added up as they come: together they are as many times the gradients of a network as there are copies
+    first = next(parts)
+    totals, count = _signed(first), 1
+    for part in parts:
+        totals, count = [total + more for total, more in zip(totals, _signed(part), strict=True)], count + 1
+    scores, input_term, *layers = (total / count for total in totals)
+    terms = tuple(map(_mean_term, first.layers, layers))
+    return Decomposition(scores=scores, targets=first.targets, input_term=input_term, layers=terms)
 
 
-def _mean_term(terms: tuple[LayerTerm, ...]) -> LayerTerm:
-    first = terms[0]
-    if first.varies:
-        product = _average([term.product() for term in terms])
-        return LayerTerm(first.layer, product, torch.ones_like(product))
-    return LayerTerm(first.layer, first.bias, _average([term.gradient for term in terms]))
+def _signed(part: Decomposition) -> list[Tensor]:
+    """What is averaged of one copy: a fixed bias need not be."""
+    layers = (term.product() if term.varies else term.gradient for term in part.layers)
+    return [part.scores, part.input_term.sum(1, keepdim=True), *layers]
 
 
-def _average(values: list[Tensor]) -> Tensor:
-    return torch.stack(values).mean(0)
+def _mean_term(term: LayerTerm, mean: Tensor) -> LayerTerm:
+    if term.varies:
+        return LayerTerm(term.layer, mean, torch.ones_like(mean))
+    return LayerTerm(term.layer, term.bias, mean)

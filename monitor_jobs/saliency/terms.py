@@ -72,19 +72,29 @@ class Decomposition:
 
     def sums(self) -> Tensor:
         """The sum of all parts, [N] float64."""
-        return self.input_term.flatten(1).sum(1, dtype=torch.float64) + sum(term.sums() for term in self.layers)
+        return self.part_sums().sum(1)
+
+    def part_sums(self) -> Tensor:
+        """What the input and each layer add to the logit, [N, 1 + layers] float64, in the order of `layers`."""
+        of_input = self.input_term.flatten(1).sum(1, dtype=torch.float64)
+        return torch.stack([of_input, *(term.sums() for term in self.layers)], 1)
 
     def errors(self) -> Tensor:
         """The completeness error |logit - sum| / |logit|, [N] float64; above EXACT_ERROR a bias is missing.
 
         Srinivas & Fleuret 2019, proposition 1; checked in tests/papers/test_fullgrad.py.
         """
-        logits = self.logits.double()
-        return (logits - self.sums()).abs() / logits.abs()
+        return completeness_errors(self.logits, self.part_sums())
 
     def spatial(self) -> Iterator[LayerTerm]:
         """The layers that have a place on a map."""
         return (term for term in self.layers if term.is_spatial)
+
+
+def completeness_errors(logits: Tensor, part_sums: Tensor) -> Tensor:
+    """|logit - sum of its parts| / |logit| of logits [N] and parts [N, P], [N] float64."""
+    exact = logits.double()
+    return (exact - part_sums.sum(1)).abs() / exact.abs()
 
 
 def simple(decomposition: Decomposition) -> Decomposition:

@@ -10,6 +10,7 @@ from service.cli.capture import captures_of
 from service.cli.client import Client, connect, load, store
 from service.cli.output import AsJson, print_fields, print_json
 from service.cli.processing import (
+    MODEL_FOLDER,
     capture_inputs,
     container_of,
     processing_job,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from monitor_jobs.contract.window import Window
 
 app = typer.Typer(help="Make baselines.", no_args_is_help=True)
-CARD_FOLDER = "/opt/ml/processing/model"
 
 
 @app.callback()
@@ -67,7 +67,7 @@ def _request(
     card = _put_card(client, endpoint, f"{target}/model_card.json")
     environment = {
         "SEXTANT_ANALYSIS": "suggest_baseline",
-        "SEXTANT_MODEL_CARD": f"{CARD_FOLDER}/model_card.json",
+        "SEXTANT_MODEL_CARD": f"{MODEL_FOLDER}/model_card.json",
         "start_time": format_timestamp(window.start),
         "end_time": format_timestamp(window.end),
         "sagemaker_endpoint_name": endpoint,
@@ -75,7 +75,7 @@ def _request(
     return processing_job(
         name,
         image=monitor,
-        inputs=[*captures, s3_input("card", card, CARD_FOLDER)],
+        inputs=[*captures, s3_input("card", card, MODEL_FOLDER)],
         target=target,
         environment=environment,
     )

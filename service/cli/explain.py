@@ -12,7 +12,7 @@ from monitor_jobs.contract.map_kind import MapKind
 from service.cli.capture import captures_of
 from service.cli.client import Client, connect, load, store
 from service.cli.output import AsJson, print_json, print_table, say
-from service.cli.processing import capture_inputs, container_of, processing_job, s3_input, wait_for_job
+from service.cli.processing import MODEL_FOLDER, capture_inputs, container_of, processing_job, s3_input, wait_for_job
 from service.cli.report import load_report
 from service.cli.schedule import utc
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from monitor_jobs.contract.window import Window
 
 IMAGE = "sextant/explain"
-MODEL_FOLDER = "/opt/ml/processing/model"
 LOOKED_BACK = timedelta(hours=24)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitor_jobs.object_store import ObjectStore
 
 DATASET = "/opt/ml/processing/input/endpoint"
+MODEL_FOLDER = "/opt/ml/processing/model"
 OUTPUT = "/opt/ml/processing/outputs"
 MAX_CAPTURE_INPUTS = 9  # of the ten inputs that a processing job may have; the tenth is a command's own
 RUN_SECONDS = 3600.0

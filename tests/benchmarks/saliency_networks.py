@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, interpolate
+from torch.nn.functional import interpolate
 
 from tests.benchmarks.figures import BENCH_FOLDER, SEED
+from tests.benchmarks.quality_estimates.classifiers import fit
 from tests.saliency_networks import OutOfOrderBlock, PlainNet, ResNet, VggLike, unsettled
 
 CLASSES: Final = 43
 SIZE: Final = 64
-BATCH: Final = 64
 LEARNING_RATE: Final = 0.003
 CACHE: Final = BENCH_FOLDER / "saliency"
 RESNET: Final = "resnet-18"
@@ -71,7 +71,7 @@ def trained(shown: Signs) -> Iterator[tuple[str, nn.Module]]:
         torch.manual_seed(SEED)
         network, path = recipe.make(), CACHE / f"{name}.safetensors"
         if not path.exists():
-            _train(network, shown, recipe.epochs)
+            fit(network, shown.seen, shown.classes, epochs=recipe.epochs, learning_rate=LEARNING_RATE)
             CACHE.mkdir(parents=True, exist_ok=True)
             save_file(network.state_dict(), path)
         network.load_state_dict(load_file(path))
@@ -83,16 +83,3 @@ def untrained() -> Iterator[tuple[str, nn.Module]]:
     for name, recipe in RECIPES.items():
         torch.manual_seed(SEED)
         yield name, unsettled(recipe.make()).requires_grad_(requires_grad=False)
-
-
-def _train(network: nn.Module, shown: Signs, epochs: int) -> None:
-    optimiser = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
-    steps = epochs * -(-len(shown.seen) // BATCH)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
-    network.train()
-    for _ in range(epochs):
-        for rows in torch.randperm(len(shown.seen)).split(BATCH):
-            optimiser.zero_grad()
-            cross_entropy(network(shown.seen[rows]), shown.classes[rows]).backward()
-            optimiser.step()
-            rate.step()

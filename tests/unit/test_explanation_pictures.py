@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from monitor_jobs.contract.explanation import ClassScore
+from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.explain.explaining import Explained, outside_centre
 from monitor_jobs.explain.pictures import as_pixels, coloured, picture, scaled
 from service.demo.contact_sheet import original_of, worst_of, write_contact_sheet
@@ -20,6 +21,7 @@ def explained(image, saliency, error=0.0, name="stop") -> Explained:
     return Explained(
         image=np.asarray(image, dtype=np.float32),
         saliency=np.asarray(saliency, dtype=np.float32),
+        map_kind=MapKind.IDIAP,
         predicted=score,
         runner_up=None,
         completeness_error=error,

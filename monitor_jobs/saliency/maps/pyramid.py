@@ -4,9 +4,10 @@ What lives here: adding and resizing. What does not: what is added (idiap, gradc
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import partial, reduce
 from typing import Final
 
+import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -28,20 +29,12 @@ def pyramid_of(levels: Iterable[Tensor]) -> Pyramid:
 
 def corners_aligned(pyramid: Pyramid, size: tuple[int, int]) -> Tensor:
     """The sum of all, bilinear, [N, H, W]: the outermost points of each stay the outermost."""
-    return sum_of(_resized(level, size, _CORNERS_ALIGNED) for level in pyramid.values())
+    return reduce(torch.add, (_resized(level, size, _CORNERS_ALIGNED) for level in pyramid.values()))
 
 
 def pixels_aligned(pyramid: Pyramid, size: tuple[int, int]) -> Tensor:
     """The sum of all, bilinear, [N, H, W]: each point is the middle of a pixel, as OpenCV has it."""
-    return sum_of(_resized(level, size, _PIXELS_ALIGNED) for level in pyramid.values())
-
-
-def sum_of(levels: Iterable[Tensor]) -> Tensor:
-    """The sum of at least one tensor."""
-    first, *rest = levels
-    for level in rest:
-        first = first + level
-    return first
+    return reduce(torch.add, (_resized(level, size, _PIXELS_ALIGNED) for level in pyramid.values()))
 
 
 def _resized(level: Tensor, size: tuple[int, int], resize: Resize) -> Tensor:

@@ -51,11 +51,16 @@ def train(model: nn.Module, images: Images, labels: np.ndarray, *, seed: int) ->
     """Train in place; leaves the model ready to be asked."""
     torch.manual_seed(seed)
     x, y = as_tensor(images), torch.from_numpy(labels.astype(np.int64))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
-    steps = EPOCHS * -(-len(x) // BATCH)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
+    fit(model, x, y, epochs=EPOCHS, learning_rate=LEARNING_RATE)
+
+
+def fit(model: nn.Module, x: torch.Tensor, y: torch.Tensor, *, epochs: int, learning_rate: float) -> None:
+    """The same on tensors, with whatever numbers torch draws next."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
+    steps = epochs * -(-len(x) // BATCH)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
     model.train()
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         for rows in torch.randperm(len(x)).split(BATCH):
             optimiser.zero_grad()
             cross_entropy(model(x[rows]), y[rows]).backward()
