@@ -59,7 +59,7 @@ def _highest(store: ObjectStore, folder: str, told: int) -> int:
         listed = [sequence_of(found.address.key) for found in store.list(S3Address.parse(block_of(folder, first)))]
         if not listed:
             break
-        highest = max(highest, *filter(None, listed))
+        highest = max([highest, *filter(None, listed)])
     return highest
 
 

@@ -11,6 +11,7 @@ from monitor_jobs.object_store import S3Address
 from service.endpoint.segment import SegmentName, State
 from tests.integration.capture_spool import (
     CAPTURES,
+    GAPS,
     MANIFESTS,
     NOON,
     Clock,
@@ -158,8 +159,24 @@ def test_the_last_number_of_the_dead_is_told_even_where_it_delivered_that_one_it
     extra = manifests(store)[0].model_copy(update={"sequence": 7})
     store.put(S3Address("bucket", f"{MANIFESTS.key}{producer}/000000000007.json"), extra.to_json())
     left_behind(spec, line("b"), state=State.SEALED)
-    swept(spec, store)
-    assert max(each.last_sequence for each in watermarks(store) if each.producer == producer) == 7
+    heir = started(spec, store, clock=Clock(NOON))
+    wait_until(lambda: last_told(store, producer) == 7, timeout_seconds=PATIENCE, what="the dead one's last number")
+    heir.close()
+
+
+@pytest.mark.parametrize("name", ["000000000001.json.bak", "000000000000.json"])
+def test_a_file_of_somebody_elses_among_the_manifests_keeps_no_watermark_open(tmp_path, store, name):
+    spec, producer = spec_of(tmp_path), "0" * 32
+    store.put(S3Address("bucket", f"{MANIFESTS.key}{producer}/{name}"), b"not ours")
+    store.put(S3Address("bucket", f"{GAPS.key}{producer}/{name}"), b"not ours")
+    left_behind(spec, line("a"), state=State.SEALED)
+    heir = started(spec, store, clock=Clock(NOON))
+    wait_until(lambda: last_told(store, producer) == 1, timeout_seconds=PATIENCE, what="the dead one's last number")
+    heir.close()
+
+
+def last_told(store, producer):
+    return max((each.last_sequence for each in watermarks(store) if each.producer == producer), default=None)
 
 
 def test_after_kill_9_the_numbers_of_every_producer_have_no_hole(tmp_path, store):

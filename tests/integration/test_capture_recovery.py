@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor_jobs.contract.manifest import FIRST_SEQUENCE
 from monitor_jobs.object_store import S3Address
 from service.endpoint import adoption, uploader
 from service.endpoint.capture_lines import line_of
@@ -73,7 +74,7 @@ def line(name, at=NOON):
 def left_behind(spec, content, *, state=State.OPEN, producer="0" * 32, opened_at=NOON):
     """A segment as a process leaves it that dies."""
     spec.spool_folder.mkdir(parents=True, exist_ok=True)
-    path = spec.spool_folder / SegmentName.new(producer, 0, opened_at).file(state)
+    path = spec.spool_folder / SegmentName.new(producer, FIRST_SEQUENCE, opened_at).file(state)
     path.write_bytes(content)
     return path
 
