@@ -55,6 +55,7 @@ class Metric(StrEnum):
     DROPPED = "sextant_capture_dropped_records_total"
     QUARANTINED = "sextant_capture_quarantined_records_total"
     WITHHELD = "sextant_capture_withheld_bodies_total"
+    TENSOR_STEPS = "sextant_tensor_steps_total"
     BACKLOG_RECORDS = "sextant_capture_backlog_records"
     BACKLOG_BYTES = "sextant_capture_backlog_bytes"
     BACKLOG_AGE = "sextant_capture_oldest_backlog_age_seconds"
@@ -116,6 +117,12 @@ METRICS: Final = (
         Kind.COUNTER,
         "Bodies that were not captured because rules of redaction could not be applied, by half and reason.",
         (*SERVING, "half", "reason"),
+    ),
+    MetricSpec(
+        Metric.TENSOR_STEPS,
+        Kind.COUNTER,
+        "Requests whose tensors were to be kept, by outcome: kept, dropped (no room, time or store), or failed.",
+        (*SERVING, "outcome"),
     ),
     MetricSpec(Metric.BACKLOG_RECORDS, Kind.GAUGE, "Captured records that wait for the object store.", SERVING),
     MetricSpec(Metric.BACKLOG_BYTES, Kind.GAUGE, "Bytes of captured records that wait for the object store.", SERVING),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from service.control.access.issuing import Issuer
     from service.core.deployment import EndpointSpec
     from service.core.ports import Database, JobLimits, JobRunner
+    from service.endpoint.ports import CaptureSink, Keeping
     from service.endpoint.redaction import Redactor
     from service.scheduler.chores import Chores
     from service.scheduler.endpoints import Endpoints
@@ -128,31 +129,54 @@ def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
 
 def serve_endpoint(spec_path: Path, *, listener: socket.socket, settings: Settings) -> int:
     """One endpoint process, until SIGTERM; its exit code."""
-    import random
-
-    from prometheus_client import CollectorRegistry
-
     from service.core.deployment import EndpointSpec
-    from service.endpoint.capture import start_capture
-    from service.endpoint.capture_metrics import CaptureCollector
-    from service.endpoint.ports import CaptureSink, NoCapture
     from service.endpoint.process import serve
 
-    spec = EndpointSpec.model_validate_json(spec_path.read_bytes())
-    store = open_store(settings)
+    spec, store = EndpointSpec.model_validate_json(spec_path.read_bytes()), open_store(settings)
 
-    def capture(registry: CollectorRegistry) -> CaptureSink:
-        if spec.data_capture is None or not spec.data_capture.enable_capture:
-            return NoCapture()
-        redactor = open_redactor(spec, settings.data, registry)
-        started = start_capture(spec, store, clock=_now, generator=random.SystemRandom(), redactor=redactor)
-        serving = (spec.endpoint, spec.variant)
-        budget = spec.spool_budget_bytes
-        registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
-        return started
+    def keeping(registry: "CollectorRegistry") -> "Keeping":
+        return with_tensors(_capture_sink(spec, store, settings, registry), spec, store, registry)
 
-    limits = settings.http_limits
-    return serve(spec, listener=listener, store=store, capture_factory=capture, limits=limits)
+    return serve(spec, listener=listener, store=store, keeping_factory=keeping, limits=settings.http_limits)
+
+
+def with_tensors(
+    sink: "CaptureSink", spec: "EndpointSpec", store: "ObjectStore", registry: "CollectorRegistry"
+) -> "Keeping":
+    """Captures, and beside them the tensors that the model's environment asks for. Raises BadInput."""
+    import random
+
+    from monitor_jobs.contract.debug_hook import debug_hook_of
+    from service.endpoint.ports import Keeping
+
+    hook = debug_hook_of(spec.environment)
+    if hook is None:
+        return Keeping(sink)
+    from service.endpoint.tensor_hook.counts import tensor_steps
+    from service.endpoint.tensor_hook.sink import TensorHook
+
+    count = tensor_steps(registry, endpoint=spec.endpoint, variant=spec.variant)
+    tensors = TensorHook(hook, spec, sink, store, generator=random.SystemRandom(), clock=_now, count=count)
+    return Keeping(tensors, tensors.watch)
+
+
+def _capture_sink(
+    spec: "EndpointSpec", store: "ObjectStore", settings: Settings, registry: "CollectorRegistry"
+) -> "CaptureSink":
+    import random
+
+    from service.endpoint.capture import start_capture
+    from service.endpoint.capture_metrics import CaptureCollector
+    from service.endpoint.ports import NoCapture
+
+    if spec.data_capture is None or not spec.data_capture.enable_capture:
+        return NoCapture()
+    redactor = open_redactor(spec, settings.data, registry)
+    started = start_capture(spec, store, clock=_now, generator=random.SystemRandom(), redactor=redactor)
+    serving = (spec.endpoint, spec.variant)
+    budget = spec.spool_budget_bytes
+    registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
+    return started
 
 
 def open_redactor(spec: "EndpointSpec", data: Path, registry: "CollectorRegistry") -> "Redactor | None":

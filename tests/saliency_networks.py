@@ -119,7 +119,8 @@ def unsettled(network: nn.Module, seed: int = 7) -> nn.Module:
             assert module.running_var is not None
             module.running_mean.normal_(0, 0.5, generator=generator)
             module.running_var.uniform_(0.5, 2, generator=generator)
-            module.weight.data.uniform_(0.5, 1.5, generator=generator)
+            if module.weight is not None:
+                module.weight.data.uniform_(0.5, 1.5, generator=generator)
         if isinstance(bias := getattr(module, "bias", None), Tensor):
             bias.data.normal_(0, 0.3, generator=generator)
     return network.eval()

@@ -1,5 +1,5 @@
 """Explains captured predictions: a processing job that asks the model again, and draws what its answer came from.
 
-What lives here: records to networks' inputs (records, network), explanations (explaining), pictures (pictures), files
+What lives here: records (records), explanations (explaining), pictures (pictures), files
 (job). What does not: FullGrad itself (monitor_jobs.saliency), what an explanation says (contract.explanation).
 """

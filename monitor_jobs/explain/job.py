@@ -26,7 +26,6 @@ from monitor_jobs.contract.explanation import (
 )
 from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.explain.explaining import Explained, explained
-from monitor_jobs.explain.network import inputs_of, network_of
 from monitor_jobs.explain.pictures import picture
 from monitor_jobs.explain.records import answered, body_of, find
 from monitor_jobs.job import run_job, say
@@ -35,6 +34,7 @@ from monitor_jobs.job.settings import parse_settings
 from monitor_jobs.model_archive import unpack
 from monitor_jobs.model_functions.codecs import JSON
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, load_model
+from monitor_jobs.model_functions.network import inputs_of, network_of
 
 NAME: Final = "explain"
 MODEL_FOLDER: Final = "/opt/ml/processing/model"

@@ -108,7 +108,7 @@ def bias_at(layer: Callable[..., object], inputs: tuple[Tensor, ...], output: Te
         slope: Tensor = torch.func.jvp(first, inputs, inputs)[1]
     except (RuntimeError, NotImplementedError) as error:
         raise ModelUnsuitable(f"what it adds to its input cannot be found: {error}") from error
-    return output - slope
+    return output - slope.detach()  # a network for training takes gradients of its weights
 
 
 def first_tensor(output: object) -> Tensor:

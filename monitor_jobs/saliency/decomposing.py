@@ -29,7 +29,7 @@ def decompose(model: nn.Module, inputs: Tensor, targets: Tensor | None = None) -
     # a copy that is outside of inference mode, whoever made the inputs within it
     at = inputs.detach().clone().requires_grad_()
     with torch.enable_grad(), watched(model) as calls:
-        logits = _logits(model(at), len(inputs))
+        logits = logits_of(model(at), len(inputs))
         classes = logits.argmax(1) if targets is None else _checked(targets, logits)
         chosen = logits.gather(1, classes[:, None])[:, 0]
         if not chosen.requires_grad:
@@ -53,7 +53,8 @@ def _term(call: LayerCall, gradient: Tensor) -> LayerTerm:
     return LayerTerm(call.layer, bias, gradient.movedim(call.channel_axis, 1))
 
 
-def _logits(answer: object, count: int) -> Tensor:
+def logits_of(answer: object, count: int) -> Tensor:
+    """A network's answer to so many inputs, [N, classes]. Raises ModelUnsuitable where it is none."""
     if not isinstance(answer, Tensor):
         raise ModelUnsuitable(f"the network answers with {type(answer).__name__}: logits are one tensor [N, classes]")
     if answer.ndim != 2 or len(answer) != count:

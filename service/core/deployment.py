@@ -1,6 +1,7 @@
 """What an endpoint process is told when it is started, and what capture takes from one request."""
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -54,7 +55,10 @@ class EndpointSpec(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request and its 2xx answer, as capture takes them; `answered_at` is when the model had answered."""
+    """One request and its 2xx answer, as capture takes them; `answered_at` is when the model had answered.
+
+    `event_id` is the capture's, and that of whatever else is kept of the request.
+    """
 
     request_body: bytes
     request_content_type: str
@@ -63,3 +67,4 @@ class Exchange:
     answered_at: datetime
     inference_id: str | None = None
     custom_attributes: str | None = None
+    event_id: str = field(default_factory=lambda: str(uuid.uuid4()))

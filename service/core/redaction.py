@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from monitor_jobs.contract.capture import ContentType
+from monitor_jobs.contract.debug_hook import HOOK_VARIABLE, OUTPUT_VARIABLE, debug_hook_of
 from monitor_jobs.contract.errors import BadInput
 from service.core.json_paths import Step, parse_path
 
@@ -111,6 +112,15 @@ def redaction_of(default: Redaction | None, environment: dict[str, str]) -> Reda
     """What an endpoint redacts: the installation's rules and those of its model's environment. Raises BadInput."""
     own = environment.get(REDACTION_VARIABLE)
     return strengthened(default, parse_redaction(own) if own else None)
+
+
+def require_hook_without_redaction(environment: Mapping[str, str], redaction: Redaction | None) -> None:
+    """Return unless tensors are to be kept of what is redacted: they are the picture. Raises BadInput."""
+    if redaction is not None and debug_hook_of(environment) is not None:
+        raise BadInput(
+            f"{HOOK_VARIABLE} or {OUTPUT_VARIABLE} keeps what the network is given, which rules of redaction are to "
+            "take out: leave out the one or the other"
+        )
 
 
 def strengthened(default: Redaction | None, own: Redaction | None) -> Redaction | None:

@@ -1,6 +1,5 @@
-"""What one exchange becomes in a capture file: which halves, in which encoding, under an event id of its own."""
+"""What one exchange becomes in a capture file: which halves, in which encoding."""
 
-import uuid
 from datetime import datetime
 
 from monitor_jobs.capture_io import CapturedBody, capture_line
@@ -13,7 +12,7 @@ Halves = tuple[CapturedBody | None, CapturedBody | None]
 
 def line_of(exchange: Exchange, moment: datetime, config: DataCaptureConfig) -> bytes:
     """The capture line of an exchange, with `moment` in whole seconds as its inferenceTime."""
-    return _line(moment, _halves(exchange, config), exchange.inference_id, exchange.custom_attributes)
+    return _line(exchange, moment, _halves(exchange, config), exchange.inference_id, exchange.custom_attributes)
 
 
 def redacted_line_of(exchange: Exchange, moment: datetime, config: DataCaptureConfig, redactor: Redactor) -> bytes:
@@ -24,7 +23,7 @@ def redacted_line_of(exchange: Exchange, moment: datetime, config: DataCaptureCo
         None if response is None else redactor.body("response", response),
     )
     inference_id = redactor.inference_id(exchange.inference_id)
-    return _line(moment, left, inference_id, redactor.custom_attributes(exchange.custom_attributes))
+    return _line(exchange, moment, left, inference_id, redactor.custom_attributes(exchange.custom_attributes))
 
 
 def _halves(exchange: Exchange, config: DataCaptureConfig) -> Halves:
@@ -34,10 +33,12 @@ def _halves(exchange: Exchange, config: DataCaptureConfig) -> Halves:
     return request if config.captures_input else None, response if config.captures_output else None
 
 
-def _line(moment: datetime, halves: Halves, inference_id: str | None, custom_attributes: str | None) -> bytes:
+def _line(
+    exchange: Exchange, moment: datetime, halves: Halves, inference_id: str | None, custom_attributes: str | None
+) -> bytes:
     request, response = halves
     return capture_line(
-        event_id=str(uuid.uuid4()),
+        event_id=exchange.event_id,
         inference_time=moment,
         request=request,
         response=response,

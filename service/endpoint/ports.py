@@ -1,9 +1,11 @@
-"""The door between answering and capturing, and its shipped simple adapter."""
+"""The doors between answering and what is kept of it, and the shipped simple adapter."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from monitor_jobs.contract.errors import SextantError
+from monitor_jobs.model_functions.functions import ServedModel
 from service.core.deployment import Exchange
 
 
@@ -32,6 +34,17 @@ class CaptureSink(Protocol):
     def close(self, timeout_seconds: float) -> None:
         """Make durable what was taken, within the time; called once, after the last answer."""
         ...
+
+
+Watch = Callable[[ServedModel, str], ServedModel]  # a model and its archive's SHA-256 to the model that is served
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept of requests: where exchanges go, and who else watches the model; None watches nothing."""
+
+    sink: CaptureSink
+    watch: Watch | None = None
 
 
 class NoCapture:

@@ -5,6 +5,7 @@ What lives here: the order in which things start and end. What does not: which s
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 import shutil
@@ -30,7 +31,7 @@ from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import build_app
-from service.endpoint.ports import CaptureSink
+from service.endpoint.ports import Keeping, Watch
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker
 from service.garbage import collect_from_now_on
@@ -44,7 +45,7 @@ DRAIN_SECONDS: Final = 25  # of which answers may take these; capture has what t
 
 SWITCH_SECONDS: Final = 0.0005  # how long a thread that counts or indexes captures may keep the model's from its answer
 
-CaptureFactory = Callable[[CollectorRegistry], CaptureSink]
+KeepingFactory = Callable[[CollectorRegistry], Keeping]
 
 log = EventLog("sextant.endpoint")
 
@@ -54,7 +55,7 @@ def serve(
     *,
     listener: socket.socket,
     store: ObjectStore,
-    capture_factory: CaptureFactory,
+    keeping_factory: KeepingFactory,
     limits: HttpLimits = DEFAULT_LIMITS,
 ) -> int:
     """Serve one variant on a bound loopback socket until SIGTERM or SIGINT; the process's exit code.
@@ -68,15 +69,16 @@ def serve(
     registry = CollectorRegistry()
     metrics = ServingMetrics(registry, spec)
     worker = ModelWorker(timeout_seconds=spec.model_timeout_seconds, observe=metrics.model_ran)
-    capture = capture_factory(registry)
+    keeping = keeping_factory(registry)
     folder = Path(tempfile.mkdtemp(prefix="sextant-model-"))
-    app = build_app(worker, capture, metrics, spec)
+    app = build_app(worker, keeping.sink, metrics, spec)
     server = _Server(uvicorn.Config(app, **server_options(limits), **_SERVER_OPTIONS), worker)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            failure = runner.run(_serve(server, listener, worker, partial(_fetch_and_load, spec, store, folder)))
+            load = partial(_fetch_and_load, spec, store, folder, keeping.watch)
+            failure = runner.run(_serve(server, listener, worker, load))
     finally:
-        capture.close(server.seconds_left)
+        keeping.sink.close(server.seconds_left)
         shutil.rmtree(folder, ignore_errors=True)
     return _exit_code(failure)
 
@@ -122,12 +124,19 @@ async def _serve(
     return failure
 
 
-def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path) -> ServedModel:
+def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path, watch: Watch | None) -> ServedModel:
     archive, package = folder / "model.tar.gz", folder / "model"
     store.download(S3Address.parse(spec.model_data_url), archive)
     unpack(archive, package)
+    digest = "" if watch is None else _sha256(archive)
     archive.unlink()
-    return load_model(package, spec.environment)
+    served = load_model(package, spec.environment)
+    return served if watch is None else watch(served, digest)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _exit_code(failure: BaseException | None) -> int:

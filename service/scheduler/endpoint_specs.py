@@ -12,7 +12,7 @@ from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, EndpointSpec, WhenSpoolIsFull
 from service.core.ports import Database
 from service.core.records import EndpointConfigRecord, EndpointRecord, ModelRecord
-from service.core.redaction import Redaction, redaction_of
+from service.core.redaction import Redaction, redaction_of, require_hook_without_redaction
 from service.core.variants import initial_weights
 
 
@@ -62,6 +62,8 @@ class EndpointSpecs:
         model = self._model(variant["ModelName"])
         container: dict[str, Any] = model.request.get("PrimaryContainer") or model.request["Containers"][0]
         capture = config.request.get("DataCaptureConfig")
+        redaction = redaction_of(self._limits.redaction, container.get("Environment", {}))
+        require_hook_without_redaction(container.get("Environment", {}), redaction)
         return EndpointSpec(
             endpoint=record.name,
             variant=variant["VariantName"],
@@ -69,7 +71,7 @@ class EndpointSpecs:
             model_data_url=container["ModelDataUrl"],
             environment=self._environment(container),
             data_capture=None if capture is None else DataCaptureConfig.model_validate(capture),
-            redaction=redaction_of(self._limits.redaction, container.get("Environment", {})),
+            redaction=redaction,
             spool_folder=spool_folder,
             spool_budget_bytes=self._limits.spool_budget_bytes,
             flush_interval_seconds=self._limits.flush_interval_seconds,

@@ -320,3 +320,10 @@ def test_parts_sum_whatever_the_network_is(seed, count, depth, scale):
     network = unsettled(nn.Sequential(*layers, nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(4 * channels[-1], 3)))
     parts = decompose(network.double(), scale * images(count, seed % 1000, (9, 7)).double())
     assert torch.allclose(parts.sums(), parts.logits, rtol=1e-9, atol=1e-9 * scale)
+
+
+def test_nothing_of_a_decomposition_takes_gradients_also_of_a_network_whose_weights_do():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.GroupNorm(2, 4), nn.GELU(), nn.Flatten(), nn.Linear(144, 3)).eval()
+    parts = decompose(network, torch.rand(2, 3, 8, 8))
+    assert not idiap(parts).requires_grad
+    assert not any(term.bias.requires_grad or term.gradient.requires_grad for term in parts.layers)

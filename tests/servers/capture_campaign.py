@@ -32,7 +32,7 @@ from service import logs
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import start_capture
 from service.endpoint.capture_lines import line_of
-from service.endpoint.ports import CaptureSink, Tell
+from service.endpoint.ports import CaptureSink, Keeping, Tell
 from service.endpoint.process import serve
 from service.endpoint.recovery import entries_in
 from tests.endpoint_token import AUTHORIZED
@@ -199,7 +199,7 @@ def serve_until_killed(folder: Path, listener: socket.socket, open_capture: Open
             spec,
             listener=listener,
             store=FolderStore(folder / "data"),
-            capture_factory=lambda _registry: open_capture(spec, folder),
+            keeping_factory=lambda _registry: Keeping(open_capture(spec, folder)),
         )
     )
 

@@ -20,9 +20,9 @@ from monitor_jobs.object_store.port import S3Address
 from service import logs
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import start_capture
-from service.endpoint.ports import CaptureSink, Tell
+from service.endpoint.ports import CaptureSink, Keeping, Tell
 from service.endpoint.process import serve
-from service.wiring import open_redactor
+from service.wiring import open_redactor, with_tensors
 from tests import plain_http
 from tests.endpoint_token import TOKEN_SHA256
 from tests.wait import wait_until
@@ -153,14 +153,17 @@ def main(folder: Path, descriptor: int) -> int:
     spec = EndpointSpec.model_validate_json((folder / "spec.json").read_text())
     store = FolderStore(folder / "data")
 
-    def capture_factory(registry: CollectorRegistry) -> CaptureSink:
+    def sink(registry: CollectorRegistry) -> CaptureSink:
         if spec.data_capture is None:
             return FileCapture(folder / "captured")
         redactor = open_redactor(spec, folder / "data", registry)
         clock, generator = (lambda: datetime.now(UTC)), random.SystemRandom()
         return Asked(start_capture(spec, store, clock=clock, generator=generator, redactor=redactor))
 
-    return serve(spec, listener=socket.socket(fileno=descriptor), store=store, capture_factory=capture_factory)
+    def keeping(registry: CollectorRegistry) -> Keeping:
+        return with_tensors(sink(registry), spec, store, registry)
+
+    return serve(spec, listener=socket.socket(fileno=descriptor), store=store, keeping_factory=keeping)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from service.endpoint import capture as capture_module
 from service.endpoint.accounting import Ledger
 from service.endpoint.capture import Capture, start_capture
 from service.endpoint.capture_metrics import CaptureCollector
-from service.endpoint.ports import CaptureSink
+from service.endpoint.ports import CaptureSink, Keeping
 from service.endpoint.process import serve
 from service.metrics import Metric
 from tests import plain_http
@@ -217,7 +217,7 @@ def live(folder: Path, listener: socket.socket, open_capture: Open) -> None:
     store = GatedStore(folder)
     logs.configure((folder / "log").open("a", buffering=1))
 
-    def capture(registry: CollectorRegistry) -> CaptureSink:
+    def keeping(registry: CollectorRegistry) -> Keeping:
         opened = open_capture(spec, store)
         if isinstance(opened, Capture):
             registry.register(
@@ -228,9 +228,9 @@ def live(folder: Path, listener: socket.socket, open_capture: Open) -> None:
                     clock=lambda: datetime.now(UTC),
                 )
             )
-        return opened
+        return Keeping(opened)
 
-    sys.exit(serve(spec, listener=listener, store=store, capture_factory=capture))
+    sys.exit(serve(spec, listener=listener, store=store, keeping_factory=keeping))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 A package's functions may do with a request what they like before they call the network, and with its answer after. So
 the request goes their whole way, and is watched as it comes by.
 
-What lives here: finding and watching. What does not: loading packages (model_functions), gradients (saliency).
+What lives here: finding and watching. What does not: loading packages (functions), gradients (saliency).
 """
 
 from collections.abc import Iterable

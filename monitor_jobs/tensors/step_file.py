@@ -1,0 +1,60 @@
+"""One object of tensors: safetensors, packed by zstd, with what is said of them in its header.
+
+Pure: tensors to bytes and back. Anything may be handed to `unpacked`; what comes out of it is held to a size.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from monitor_jobs.contract.errors import BadInput
+
+Array = NDArray[np.generic]
+
+UNPACKED_BYTES_MAX: Final = 2 * 2**30
+CHUNK_BYTES: Final = 16 * 2**20
+FACTS: Final = "facts"  # the entry of the header that holds our JSON
+LEVEL: Final = 3
+_HEADER_LENGTH: Final = struct.Struct("<Q")
+
+
+def packed(tensors: Mapping[str, Array], facts: str = "{}") -> bytes:
+    """The object that holds these tensors and facts; tests/unit/test_tensor_files.py."""
+    return bytes(pa.Codec("zstd", LEVEL).compress(save(dict(tensors), {FACTS: facts}), asbytes=True))
+
+
+def unpacked(body: bytes) -> tuple[dict[str, Array], str]:
+    """The tensors and facts of an object. Raises BadInput where it is damaged, or nothing of ours."""
+    try:
+        text = b"".join(_unzipped(body))
+        return load(text), _facts(text)
+    except (struct.error, OSError, ValueError, SafetensorError) as error:
+        raise BadInput(f"an object of {len(body)} bytes holds no tensors: {error}") from error
+
+
+def names_digest(names: Iterable[str]) -> str:
+    """What stands for a set of names in an object's key, 16 hexadecimal digits."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+def _unzipped(body: bytes) -> Iterator[bytes]:
+    stream, left = pa.CompressedInputStream(pa.BufferReader(body), "zstd"), UNPACKED_BYTES_MAX
+    while chunk := stream.read(CHUNK_BYTES):
+        left -= len(chunk)
+        if left < 0:
+            raise ValueError(f"more than {UNPACKED_BYTES_MAX} bytes come out of it")
+        yield chunk
+
+
+def _facts(text: bytes) -> str:
+    (length,) = _HEADER_LENGTH.unpack_from(text)
+    header: dict[str, Any] = json.loads(text[_HEADER_LENGTH.size : _HEADER_LENGTH.size + length])
+    return str(header.get("__metadata__", {}).get(FACTS, "{}"))
