@@ -2,6 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from monitor_jobs.model_archive import pack
 from tests.servers.endpoint import write_package
@@ -47,6 +50,14 @@ def predict_fn(pictures, network):
 def output_fn(scores, accept):
     return json.dumps({{"predictions": scores.tolist()}}), "application/json"
 """
+
+
+def explained_network() -> nn.Module:
+    """The network in it."""
+    scope: dict[str, Any] = {}
+    exec(INFERENCE, scope)
+    network: nn.Module = scope["model_fn"]("")
+    return network
 
 
 def write_explained_package(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 What lives here: what an explanation says. What does not: parts and maps (saliency), pictures (pictures), files (job).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.saliency.decomposing import decompose
 from monitor_jobs.saliency.maps import blog, gradcam, idiap
+from monitor_jobs.saliency.reduced import Reduced, idiap_of
 from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition, completeness_errors
 
 AT_ONCE: Final = 16  # gradients of a large network's every layer are held meanwhile
@@ -30,9 +31,12 @@ DRAWN: Final[dict[MapKind, Callable[[Decomposition], Tensor]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """One input, its map [H, W] float32, and what they say; see contract.explanation for the words."""
+    """One input, its map [H, W] float32, and what they say; see contract.explanation for the words.
 
-    image: NDArray[np.float32]
+    The input [C, H, W] is None where it was not kept.
+    """
+
+    image: NDArray[np.float32] | None
     saliency: NDArray[np.float32]
     map_kind: MapKind
     predicted: ClassScore
@@ -50,8 +54,23 @@ class Explained:
 def explained(network: nn.Module, inputs: Tensor, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
     """Each input's explanation, of the class that the network predicts. Raises ModelUnsuitable as `decompose`."""
     for chunk in torch.split(inputs, AT_ONCE):
-        decomposition = decompose(network, chunk)
-        yield from _each(decomposition, chunk, kind, card)
+        yield from explained_parts(decompose(network, chunk), chunk, kind, card)
+
+
+def explained_parts(
+    decomposition: Decomposition, inputs: Tensor, kind: MapKind, card: ModelCard
+) -> Iterator[Explained]:
+    """Each input's explanation from the parts of its logit."""
+    names = [INPUT_PART, *(term.layer for term in decomposition.layers)]
+    said = _Said(decomposition.scores, decomposition.targets, decomposition.logits, decomposition.part_sums(), names)
+    images = [image.cpu().numpy() for image in inputs]
+    return _each(said, images, DRAWN[kind](decomposition), kind, card)
+
+
+def explained_reduced(reduced: Reduced, scores: Tensor, card: ModelCard) -> Iterator[Explained]:
+    """Each input's explanation from what is left of the parts of its logit; `scores` [N, classes] are all logits."""
+    said = _Said(scores, reduced.targets, reduced.logits, reduced.sums, [INPUT_PART, *reduced.layers])
+    return _each(said, [None] * len(scores), idiap_of(reduced), MapKind.IDIAP, card)
 
 
 def outside_centre(saliency: NDArray[np.float32]) -> float:
@@ -66,23 +85,34 @@ def outside_centre(saliency: NDArray[np.float32]) -> float:
     return float(saliency[distance > CENTRE_RADIUS].sum(dtype=np.float64)) / total if total else 0.0
 
 
-def _each(decomposition: Decomposition, inputs: Tensor, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
-    maps, part_sums = DRAWN[kind](decomposition), decomposition.part_sums()
-    errors = completeness_errors(decomposition.logits, part_sums)
-    names = [INPUT_PART, *(term.layer for term in decomposition.layers)]
-    ranked = decomposition.scores.sort(dim=1, descending=True).indices
-    for position in range(len(inputs)):
-        scores = decomposition.scores[position]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """Of N inputs: every logit, the class explained and its own logit, the sums of its parts and their names."""
+
+    scores: Tensor
+    targets: Tensor
+    logits: Tensor
+    part_sums: Tensor
+    names: list[str]
+
+
+def _each(
+    said: _Said, images: Sequence[NDArray[np.float32] | None], maps: Tensor, kind: MapKind, card: ModelCard
+) -> Iterator[Explained]:
+    errors = completeness_errors(said.logits, said.part_sums)
+    ranked = said.scores.sort(dim=1, descending=True).indices
+    for position, image in enumerate(images):
+        scores = said.scores[position]
         saliency = maps[position].cpu().numpy()
         yield Explained(
-            image=inputs[position].cpu().numpy(),
+            image=image,
             saliency=saliency,
             map_kind=kind,
-            predicted=_score(scores, int(decomposition.targets[position]), card),
+            predicted=_score(scores, int(said.targets[position]), card),
             runner_up=_score(scores, int(ranked[position, 1]), card) if len(scores) > 1 else None,
             completeness_error=float(errors[position]),
             outside_centre=outside_centre(saliency),
-            parts=dict(zip(names, part_sums[position].tolist(), strict=True)),
+            parts=dict(zip(said.names, said.part_sums[position].tolist(), strict=True)),
         )
 
 

@@ -1,6 +1,6 @@
-"""One run: which captures are asked for, the model that is asked again, and the files that are left.
+"""One run: which requests are asked for, and the files that are left.
 
-What lives here: settings and files. What does not: everything in between (records, network, explaining, pictures).
+What lives here: settings and files. What does not: everything in between (captured, kept, explaining, pictures).
 """
 
 import io
@@ -12,9 +12,7 @@ from typing import Final
 
 import numpy as np
 from pydantic import ValidationError
-from torch import nn
 
-from monitor_jobs.contract.capture import CaptureRecord
 from monitor_jobs.contract.container import ContainerPaths, Variable
 from monitor_jobs.contract.errors import BadInput, SextantError
 from monitor_jobs.contract.explanation import (
@@ -24,45 +22,20 @@ from monitor_jobs.contract.explanation import (
     Explanations,
     Unexplained,
 )
-from monitor_jobs.contract.map_kind import MapKind
-from monitor_jobs.explain.explaining import Explained, explained
+from monitor_jobs.explain.captured import captured_subjects
+from monitor_jobs.explain.explaining import Explained
+from monitor_jobs.explain.kept import kept_subjects
+from monitor_jobs.explain.model import Model
 from monitor_jobs.explain.pictures import picture
-from monitor_jobs.explain.records import answered, body_of, find
+from monitor_jobs.explain.records import find
+from monitor_jobs.explain.subject import Subject
 from monitor_jobs.job import run_job, say
 from monitor_jobs.job.files import dataset_files, first_fault, write_message, write_outputs
 from monitor_jobs.job.settings import parse_settings
-from monitor_jobs.model_archive import unpack
-from monitor_jobs.model_functions.codecs import JSON
-from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, load_model
-from monitor_jobs.model_functions.network import inputs_of, network_of
 
 NAME: Final = "explain"
 MODEL_FOLDER: Final = "/opt/ml/processing/model"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A model that can be asked again, its network, and where files go."""
-
-    served: ServedModel
-    network: nn.Module
-    map_kind: MapKind
-    output: Path
-
-    def explain(self, number: int, record: CaptureRecord) -> Iterator[Explanation]:
-        """Leaves a picture and a map for each input of the record's request, and says what is on them.
-
-        Raises SextantError where there is nothing to be had.
-        """
-        body, content_type = body_of(record)
-        inputs = inputs_of(self.served, self.network, ModelRequest(body, content_type, JSON))
-        labels = answered(record, self.served.card)
-        then = labels if len(labels) == len(inputs) else [None] * len(inputs)
-        for position, one in enumerate(explained(self.network, inputs, self.map_kind, self.served.card)):
-            stem = f"{number:03d}-{_file_name(record)}-{position}"
-            said = _explanation(one, record, position=position, answered=then[position], stem=stem)
-            write_outputs(self.output, {said.picture_file: picture(one), said.map_file: _npy(one)})
-            yield said
+TENSORS_FOLDER: Final = "/opt/ml/processing/tensors"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -73,13 +46,14 @@ def run(argv: Sequence[str]) -> int:
 def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
     """Explain, and leave `explanations.json` last of all files. Raises BadInput where nothing could be explained."""
     settings, request = parse_settings(environment, paths), parse_request(environment)
-    records = find(dataset_files(settings), request)
     with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / "package"
-        unpack(_archive(paths.below_root(MODEL_FOLDER)), package)
-        served = load_model(package, environment)
-        asked = Asked(served, network_of(served.model), request.map_kind, settings.output)
-        found = _all(asked, records)
+        model = Model(paths.below_root(MODEL_FOLDER), Path(folder), environment)
+        tensors = paths.below_root(TENSORS_FOLDER)
+        if tensors.is_dir():
+            subjects = kept_subjects(tensors, model, request, settings.window)
+        else:
+            subjects = captured_subjects(find(dataset_files(settings), request), model, request.map_kind)
+        found = _all(subjects, settings.output)
     result = Explanations(
         endpoint=settings.endpoint,
         explanations=tuple(found.explanations),
@@ -97,19 +71,27 @@ class _Found:
     unexplained: list[Unexplained] = field(default_factory=list)
 
 
-def _all(asked: Asked, records: Iterable[CaptureRecord]) -> _Found:
+def _all(subjects: Iterable[Subject], output: Path) -> _Found:
     found = _Found()
-    for number, record in enumerate(records, start=1):
-        event_id = record.event_metadata.event_id
-        found.ids |= {event_id, record.event_metadata.inference_id}
+    for number, subject in enumerate(subjects, start=1):
+        found.ids |= {subject.event_id, subject.inference_id}
         try:
-            found.explanations += asked.explain(number, record)
+            found.explanations += _explain(number, subject, output)
         except SextantError as error:
-            found.unexplained.append(Unexplained(event_id=event_id, reason=str(error)))
-            say(f"{event_id} is not explained: {error}")
+            found.unexplained.append(Unexplained(event_id=subject.event_id, reason=str(error)))
+            say(f"{subject.event_id} is not explained: {error}")
         else:
-            say(f"{event_id} is explained")
+            say(f"{subject.event_id} is explained")
     return found
+
+
+def _explain(number: int, subject: Subject, output: Path) -> Iterator[Explanation]:
+    """Leaves a picture and a map for each input of a request, and says what is on them."""
+    for position, (one, answered) in enumerate(subject.explain()):
+        stem = f"{number:03d}-{_file_name(subject)}-{position}"
+        said = _explanation(one, subject, position=position, answered=answered, stem=stem)
+        write_outputs(output, {said.picture_file: picture(one), said.map_file: _npy(one)})
+        yield said
 
 
 def parse_request(environment: Mapping[str, str]) -> ExplanationRequest:
@@ -121,19 +103,10 @@ def parse_request(environment: Mapping[str, str]) -> ExplanationRequest:
         raise BadInput(f"{Variable.EXPLAIN} is {text[:200]!r}: {first_fault(error, 'the whole')}") from error
 
 
-def _archive(folder: Path) -> Path:
-    archives = sorted(folder.rglob("*.tar.gz")) if folder.is_dir() else []
-    if len(archives) != 1:
-        raise BadInput(f"{MODEL_FOLDER} holds {len(archives)} archives: make one model.tar.gz an input of the job")
-    return archives[0]
-
-
-def _explanation(
-    one: Explained, record: CaptureRecord, *, position: int, answered: str | None, stem: str
-) -> Explanation:
+def _explanation(one: Explained, subject: Subject, *, position: int, answered: str | None, stem: str) -> Explanation:
     return Explanation(
-        event_id=record.event_metadata.event_id,
-        inference_id=record.event_metadata.inference_id,
+        event_id=subject.event_id,
+        inference_id=subject.inference_id,
         position=position,
         predicted=one.predicted,
         runner_up=one.runner_up,
@@ -154,15 +127,15 @@ def _npy(one: Explained) -> bytes:
     return file.getvalue()
 
 
-def _file_name(record: CaptureRecord) -> str:
+def _file_name(subject: Subject) -> str:
     # a foreign capture's id may be anything, also a path
-    characters = record.event_metadata.event_id[:100]
+    characters = subject.event_id[:100]
     return "".join(one if one.isascii() and (one.isalnum() or one in "-_") else "_" for one in characters)
 
 
 def _conclude(result: Explanations, paths: ContainerPaths) -> None:
     if not result.explanations:
-        why = result.unexplained[0].reason if result.unexplained else "no capture has what is asked for"
+        why = result.unexplained[0].reason if result.unexplained else "no request that was kept is asked for"
         raise BadInput(f"nothing could be explained: {why}")
     parts = [f"{len(result.explanations)} predictions explained"]
     if inexact := sum(not one.exact for one in result.explanations):

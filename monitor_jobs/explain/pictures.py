@@ -15,6 +15,7 @@ from monitor_jobs.explain.explaining import Explained
 PANEL_PIXELS: Final = 224  # a picture smaller than that is enlarged by a whole number
 GAP_PIXELS: Final = 8
 CAPTION_PIXELS: Final = 20
+CAPTION_WIDTH_PIXELS: Final = 500
 LARGEST: Final = float(np.finfo(np.float32).max)
 OVERLAY_SHARE: Final = 0.55
 CLIPPED_SHARE: Final = 0.01  # of a map's points, the largest: one of them alone would leave the others dark
@@ -37,19 +38,29 @@ Pixels = NDArray[np.uint8]
 
 
 def picture(explained: Explained) -> bytes:
-    """A PNG: the input as the network saw it, the map upon it, and the map alone, side by side above a caption."""
-    shown, heat = as_pixels(explained.image), coloured(scaled(explained.saliency))
-    weight = OVERLAY_SHARE * scaled(explained.saliency)[..., None]
-    upon = np.rint((1 - weight) * shown + weight * heat).astype(np.uint8)
-    panels = [_enlarged(panel) for panel in (shown, upon, heat)]
+    """A PNG: the input as the network saw it, the map upon it, and the map alone, side by side above a caption.
+
+    The map alone where the input was not kept.
+    """
+    panels = [_enlarged(panel) for panel in _panels(explained)]
     width, height = panels[0].size
-    sheet = Image.new("RGB", (3 * width + 4 * GAP_PIXELS, height + 2 * GAP_PIXELS + CAPTION_PIXELS), "white")
+    across = max(len(panels) * (width + GAP_PIXELS), CAPTION_WIDTH_PIXELS)
+    sheet = Image.new("RGB", (across + GAP_PIXELS, height + 2 * GAP_PIXELS + CAPTION_PIXELS), "white")
     for place, panel in enumerate(panels):
         sheet.paste(panel, (GAP_PIXELS + place * (width + GAP_PIXELS), GAP_PIXELS))
     ImageDraw.Draw(sheet).text((GAP_PIXELS, height + 2 * GAP_PIXELS), _caption(explained), fill="black")
     file = io.BytesIO()
     sheet.save(file, "PNG")
     return file.getvalue()
+
+
+def _panels(explained: Explained) -> list[NDArray[np.float64] | Pixels]:
+    heat = coloured(scaled(explained.saliency))
+    if explained.image is None:
+        return [heat]
+    shown = as_pixels(explained.image)
+    weight = OVERLAY_SHARE * scaled(explained.saliency)[..., None]
+    return [shown, np.rint((1 - weight) * shown + weight * heat).astype(np.uint8), heat]
 
 
 def as_pixels(image: NDArray[np.float32]) -> Pixels:

@@ -51,6 +51,11 @@ def decomposition_of(trial: Trial, step: int) -> Decomposition:
     )
 
 
+def inputs_of(trial: Trial, step: int) -> Tensor:
+    """What the network was given at a step, [N, C, H, W]. Raises as `decomposition_of` does."""
+    return _Arrays(trial.arrays(step), trial.facts).tensor(input_name(trial.facts.network, 0))
+
+
 def reduced_of(trial: Trial, step: int) -> Reduced:
     """What is left of the parts of a step's logits, of kind reduced. Raises as `decomposition_of` does."""
     load, facts = trial.facts, trial.facts_of(step)

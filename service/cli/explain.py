@@ -1,6 +1,7 @@
 """`sextant explain`: pictures of why captured predictions came out as they did, made by a processing job."""
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,12 +16,14 @@ from service.cli.output import AsJson, print_json, print_table, say
 from service.cli.processing import MODEL_FOLDER, capture_inputs, container_of, processing_job, s3_input, wait_for_job
 from service.cli.report import load_report
 from service.cli.schedule import utc
+from service.cli.tensors import tensor_inputs_of
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.explanation import ExplanationRequest, Explanations
     from monitor_jobs.contract.window import Window
 
 IMAGE = "sextant/explain"
+Inputs = Callable[[Client, str, "Window", dict[str, Any]], list[dict[str, Any]]]
 LOOKED_BACK = timedelta(hours=24)
 
 
@@ -33,13 +36,14 @@ def explain(
     end: Annotated[datetime | None, typer.Option("--to", help="End, UTC; not in it; now by default.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most records to explain.")] = 6,
     map_kind: Annotated[MapKind, typer.Option("--map", help="Whose way of drawing the map.")] = MapKind.IDIAP,
+    from_tensors: Annotated[bool, typer.Option(help="Explain from the tensors that the endpoint keeps.")] = False,
     save: Annotated[Path | None, typer.Option(help="Save pictures, maps and explanations.json to this folder.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain captured predictions: what in each picture its answer came from, by FullGrad.
 
-    The model that the endpoint serves now is asked again. Example: sextant explain --endpoint signs --inference-id
-    frame-17 --save maps
+    The model that the endpoint serves now is asked again, unless tensors are named, which need no model. Example:
+    sextant explain --endpoint signs --inference-id frame-17 --save maps
     """
     from monitor_jobs.contract.explanation import ExplanationRequest
 
@@ -53,7 +57,8 @@ def explain(
         window = _window(start, end)
     if not endpoint:
         raise BadInput("nothing to explain: name an --endpoint, or an --execution with violations")
-    target, found = _explained(client, endpoint, window, asked)
+    inputs = tensor_inputs_of if from_tensors else _inputs
+    target, found = _explained(client, endpoint, window, asked, inputs)
     if save is not None:
         _save(target, found, save)
     _show(target, found, as_json=as_json)
@@ -82,35 +87,40 @@ def _window(start: datetime | None, end: datetime | None) -> "Window":
 
 
 def _explained(
-    client: Client, endpoint: str, window: "Window", asked: "ExplanationRequest"
+    client: Client, endpoint: str, window: "Window", asked: "ExplanationRequest", inputs: Inputs
 ) -> "tuple[str, Explanations]":
     from monitor_jobs.contract.explanation import EXPLANATIONS_FILE, Explanations
     from monitor_jobs.object_store import S3Address
 
     name = f"explain-{endpoint[:30]}-{secrets.token_hex(4)}"
     target = f"s3://{load().bucket}/explanations/{endpoint}/{name}"
-    client.call("CreateProcessingJob", **_request(client, endpoint, window, asked, name=name, target=target))
-    wait_for_job(client, name, what="the model is asked again")
+    container = container_of(client, endpoint)
+    sources = inputs(client, endpoint, window, container)
+    environment = _environment(container, endpoint, window, asked)
+    job = processing_job(name, image=IMAGE, inputs=sources, target=target, environment=environment)
+    client.call("CreateProcessingJob", **job)
+    wait_for_job(client, name, what="the explanations")
     return target, Explanations.from_json(store().get(S3Address.parse(f"{target}/{EXPLANATIONS_FILE}")))
 
 
-def _request(
-    client: Client, endpoint: str, window: "Window", asked: "ExplanationRequest", *, name: str, target: str
-) -> dict[str, Any]:
+def _inputs(client: Client, endpoint: str, window: "Window", container: dict[str, Any]) -> list[dict[str, Any]]:
+    destination, below = captures_of(client, endpoint)
+    captures = capture_inputs(store(), destination, below, window)
+    return [*captures, s3_input("model", container["ModelDataUrl"], MODEL_FOLDER)]
+
+
+def _environment(
+    container: dict[str, Any], endpoint: str, window: "Window", asked: "ExplanationRequest"
+) -> dict[str, str]:
     from monitor_jobs.contract.window import format_timestamp
 
-    destination, below = captures_of(client, endpoint)
-    container = container_of(client, endpoint)
-    environment = {
+    return {
         **container.get("Environment", {}),
         "SEXTANT_EXPLAIN": asked.model_dump_json(),
         "start_time": format_timestamp(window.start),
         "end_time": format_timestamp(window.end),
         "sagemaker_endpoint_name": endpoint,
     }
-    model = s3_input("model", container["ModelDataUrl"], MODEL_FOLDER)
-    captures = capture_inputs(store(), destination, below, window)
-    return processing_job(name, image=IMAGE, inputs=[*captures, model], target=target, environment=environment)
 
 
 def _save(target: str, found: "Explanations", folder: Path) -> None:

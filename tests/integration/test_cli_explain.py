@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_the_records_of_an_executions_violations_are_explained(sextant, endpoint
     [
         ((), "nothing to explain: name an --endpoint, or an --execution with violations"),
         (("--endpoint", "nowhere"), "nowhere"),
-        (("--endpoint", "signs", "--inference-id", "frame-99"), "no capture has what is asked for"),
+        (("--endpoint", "signs", "--inference-id", "frame-99"), "no request that was kept is asked for"),
         (("--endpoint", "signs", "--from", "2020-01-01", "--to", "2020-01-02"), "has no captures from"),
     ],
 )
@@ -99,3 +100,34 @@ def test_what_cannot_be_explained_is_one_sentence(sextant, endpoint, options, me
     done = sextant.run("explain", *options)
     assert done.returncode != 0
     assert message in done.stderr
+
+
+def kept_steps(sextant: Sextant, name: str) -> list[Path]:
+    return list((sextant.folder / "store/sextant/tensors" / name).glob("AllTraffic/*/steps/**/*.zst"))
+
+
+KINDS = ({"kind": "raw", "include_regex": ".*"}, {"kind": "reduced"}, {"kind": "replay"})
+
+
+@pytest.mark.parametrize("parameters", KINDS, ids=lambda parameters: parameters["kind"])
+def test_what_an_endpoint_keeps_of_a_request_explains_it(sextant, tmp_path, parameters):
+    name, kind = f"kept-{parameters['kind']}", parameters["kind"]
+    package = write_explained_package(tmp_path)
+    hook = json.dumps({"S3OutputPath": "s3://sextant/tensors", "HookParameters": parameters})
+    sextant.json("endpoint", "create", name, "--model", package, "--env", f"SEXTANT_DEBUG_HOOK={hook}")
+    url = f"{sextant.url}/endpoints/{name}/invocations"
+    headers = {"Content-Type": "image/png", "X-Amzn-SageMaker-Inference-Id": "frame-0"}
+    body = encoded(scenes(1, side=SIDE)[0])
+    answer = plain_http.post(url, content=body, headers=headers, auth=SIGNED).raise_for_status().json()
+    explain = ("explain", "--endpoint", name, "--from-tensors")
+    wait_until(lambda: any(kept_steps(sextant, name)), timeout_seconds=60, what=f"tensors of kind {kind}")
+    said = sextant.json(*explain, "--inference-id", "frame-0")
+    (one,) = said["explanations"]
+    assert one["exact"]
+    assert one["predicted"]["probability"] == pytest.approx(max(answer["predictions"][0]), rel=1e-4)
+
+
+def test_an_endpoint_that_keeps_no_tensors_says_so(sextant, endpoint):
+    done = sextant.run("explain", "--endpoint", endpoint, "--from-tensors")
+    assert done.returncode != 0
+    assert "keeps no tensors: its model's Environment has no SEXTANT_DEBUG_HOOK" in done.stderr

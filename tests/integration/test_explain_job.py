@@ -1,6 +1,7 @@
 """The job that explains captured predictions, as a process on staged files, and the parts that refuse."""
 
 import base64
+import hashlib
 import io
 import json
 import os
@@ -33,7 +34,8 @@ from monitor_jobs.explain.records import body_of, find
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
 from monitor_jobs.model_functions.network import inputs_of, network_of
 from monitor_jobs.monitor import CaptureFile
-from tests.explained_package import CLASSES, SIDE, write_explained_package
+from tests.explained_package import CLASSES, SIDE, explained_network, write_explained_package
+from tests.kept_tensors import keep, kept_folder
 from tests.pictures import encoded, npy, scenes
 
 REPOSITORY = Path(__file__).parents[2]
@@ -174,7 +176,7 @@ def test_ids_choose_and_those_in_no_capture_are_named(root):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"event_ids": ["event-9"]}, "nothing could be explained: no capture has what is asked for"),
+        ({"event_ids": ["event-9"]}, "nothing could be explained: no request that was kept is asked for"),
         ({"event_ids": ["event-4"]}, "nothing could be explained: input_fn raised"),
         ({"map_kind": "rainbow"}, "SEXTANT_EXPLAIN is .*: map_kind: input should be 'idiap'"),
     ],
@@ -282,3 +284,59 @@ def test_a_map_file_is_an_array_without_pickles(everything):
     folder, found, _ = everything
     content = (folder / found.explanations[0].map_file).read_bytes()
     assert np.load(io.BytesIO(content), allow_pickle=False).dtype == np.float32
+
+
+def with_tensors(tmp_path: Path, **asked: str) -> Path:
+    """The root of a job that has tensors of two pictures at once, and neither captures nor a model."""
+    network = explained_network()
+    inputs = torch.from_numpy(np.stack(PICTURES[:2])).permute(0, 3, 1, 2).float() / 255
+    keep(tmp_path, network, (inputs - 0.45) / 0.25, card=ModelCard(classes=CLASSES), **asked)
+    shutil.copytree(kept_folder(tmp_path), tmp_path / "opt/ml/processing/tensors")
+    return tmp_path
+
+
+@pytest.mark.parametrize("asked", [{"kind": "raw", "include_regex": ".*"}, {"kind": "reduced"}])
+def test_kept_tensors_are_explained_without_the_models_code_or_weights(root, tmp_path, asked):
+    with_model = job(root, event_ids=["event-0", "event-1"])
+    assert with_model.returncode == 0, with_model.stderr
+    outputs, expected = left(root)
+    maps = [np.load(outputs / one.map_file) for one in expected.explanations]
+    done = job(with_tensors(tmp_path, **asked), inference_ids=["frame/0"])
+    assert done.returncode == 0, done.stderr
+    outputs, found = left(tmp_path)
+    assert [(one.event_id, one.position) for one in found.explanations] == [("event-0", 0), ("event-0", 1)]
+    for one, other, map_ in zip(found.explanations, expected.explanations, maps, strict=True):
+        assert one.exact
+        assert one.predicted.name == other.predicted.name == one.answered
+        assert one.predicted.probability == pytest.approx(other.predicted.probability, rel=1e-4)
+        assert np.abs(np.load(outputs / one.map_file) - map_).max() < 1e-3 * map_.max()
+        with Image.open(outputs / one.picture_file) as picture:
+            assert (picture.width > picture.height * 2) is (asked["kind"] == "raw")
+
+
+def test_what_reduced_tensors_do_not_hold_is_refused(tmp_path):
+    done = job(with_tensors(tmp_path, kind="reduced"), map_kind="gradcam")
+    assert done.returncode != 0
+    assert "tensors of kind reduced hold the map idiap alone, not gradcam" in done.stderr
+
+
+def test_kept_inputs_are_explained_by_the_model_that_answered_them_and_by_no_other(root, tmp_path):
+    archive = root / "opt/ml/processing/model/model.tar.gz"
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    for folder, sha256 in ((right, hashlib.sha256(archive.read_bytes()).hexdigest()), (wrong, "f" * 64)):
+        with_tensors(folder, kind="replay", sha256=sha256)
+        (folder / "opt/ml/processing/model").mkdir()
+        shutil.copy(archive, folder / "opt/ml/processing/model")
+    done = job(right)
+    assert done.returncode == 0, done.stderr
+    assert all(one.exact for one in left(right)[1].explanations)
+    refused = job(wrong)
+    assert refused.returncode != 0
+    assert "it was answered by s3://bucket/model.tar.gz as it was then, of SHA-256 ffffffffffff" in refused.stderr
+
+
+def test_a_folder_without_a_load_is_refused(tmp_path):
+    (tmp_path / "opt/ml/processing/tensors").mkdir(parents=True)
+    done = job(tmp_path)
+    assert done.returncode != 0
+    assert "holds no load of a model that keeps tensors" in done.stderr

@@ -3,30 +3,21 @@
 What a trial gives back must make the same map as the network itself, and the parts must sum to its logit.
 """
 
-from datetime import UTC, datetime
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from monitor_jobs.contract.debug_hook import TensorKind, debug_hook_of
+from monitor_jobs.contract.debug_hook import TensorKind
 from monitor_jobs.contract.errors import ModelUnsuitable
-from monitor_jobs.contract.model_package import ModelCard
-from monitor_jobs.contract.tensor_files import StepFacts
-from monitor_jobs.object_store.folder import FolderStore
 from monitor_jobs.saliency.decomposing import decompose
 from monitor_jobs.saliency.maps import blog, gradcam, idiap
 from monitor_jobs.saliency.reduced import idiap_of
-from monitor_jobs.tensors import Trial, create_trial
 from monitor_jobs.tensors.kinds import kept, twin_of
 from monitor_jobs.tensors.rebuilding import decomposition_of, reduced_of
-from service.core.deployment import EndpointSpec
-from service.endpoint.tensor_hook.load import any_of, new_load
+from tests.kept_tensors import keep
 from tests.saliency_networks import OutOfOrderBlock, PlainNet, ResNet, VggLike, unsettled
 
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BLOG = ".*bn|.*bias|.*downsample|.*ResNet_input|.*image|.*fc_output"
 
 
@@ -71,47 +62,10 @@ def images(count: int = 3) -> torch.Tensor:
     return torch.rand(count, 3, 32, 32, generator=torch.Generator().manual_seed(2))
 
 
-def trial_of(folder: Path, network: nn.Module, inputs: torch.Tensor, **parameters: str) -> Trial:
-    """One step, as an endpoint keeps it: in a store, and read from there."""
-    environment = {
-        "tensors_output": "s3://bucket/tensors",
-        "SEXTANT_DEBUG_HOOK": f'{{"HookParameters": {parameters}}}'.replace("'", '"').replace("\\\\", "\\"),
-    }
-    hook = debug_hook_of(environment)
-    spec = EndpointSpec(
-        endpoint="signs",
-        variant="AllTraffic",
-        model_name="signs",
-        model_data_url="s3://bucket/model.tar.gz",
-        spool_folder=folder,
-        spool_budget_bytes=1,
-        flush_interval_seconds=1,
-    )
-    wanted = any_of(hook.collections)
-    load = new_load(spec, hook, network, ModelCard(), model_sha256="0", started_at=NOON, unique="0" * 8)
-    with torch.inference_mode():
-        scores = network(inputs)
-    targets = scores.argmax(1).clone()
-    found = kept(hook.kind, twin_of(network, wanted), inputs, targets, wanted)
-    facts = StepFacts(
-        event_id="event-1",
-        answered_at=NOON,
-        scores=scores.tolist(),
-        targets=targets.tolist(),
-        size=tuple(inputs.shape[2:]),
-        layers=found.layers,
-        same_as=found.same_as,
-    )
-    store = FolderStore(folder / "data")
-    for address, body in [*load.objects.items(), load.names_object(found), load.step(0, found, facts)]:
-        store.put(address, body)
-    return create_trial("s3://bucket/tensors", store)
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_raw_tensors_make_the_map_that_the_network_makes_and_sum_to_its_logit(tmp_path, name):
     network, inputs = network_of(name), images()
-    rebuilt = decomposition_of(trial_of(tmp_path, network, inputs, kind="raw", include_regex=".*"), 0)
+    rebuilt = decomposition_of(keep(tmp_path, network, inputs, kind="raw", include_regex=".*"), 0)
     parts = decompose(network, inputs)
     for drawn in (idiap, gradcam, blog):
         assert torch.allclose(drawn(rebuilt), drawn(parts), rtol=0, atol=1e-6 * float(drawn(parts).abs().max()))
@@ -122,7 +76,7 @@ def test_raw_tensors_make_the_map_that_the_network_makes_and_sum_to_its_logit(tm
 @pytest.mark.parametrize("name", NETWORKS)
 def test_so_do_reduced_ones_within_what_float16_holds(tmp_path, name):
     network, inputs = network_of(name), images()
-    left = reduced_of(trial_of(tmp_path, network, inputs, kind="reduced"), 0)
+    left = reduced_of(keep(tmp_path, network, inputs, kind="reduced"), 0)
     expected = idiap(decompose(network, inputs))
     assert float(((idiap_of(left) - expected).abs().amax((1, 2)) / expected.amax((1, 2))).max()) < 5e-4
     assert float(left.errors().max()) < 1e-5
@@ -130,7 +84,7 @@ def test_so_do_reduced_ones_within_what_float16_holds(tmp_path, name):
 
 def test_the_samples_regex_keeps_what_its_notebook_reads_and_what_its_own_hook_had_to_add(tmp_path):
     network = network_of("resnet")
-    trial = trial_of(tmp_path, network, images(1), kind="raw", include_regex=BLOG)
+    trial = keep(tmp_path, network, images(1), kind="raw", include_regex=BLOG)
     names = set(trial.tensor_names())
     assert {
         "ResNet_input_0",
@@ -158,7 +112,7 @@ def test_leaving_epsilon_out_as_the_sample_does_leaves_more_of_the_logit_unexpla
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_var.mul_(1e-4)  # where it matters
-    trial = trial_of(tmp_path, network, images(), kind="raw", include_regex=".*")
+    trial = keep(tmp_path, network, images(), kind="raw", include_regex=".*")
     right = float(decomposition_of(trial, 0).errors().max())
     forgotten = {name: facts.model_copy(update={"epsilon": 0.0}) for name, facts in trial.facts.layers.items()}
     trial.facts = trial.facts.model_copy(update={"layers": forgotten})
@@ -167,7 +121,7 @@ def test_leaving_epsilon_out_as_the_sample_does_leaves_more_of_the_logit_unexpla
 
 def test_gradients_of_parameters_are_those_of_the_summed_logits(tmp_path):
     network, inputs = network_of("vgg-like"), images(2)
-    trial = trial_of(tmp_path, network, inputs, kind="raw", include_regex="gradient/VggLike")
+    trial = keep(tmp_path, network, inputs, kind="raw", include_regex="gradient/VggLike")
     copy = network_of("vgg-like").requires_grad_()
     copy(inputs).amax(1).sum().backward()
     for path, parameter in copy.named_parameters():
@@ -176,7 +130,7 @@ def test_gradients_of_parameters_are_those_of_the_summed_logits(tmp_path):
 
 
 def test_what_a_residual_sum_hands_to_both_of_its_ways_is_kept_once(tmp_path):
-    trial = trial_of(tmp_path, network_of("resnet"), images(1), kind="raw", include_regex="gradient/")
+    trial = keep(tmp_path, network_of("resnet"), images(1), kind="raw", include_regex="gradient/")
     same = trial.facts_of(0).same_as
     assert "gradient/layers.1.0.bn2_output" in {*same, *same.values()}
     for name, holder in same.items():
@@ -184,14 +138,14 @@ def test_what_a_residual_sum_hands_to_both_of_its_ways_is_kept_once(tmp_path):
 
 
 def test_a_map_is_refused_where_a_tensor_that_it_needs_does_not_match(tmp_path):
-    trial = trial_of(tmp_path, network_of("plain"), images(1), kind="raw", include_regex="_input,/image")
+    trial = keep(tmp_path, network_of("plain"), images(1), kind="raw", include_regex="_input,/image")
     with pytest.raises(ModelUnsuitable, match=r"'gradient/bn1_output'.*was not kept; include_regex is _input, /image"):
         decomposition_of(trial, 0)
 
 
 def test_replay_keeps_the_input_bit_by_bit(tmp_path):
     inputs = images(2)
-    trial = trial_of(tmp_path, network_of("plain"), inputs, kind="replay")
+    trial = keep(tmp_path, network_of("plain"), inputs, kind="replay")
     assert trial.tensor_names() == ["PlainNet_input_0"]
     assert np.array_equal(trial.tensor("PlainNet_input_0").value(0), inputs.numpy())
     assert trial.facts.kind is TensorKind.REPLAY

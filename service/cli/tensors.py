@@ -1,0 +1,101 @@
+"""Tensors that an endpoint keeps, as inputs of a job.
+
+What lives here: which objects a window has. What does not: reading them (monitor_jobs.tensors).
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from monitor_jobs.contract.errors import BadInput
+from service.cli.client import Client, store
+from service.cli.processing import MODEL_FOLDER, s3_input
+
+if TYPE_CHECKING:
+    from monitor_jobs.contract.tensor_files import LoadFacts
+    from monitor_jobs.contract.window import Window
+    from monitor_jobs.object_store import S3Address
+
+TENSORS_FOLDER = "/opt/ml/processing/tensors"
+MAX_INPUTS = 9  # of the ten that a processing job may have; the tenth is the model
+
+
+def tensor_inputs_of(
+    client: Client, endpoint: str, window: "Window", container: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Inputs that hold every step of the window, and the model only where steps are kept to be asked again.
+
+    Raises BadInput where the endpoint keeps no tensors, or none of that time.
+    """
+    from monitor_jobs.contract.debug_hook import HOOK_VARIABLE, debug_hook_of
+    from monitor_jobs.object_store import S3Address
+
+    hook = debug_hook_of(container.get("Environment", {}))
+    if hook is None:
+        raise BadInput(f"endpoint {endpoint} keeps no tensors: its model's Environment has no {HOOK_VARIABLE}")
+    variant = S3Address.parse(hook.output).joined(endpoint, _variant(client, endpoint))
+    loads = {load: _facts(variant.joined(load)) for load in _loads(variant)}
+    steps = {load: list(_hours(variant.joined(load), window)) for load in loads}
+    held = [load for load in loads if steps[load]]
+    if not held:
+        raise BadInput(f"{variant} has no tensors from {window}: widen the window")
+    places = [*(place for load in held for place in _places(load, steps[load])), *_parameters(variant)]
+    if len(places) > MAX_INPUTS:
+        places = [""]  # too many for an input each: all of them, and the job keeps to the window
+    inputs = [
+        s3_input(f"tensors-{index}", str(variant.joined(place)), f"{TENSORS_FOLDER}/{_folder(place)}".rstrip("/"))
+        for index, place in enumerate(places)
+    ]
+    replayed = [loads[load].model_data_url for load in held if loads[load].kind == "replay"]
+    return [*inputs, *(s3_input("model", url, MODEL_FOLDER) for url in replayed[-1:])]
+
+
+def _variant(client: Client, endpoint: str) -> str:
+    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
+    return str(client.call("DescribeEndpointConfig", EndpointConfigName=name)["ProductionVariants"][0]["VariantName"])
+
+
+def _loads(variant: "S3Address") -> list[str]:
+    from monitor_jobs.contract.tensor_files import HOOK_FILE
+    from monitor_jobs.object_store import S3Address
+
+    start = len(variant.key) + 1
+    keys = (found.address.key[start:] for found in store().list(S3Address.parse(f"{variant}/")))
+    return [key.rpartition("/")[0] for key in keys if key.endswith(f"/{HOOK_FILE}")]
+
+
+def _facts(load: "S3Address") -> "LoadFacts":
+    from monitor_jobs.contract.tensor_files import HOOK_FILE, LoadFacts
+
+    return LoadFacts.model_validate_json(store().get(load.joined(HOOK_FILE)))
+
+
+def _hours(load: "S3Address", window: "Window") -> Iterator[str]:
+    from monitor_jobs.contract.capture import hour_folder
+    from monitor_jobs.contract.tensor_files import STEPS_FOLDER
+    from monitor_jobs.contract.window import hours_of
+    from monitor_jobs.object_store import S3Address
+
+    for hour in hours_of(window):
+        folder = f"{STEPS_FOLDER}/{hour_folder(hour)}"
+        if any(store().list(S3Address.parse(f"{load}/{folder}/"))):
+            yield folder
+
+
+def _places(load: str, hours: list[str]) -> Iterator[str]:
+    from monitor_jobs.contract.tensor_files import HOOK_FILE
+
+    yield f"{load}/{HOOK_FILE}"
+    yield from (f"{load}/{hour}" for hour in hours)
+
+
+def _parameters(variant: "S3Address") -> Iterator[str]:
+    from monitor_jobs.contract.tensor_files import PARAMETERS_FOLDER
+    from monitor_jobs.object_store import S3Address
+
+    if any(store().list(S3Address.parse(f"{variant}/{PARAMETERS_FOLDER}/"))):
+        yield PARAMETERS_FOLDER
+
+
+def _folder(place: str) -> str:
+    """Where an object of a load, or a folder, is staged: one object goes by its own name into its folder."""
+    return place.rpartition("/")[0] if place.endswith(".json") else place

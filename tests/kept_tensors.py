@@ -1,0 +1,62 @@
+"""Tensors as an endpoint keeps them, written by its own functions, without the endpoint."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from monitor_jobs.contract.debug_hook import debug_hook_of
+from monitor_jobs.contract.model_package import ModelCard
+from monitor_jobs.contract.tensor_files import StepFacts
+from monitor_jobs.object_store.folder import FolderStore
+from monitor_jobs.tensors import Trial, create_trial
+from monitor_jobs.tensors.kinds import kept, twin_of
+from service.core.deployment import EndpointSpec
+from service.endpoint.tensor_hook.load import any_of, new_load
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+OUTPUT = "s3://bucket/tensors"
+
+
+def keep(
+    folder: Path, network: nn.Module, inputs: Tensor, *, card: ModelCard | None = None, sha256: str = "0", **asked: str
+) -> Trial:
+    """One step of a network, kept as the parameters ask for below `folder`, and read from there."""
+    hook = debug_hook_of({"tensors_output": OUTPUT, "SEXTANT_DEBUG_HOOK": json.dumps({"HookParameters": asked})})
+    assert hook is not None
+    spec = EndpointSpec(
+        endpoint="signs",
+        variant="AllTraffic",
+        model_name="signs",
+        model_data_url="s3://bucket/model.tar.gz",
+        spool_folder=folder,
+        spool_budget_bytes=1,
+        flush_interval_seconds=1,
+    )
+    wanted = any_of(hook.collections)
+    load = new_load(spec, hook, network, card or ModelCard(), model_sha256=sha256, started_at=NOON, unique="0" * 8)
+    with torch.inference_mode():
+        scores = network(inputs)
+    targets = scores.argmax(1).clone()
+    found = kept(hook.kind, twin_of(network, wanted), inputs, targets, wanted)
+    facts = StepFacts(
+        event_id="event-0",
+        inference_id="frame/0",
+        answered_at=NOON,
+        scores=scores.tolist(),
+        targets=targets.tolist(),
+        size=(inputs.shape[2], inputs.shape[3]),
+        layers=found.layers,
+        same_as=found.same_as,
+    )
+    store = FolderStore(folder / "data")
+    for address, body in [*load.objects.items(), load.names_object(found), load.step(0, found, facts)]:
+        store.put(address, body)
+    return create_trial(OUTPUT, store)
+
+
+def kept_folder(folder: Path) -> Path:
+    """Where what was kept lies as files."""
+    return folder / "data" / "store" / "bucket" / "tensors"
