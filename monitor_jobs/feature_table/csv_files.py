@@ -25,6 +25,7 @@ from monitor_jobs.contract.dataset_format import CsvFormat
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.feature_table.names import name_at, refuse_too_many, unique_names
 from monitor_jobs.feature_table.opening import open_unpacked
+from monitor_jobs.feature_table.replaced_text import ReplacedText
 from monitor_jobs.feature_table.table import FeatureTable
 from monitor_jobs.feature_table.values import column_of_texts, text_of_bytes
 
@@ -100,7 +101,7 @@ def _batches(file: BinaryIO, names: tuple[str, ...], ragged: Counter[UnreadableR
 
     positions = [str(position) for position in range(len(names))]
     yield from pa.csv.open_csv(
-        file,
+        pa.PythonFile(ReplacedText(file), "r"),
         read_options=pa.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=positions),
         parse_options=pa.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=pass_over),
         convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(positions, pa.binary())),

@@ -7,7 +7,12 @@ import pytest
 from monitor_jobs.contract.debug_hook import HookParameters, SaveSteps, TensorKind, debug_hook_of
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.model_package import ModelCard
+from service.control.sagemaker.context import ValidationException
+from service.core.redaction import BodyRules, Redaction
 from service.endpoint.tensor_hook.selection import is_wanted
+from service.scheduler.endpoint_specs import CaptureLimits, EndpointSpecs
+from tests import sagemaker_requests as requests
+from tests.sagemaker_requests import Installation
 
 OUTPUT = "s3://bucket/tensors"
 CARD = ModelCard(classes=("stop", "yield", "limit 30"))
@@ -124,3 +129,40 @@ def test_a_confidence_that_is_no_number_is_low_and_a_request_without_an_id_has_n
 def test_of_several_inputs_one_that_has_a_reason_is_enough():
     only = HookParameters(classes=frozenset({"yield"}))
     assert is_wanted(only, CARD, targets=[0, 1], confidences=[0.9, 0.9], inference_id=None)
+
+
+RULES = (None, Redaction(request=BodyRules(images="strip")))
+REDACTION = '{"request": {"json": {"$.name": "drop"}}}'
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"tensors_output": "s3://b"}, "is no S3 bucket name"),
+        (
+            {"tensors_output": OUTPUT, "SEXTANT_DEBUG_HOOK": "[]"},
+            "Model other: SEXTANT_DEBUG_HOOK is no DebugHookConfig",
+        ),
+        ({"tensors_output": OUTPUT, "SEXTANT_REDACTION": REDACTION}, "which rules of redaction are to take out"),
+    ],
+)
+def test_a_model_that_no_endpoint_could_run_is_refused_when_it_is_created(tmp_path, environment, said):
+    here = Installation(tmp_path)
+    container = {"ModelDataUrl": "s3://models/signs/model.tar.gz", "Environment": environment}
+    with pytest.raises(ValidationException, match=said):
+        here.call("CreateModel", **(requests.model("other") | {"PrimaryContainer": container}))
+    here.database.engine.dispose()
+
+
+def test_rules_of_the_installation_keep_an_endpoint_from_keeping_tensors(tmp_path):
+    here = Installation(tmp_path)
+    container = {"ModelDataUrl": "s3://models/signs/model.tar.gz", "Environment": {"tensors_output": OUTPUT}}
+    here.call("CreateModel", **(requests.model("signs") | {"PrimaryContainer": container}))
+    here.call("CreateEndpointConfig", **requests.endpoint_config("signs", "signs"))
+    here.call("CreateEndpoint", EndpointName="signs", EndpointConfigName="signs")
+    endpoint = here.database.endpoints.get("signs")
+    specs = [EndpointSpecs(here.database, tmp_path, CaptureLimits(60, 2**30, 0, redaction=rules)) for rules in RULES]
+    assert specs[0].of(endpoint, "signs").specs[0].redaction is None
+    with pytest.raises(BadInput, match="leave out the one or the other"):
+        specs[1].of(endpoint, "signs")
+    here.database.engine.dispose()

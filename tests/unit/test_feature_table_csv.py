@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from monitor_jobs.contract.dataset_format import CsvFormat
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.feature_table import csv_files
+from monitor_jobs.feature_table import csv_files, replaced_text
 from monitor_jobs.feature_table.names import MAX_COLUMNS
+from monitor_jobs.feature_table.replaced_text import ReplacedText
 from tests.unit.feature_table_files import Reading, meanings, reading
 
 HEADER = CsvFormat(header=True)
@@ -92,6 +93,19 @@ def test_a_file_of_ragged_rows_only_has_its_columns_and_counts(tmp_path):
 
 def test_bytes_that_are_no_utf8_are_replaced_and_the_row_counts(tmp_path):
     assert read(tmp_path, b"a,b\ncaf\xe9,1\nok,2\n").columns == {"a": ["caf\ufffd", "ok"], "b": [1, 2]}
+
+
+@pytest.mark.parametrize("row", [b"\xe9", b"\xe9,\xe9,\xe9", b"1,2,\xc3"])
+def test_such_a_row_of_another_length_is_passed_over_and_the_others_count(tmp_path, row):
+    whole = read(tmp_path, b"a,b\n1,2\n" + row + b"\n4,5\n")
+    assert (whole.columns, whole.unreadable) == ({"a": [1, 4], "b": [2, 5]}, {"malformed": 1})
+
+
+@given(st.binary(max_size=60), st.integers(1, 9))
+def test_replacing_bytes_in_pieces_is_replacing_them_at_once(content, size):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replaced_text, "CHUNK_BYTES", size)
+        assert ReplacedText(io.BytesIO(content)).readall() == content.decode(errors="replace").encode()
 
 
 @pytest.mark.parametrize("content", [b"a,b", b"a,b\n", b"a,b\n\n\n"])

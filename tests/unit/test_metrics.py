@@ -19,6 +19,7 @@ from service.endpoint.capture_metrics import CaptureCollector
 from service.endpoint.predictions import read_predictions
 from service.endpoint.redaction.counts import withheld_counts
 from service.endpoint.serving_metrics import ServingMetrics
+from service.endpoint.tensor_hook.counts import tensor_steps
 from service.metrics import METRICS, Kind, Metric, spec_of
 from tests import sagemaker_requests as requests
 from tests.sagemaker_requests import NOON, Installation
@@ -100,6 +101,7 @@ def exported(tmp_path):
     registry = CollectorRegistry()
     ServingMetrics(registry, endpoint_spec(tmp_path))
     withheld_counts(registry, endpoint="signs", variant="AllTraffic")
+    tensor_steps(registry, endpoint="signs", variant="AllTraffic")
     yield families(capture, MonitoringCollector(here.database, lambda: NOON), registry=registry)
     here.database.engine.dispose()
 

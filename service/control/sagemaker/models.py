@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from monitor_jobs.contract.debug_hook import DebugHook, debug_hook_of
+from monitor_jobs.contract.debug_hook import debug_hook_of
 from monitor_jobs.contract.errors import BadInput, Conflict
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ValidationException
@@ -21,7 +21,7 @@ def create_model(request: Json, context: Context) -> Json:
     """
     record = ModelRecord(str(request["ModelName"]), context.now, request)
     S3Address.parse(model_data_url(record))
-    _require_usable(record, context.allowed_buckets)
+    _require_usable(record)
     try:
         context.database.models.add(record)
     except Conflict as error:
@@ -72,23 +72,16 @@ def model_data_url(record: ModelRecord) -> str:
     return str(urls[0])
 
 
-def _require_usable(record: ModelRecord, allowed_buckets: frozenset[str]) -> None:
+def _require_usable(record: ModelRecord) -> None:
     """Raise ValidationException where its environment asks for what is none: no endpoint could run it."""
     for container in (record.request.get("PrimaryContainer"), *_list(record.request.get("Containers"))):
         environment = container.get("Environment") if isinstance(container, dict) else None
         try:
             require_hook_without_redaction(environment or {}, redaction_of(None, environment or {}))
-            _require_tensors_to(debug_hook_of(environment or {}), allowed_buckets)
+            if (hook := debug_hook_of(environment or {})) is not None:
+                S3Address.parse(hook.output)
         except BadInput as error:
             raise ValidationException(f"Model {record.name}: {error}") from error
-
-
-def _require_tensors_to(hook: DebugHook | None, allowed_buckets: frozenset[str]) -> None:
-    if hook is None:
-        return
-    bucket = S3Address.parse(hook.output).bucket
-    if allowed_buckets and bucket not in allowed_buckets:
-        raise BadInput(f"tensors are to go to bucket {bucket!r}, which is not of SEXTANT_ALLOWED_BUCKETS")
 
 
 def _list(value: object) -> list[Any]:
