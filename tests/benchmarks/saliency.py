@@ -26,6 +26,7 @@ from tests.benchmarks.figures import SEED, Figure, interleaved, median_at_most, 
 from tests.benchmarks.saliency_networks import RESNET, SIZE, signs, trained, untrained
 from tests.benchmarks.saliency_peers.gradcam import full_grad
 from tests.benchmarks.saliency_peers.idiap import FullGrad
+from tests.benchmarks.tensor_costs import KINDS, request_costs, sizes
 
 IMAGES: Final = 1_000
 MAPS: Final = 256
@@ -33,6 +34,7 @@ QUICK_IMAGES: Final = 8
 CHUNK: Final = 50
 SIZES: Final = {64: 16, 128: 8}  # of an image, and how many there are in a batch
 PAIRS: Final = 20
+COSTS: Final = 10
 REBUILDS: Final = 500
 HALF_MAX: Final = 60_000.0
 NO_DATA: Final = "SEXTANT_TEST_DATA names no folder with gtsrb_train_stride3.npz"
@@ -152,17 +154,16 @@ def forward_and_backward(network: nn.Module, images: Tensor) -> Tensor:
 
 def measure(quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
     torch.set_num_threads(1)
-    missing = dict.fromkeys(
-        ("reduced_bytes_64", "reduced_bytes_128", "request_cost_replay", "request_cost_masks"),
-        "nothing is kept of a request yet",
-    )
+    missing = {"request_cost_masks": "no masks of activations are kept: gradients are taken after the answer"}
     if quick:
         images = torch.rand(QUICK_IMAGES, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(SEED))
         networks = dict(untrained())
         del networks[RESNET]
         reason = "needs trained networks, and pytorch-grad-cam: run it without --quick"
-        left_out = ("completeness_max_fp32", "completeness_max_fp16", "gradcam_max_rel_diff", *speeds())
-        return equality_with_authors(networks, images), missing | dict.fromkeys(left_out, reason)
+        costs = (f"request_cost_{kind}" for kind in KINDS)
+        left_out = ("completeness_max_fp32", "completeness_max_fp16", "gradcam_max_rel_diff", *speeds(), *costs)
+        figures = equality_with_authors(networks, images) | dict(sizes(networks["plain"], images[:2]))
+        return figures, missing | dict.fromkeys(left_out, reason)
     data = Path(os.environ.get("SEXTANT_TEST_DATA", ""))
     if not (data / "gtsrb_train_stride3.npz").exists():
         return {}, missing | {"completeness_max_fp32": NO_DATA}
@@ -175,7 +176,8 @@ def measure(quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
     some = images[:: IMAGES // MAPS][:MAPS]
     figures = completeness(networks, images) | equality_with_authors(networks, some)
     figures |= equality_with_gradcam(networks, some)
-    return figures | dict(speed(networks[RESNET], images, PAIRS)), missing
+    figures |= dict(speed(networks[RESNET], images, PAIRS)) | dict(sizes(networks[RESNET], images))
+    return figures | dict(request_costs(networks[RESNET], images[:1], COSTS)), missing
 
 
 def speeds() -> Iterator[str]:

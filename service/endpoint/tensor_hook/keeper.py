@@ -12,12 +12,14 @@ from datetime import datetime
 from queue import Full, Queue
 from typing import Final, Literal, get_args
 
+import torch
 from torch import Tensor, nn
 
-from monitor_jobs.contract.debug_hook import Collection
-from monitor_jobs.contract.errors import SextantError, StoreUnavailable
+from monitor_jobs.contract.debug_hook import Collection, TensorKind
+from monitor_jobs.contract.errors import ModelUnsuitable, SextantError, StoreUnavailable
 from monitor_jobs.contract.tensor_files import END_FILE, StepFacts
 from monitor_jobs.object_store import ObjectStore, S3Address
+from monitor_jobs.saliency.decomposing import logits_of
 from monitor_jobs.tensors.kinds import kept
 from service.endpoint.spool import yield_to_answers
 from service.endpoint.tensor_hook.load import Load, any_of
@@ -41,8 +43,7 @@ class Step:
 
     number: int
     inputs: Tensor
-    scores: Tensor
-    targets: Tensor
+    answer: object
     collections: tuple[Collection, ...]
     event_id: str
     inference_id: str | None
@@ -128,13 +129,15 @@ class Keeper:
         return "kept"
 
     def _keep(self, step: Step) -> None:
-        found = kept(self._load.facts.kind, self._twin, step.inputs, step.targets, any_of(step.collections))
+        scores = self._scores(step)
+        targets = scores.argmax(1) if scores.numel() else torch.zeros(0, dtype=torch.int64)
+        found = kept(self._load.facts.kind, self._twin, step.inputs, targets, any_of(step.collections))
         facts = StepFacts(
             event_id=step.event_id,
             inference_id=step.inference_id,
             answered_at=step.answered_at,
-            scores=tuple(map(tuple, step.scores.tolist())),
-            targets=tuple(step.targets.tolist()),
+            scores=tuple(map(tuple, scores.tolist())),
+            targets=tuple(targets.tolist()),
             size=(step.inputs.shape[2], step.inputs.shape[3]) if step.inputs.ndim == 4 else None,
             layers=found.layers,
             same_as=found.same_as,
@@ -143,6 +146,15 @@ class Keeper:
             self._put_once(address, body)
         self._put_once(*self._load.names_object(found))
         self._put(*self._load.step(step.number, found, facts))
+
+    def _scores(self, step: Step) -> Tensor:
+        """Its logits [N, classes]; none of a network with another answer, whose inputs can be kept all the same."""
+        try:
+            return logits_of(step.answer, len(step.inputs)).float().cpu()
+        except ModelUnsuitable:
+            if self._load.facts.kind is not TensorKind.REPLAY:
+                raise
+            return torch.zeros(0, 0)
 
     def _put_once(self, address: S3Address, body: bytes) -> None:
         if address not in self._known:

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import torch
-from torch import Tensor
-
 from monitor_jobs.contract.debug_hook import Collection, DebugHook, TensorKind
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
+from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_functions.functions import ServedModel
 from monitor_jobs.model_functions.network import network_of
 from monitor_jobs.object_store import ObjectStore
@@ -135,39 +133,19 @@ class TensorHook:
 
     def _offer(self, watched: _Watched, turn: _Turn, exchange: Exchange) -> None:
         call = watched.watch.call()
-        scores = self._scores(call)
-        targets = scores.argmax(1) if scores.numel() else torch.zeros(0, dtype=torch.int64)
-        wanted = is_wanted(
-            self._hook.parameters,
-            watched.served.card,
-            targets=targets.tolist(),
-            confidences=scores.double().softmax(1).amax(1).tolist() if scores.numel() else [],
-            inference_id=exchange.inference_id,
-        )
-        if wanted:
-            watched.keeper.put(
-                Step(
-                    number=turn.number,
-                    inputs=call.inputs,
-                    scores=scores,
-                    targets=targets,
-                    collections=turn.collections,
-                    event_id=exchange.event_id,
-                    inference_id=exchange.inference_id,
-                    answered_at=exchange.answered_at,
-                )
-            )
+        if self._is_wanted(watched.served.card, call, exchange.inference_id):
+            facts = (exchange.event_id, exchange.inference_id, exchange.answered_at)
+            watched.keeper.put(Step(turn.number, call.inputs, call.answer, turn.collections, *facts))
 
-    def _scores(self, call: NetworkCall) -> Tensor:
-        """Its logits [N, classes]; of a network with another answer none, where nothing asks for them."""
+    def _is_wanted(self, card: ModelCard, call: NetworkCall, inference_id: str | None) -> bool:
+        """Looks at the answer only where a reason is one of it: the next request waits meanwhile."""
         parameters = self._hook.parameters
-        needed = self._hook.kind is not TensorKind.REPLAY or parameters.classes or parameters.below_confidence
-        try:
-            return logits_of(call.answer, len(call.inputs)).float().cpu()
-        except ModelUnsuitable:
-            if needed:
-                raise
-            return torch.zeros(0, 0)
+        targets: list[int] = []
+        confidences: list[float] = []
+        if parameters.classes or parameters.below_confidence is not None:
+            scores = logits_of(call.answer, len(call.inputs)).double()
+            targets, confidences = scores.argmax(1).tolist(), scores.softmax(1).amax(1).tolist()
+        return is_wanted(parameters, card, targets=targets, confidences=confidences, inference_id=inference_id)
 
     def _say(self, error: SextantError) -> None:
         # the same fault of every request is one line of the log
