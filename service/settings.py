@@ -120,6 +120,9 @@ class Settings(BaseModel):
     memory_bytes_per_job: int = Field(4 * 2**30, ge=16 * 2**20, description="memory that one processing job may use")
     processes_per_job: int = Field(1024, ge=16, description="processes and threads that one processing job may have")
     log_bytes_per_job: int = Field(256 * 2**20, ge=2**16, description="bytes that one processing job may log")
+    explained_records: int = Field(
+        6, ge=0, le=100, description="records that are explained of an execution with violations; 0 explains none"
+    )
     program_folders: Annotated[tuple[Path, ...], BeforeValidator(_folders)] = Field(
         (), description="folders, separated by colons, whose programs jobs may run as file:///PATH; none unless set"
     )

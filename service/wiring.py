@@ -237,6 +237,7 @@ def _scheduler(
 ) -> "Scheduler":
     from service.core.names import Resource, arn
     from service.scheduler.executions import Executions
+    from service.scheduler.explanations import Explanations
     from service.scheduler.jobs import Jobs
     from service.scheduler.loop import Scheduler
     from service.scheduler.places import Places
@@ -246,7 +247,13 @@ def _scheduler(
     runner = job_runner(settings, dict(os.environ))
     job_arn = partial(arn, Resource.PROCESSING_JOB, region=settings.region, account=settings.account)
     jobs = Jobs(database=database, store=store, runner=runner, folder=data / "jobs", clock=_now, stop=stop, arn=job_arn)
-    executions = Executions(database=database, store=store, jobs=jobs, cards=data / "model-cards", clock=_now)
+    cards = data / "model-cards"
+    explanations = Explanations(
+        database=database, store=store, cards=cards, clock=_now, most=settings.explained_records
+    )
+    executions = Executions(
+        database=database, store=store, jobs=jobs, cards=cards, clock=_now, explanations=explanations
+    )
     places = Places(work, settings.parallel_jobs)
     return Scheduler(
         owner=uuid.uuid4().hex,

@@ -60,8 +60,8 @@ def explained_network() -> nn.Module:
     return network
 
 
-def write_explained_package(folder: Path) -> Path:
-    """The path of the package's archive."""
-    files = {"code/inference.py": INFERENCE, "code/model_card.json": json.dumps({"classes": CLASSES})}
+def write_explained_package(folder: Path, **card: object) -> Path:
+    """The path of the package's archive; its card says more where that is given."""
+    files = {"code/inference.py": INFERENCE, "code/model_card.json": json.dumps({"classes": CLASSES, **card})}
     pack(write_package(folder / "files", files), folder / "model.tar.gz")
     return folder / "model.tar.gz"

@@ -29,6 +29,7 @@ from service.core.records import CaptureSource, ProcessingJobRecord
 from service.core.states import VERDICTS, ExecutionStatus, ProcessingJobStatus, advance, execution_status
 from service.logs import EventLog
 from service.scheduler.completeness import known_losses
+from service.scheduler.explanations import Explanations
 from service.scheduler.jobs import JobInterrupted, Jobs
 from service.scheduler.leases import HeldExecution, renewing
 from service.scheduler.publishing import count_violations
@@ -51,13 +52,21 @@ class Executions:
     """Runs executions that are held."""
 
     def __init__(
-        self, *, database: Database, store: ObjectStore, jobs: Jobs, cards: Path, clock: Callable[[], datetime]
+        self,
+        *,
+        database: Database,
+        store: ObjectStore,
+        jobs: Jobs,
+        cards: Path,
+        clock: Callable[[], datetime],
+        explanations: Explanations,
     ) -> None:
         self._database = database
         self._store = store
         self._jobs = jobs
         self._cards = cards
         self._clock = clock
+        self._explanations = explanations
 
     def run(
         self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, *, given_up: tuple[str, ...]
@@ -143,6 +152,7 @@ class Executions:
         stage_completeness(proof, paths)
         ended = self._jobs.run(job, may_go_on=held.is_held)
         self._conclude(held, ended, remarks)
+        self._explanations.ask(held.record, spec, ended)
 
     def _add_job(
         self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, name: str

@@ -18,6 +18,7 @@ from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.ground_truth import GROUND_TRUTH_SUFFIX, MergeCounts, ground_truth_folder
+from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.side_index import IndexedCapture, index_folder
 from monitor_jobs.contract.window import Window, hours_of
 from monitor_jobs.ground_truth import Labels, Merge, Unlabelled, Uploads
@@ -101,6 +102,11 @@ def stage_model_card(store: ObjectStore, model_data_url: str, *, cache: Path, pa
     target = paths.below_root(MODEL_CARD_PATH)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(card, target)
+
+
+def model_card(store: ObjectStore, model_data_url: str, cache: Path) -> ModelCard:
+    """The card in a model's package. Raises BadInput where the package is gone."""
+    return ModelCard.model_validate_json(_cached_card(store, S3Address.parse(model_data_url), cache).read_bytes())
 
 
 def stage_completeness(proof: CaptureProof, paths: ContainerPaths) -> None:

@@ -25,6 +25,7 @@ from service.scheduler.chores import Chore, Chores
 from service.scheduler.endpoint_specs import CaptureLimits
 from service.scheduler.endpoints import Endpoints
 from service.scheduler.executions import Executions
+from service.scheduler.explanations import Explanations
 from service.scheduler.jobs import Jobs
 from service.scheduler.loop import Scheduler
 from service.scheduler.places import Places
@@ -115,12 +116,13 @@ class House:
         jobs = Jobs(
             **shared, runner=runner or self.runner, folder=self.folder / "jobs", stop=stop, arn=f"{JOB_ARN}{{}}".format
         )
-        places = Places(executor, self.places)
+        places, cards = Places(executor, self.places), self.folder / "cards"
+        explanations = Explanations(**shared, cards=cards, most=0)
         scheduler = Scheduler(
             **shared,
             owner=uuid.uuid4().hex,
             endpoints=self.endpoints(host or StillHost(), executor),
-            executions=Executions(**shared, jobs=jobs, cards=self.folder / "cards"),
+            executions=Executions(**shared, jobs=jobs, cards=cards, explanations=explanations),
             requested_jobs=RequestedJobs(**shared, jobs=jobs, places=places),
             places=places,
             chores=Chores(self.chores, Places(executor, self.places), self.clock),

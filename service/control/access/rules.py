@@ -143,6 +143,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "GET /executions/{MonitoringExecutionId}": Rule(Action.READ, of.EXECUTION),
     "GET /executions/{MonitoringExecutionId}.json": Rule(Action.READ, of.EXECUTION),
     "GET /executions/{MonitoringExecutionId}/report": Rule(Action.READ, of.EXECUTION),
+    "GET /executions/{MonitoringExecutionId}/explanations/{Picture}": Rule(Action.READ, of.EXECUTION),
     "POST /schedules/{MonitoringScheduleName}/start": Rule(Action.OPERATE, of.SCHEDULE),
     "POST /schedules/{MonitoringScheduleName}/stop": Rule(Action.OPERATE, of.SCHEDULE),
     "POST /logout": Rule(Open.TO_EVERY_USER),

@@ -11,14 +11,17 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from monitor_jobs.contract.errors import NotFound, SextantError
+from monitor_jobs.contract.explanation import EXPLANATIONS_FILE, Explanations
 from monitor_jobs.contract.report import PAGE_FILE, REPORT_FILE, VIOLATIONS_FILE, ConstraintViolations, Report
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from service.control.api import ApiError
 from service.control.console.overview import Ask, Json
+from service.core.explanations import EXPLANATIONS_FOLDER
 
 FileT = TypeVar("FileT", bound=BaseModel)
 
 MOST_BYTES: Final = 8 * 2**20
+PNG_START: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def findings(ask: Ask, store: ObjectStore, execution_id: str) -> Json:
@@ -37,6 +40,19 @@ def report_page(ask: Ask, store: ObjectStore, execution_id: str) -> bytes:
     return _read(store, at.joined(PAGE_FILE))
 
 
+def explanation_picture(ask: Ask, store: ObjectStore, execution_id: str, name: str) -> bytes:
+    """A picture that the execution's explanations name. Raises NotFound for any other name, or what is no PNG."""
+    execution = ask("DescribeMonitoringExecution", {"MonitoringExecutionId": execution_id})
+    at = _report_address(ask, execution)
+    explained = () if at is None else _explanations(store, at)
+    if at is None or name not in {one["Picture"] for one in explained}:
+        raise NotFound(f"the explanations of this execution name no picture {name[:80]!r}")
+    body = _read(store, at.joined(EXPLANATIONS_FOLDER, name))
+    if not body.startswith(PNG_START):
+        raise NotFound(f"{name} is no PNG")
+    return body
+
+
 def _report_address(ask: Ask, execution: Json) -> S3Address | None:
     """The address below which the execution's job has left its report; None where it had none, or it is forgotten."""
     job_arn = execution.get("ProcessingJobArn")
@@ -49,9 +65,17 @@ def _report_address(ask: Ask, execution: Json) -> S3Address | None:
 
 
 def _told(store: ObjectStore, at: S3Address) -> Json:
-    told: Json = {"S3Uri": str(at), "HasPage": False, "Measurements": [], "Violations": [], "Remark": ""}
+    told: Json = {
+        "S3Uri": str(at),
+        "HasPage": False,
+        "Explanations": [],
+        "Measurements": [],
+        "Violations": [],
+        "Remark": "",
+    }
     try:
         told["HasPage"] = _is_there(store, at.joined(PAGE_FILE))
+        told["Explanations"] = _explanations(store, at)
         return {**told, **_verdict(store, at)}
     except SextantError as error:
         return {**told, "Remark": str(error)}
@@ -68,6 +92,24 @@ def _verdict(store: ObjectStore, at: S3Address) -> Json:
         found = _parsed(store, at.joined(VIOLATIONS_FILE), ConstraintViolations)
         return {"Violations": [{**one.model_dump(), "offending_records": ()} for one in found.violations]}
     return {"Remark": "The job left no report."}
+
+
+def _explanations(store: ObjectStore, at: S3Address) -> list[Json]:
+    """What was explained of the violations' worst records, as far as that has come."""
+    address = at.joined(EXPLANATIONS_FOLDER, EXPLANATIONS_FILE)
+    if not _is_there(store, address):
+        return []
+    return [
+        {
+            "EventId": one.event_id,
+            "Predicted": one.predicted.name,
+            "Probability": one.predicted.probability,
+            "Answered": one.answered,
+            "Exact": one.exact,
+            "Picture": one.picture_file,
+        }
+        for one in _parsed(store, address, Explanations).explanations
+    ]
 
 
 def _parsed(store: ObjectStore, address: S3Address, kind: type[FileT]) -> FileT:

@@ -44,6 +44,11 @@ def foreign_page(text: bytes) -> Response:
     return Response(text, 200, headers, "text/html; charset=utf-8")
 
 
+def picture(png: bytes) -> Response:
+    """A picture that a job drew; nothing else is taken for one, whatever is in it."""
+    return Response(png, 200, HEADERS, "image/png")
+
+
 def as_json(value: object, status: int = 200) -> Response:
     """A JSON document; times in ISO 8601."""
     body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)

@@ -18,12 +18,12 @@ from service.control.access.routes import Route
 from service.control.api import Api
 from service.control.console.assets import Assets
 from service.control.console.door import Door, Visit
-from service.control.console.findings import findings, report_page
+from service.control.console.findings import explanation_picture, findings, report_page
 from service.control.console.forms import Form
 from service.control.console.invocations import InvocationCounts
 from service.control.console.login import Login
 from service.control.console.overview import TOKENS, Json, last_verdict, overview, with_invocations
-from service.control.console.rendering import as_json, foreign_page, page, redirection
+from service.control.console.rendering import as_json, foreign_page, page, picture, redirection
 from service.control.unserved import unless_for_s3
 from service.core.access import Action, permitted
 from service.core.ports import Database
@@ -58,6 +58,7 @@ class Console:
             "/executions/{MonitoringExecutionId}.json": self._execution_json,
             "/executions/{MonitoringExecutionId}": self._execution_page,
             "/executions/{MonitoringExecutionId}/report": self._report,
+            "/executions/{MonitoringExecutionId}/explanations/{Picture}": self._picture,
         }
         for path, make in pages.items():
             yield _get(path, self.door.page(f"GET {path}", make))
@@ -94,6 +95,11 @@ class Console:
 
     async def _report(self, visit: Visit) -> Response:
         return foreign_page(await run_in_threadpool(report_page, self._ask(visit), self.store, _execution_id(visit)))
+
+    async def _picture(self, visit: Visit) -> Response:
+        name = str(visit.request.path_params["Picture"])
+        found = await run_in_threadpool(explanation_picture, self._ask(visit), self.store, _execution_id(visit), name)
+        return picture(found)
 
     async def _change(self, operation: str, visit: Visit, _form: Form) -> Response:
         call = notes_of(visit.request.scope)
