@@ -22,7 +22,7 @@ from monitor_jobs.explain.model import Model
 from monitor_jobs.explain.subject import Subject
 from monitor_jobs.tensors.rebuilding import decomposition_of, inputs_of, reduced_of
 from monitor_jobs.tensors.source import FolderSource
-from monitor_jobs.tensors.trial import Trial, load_sources
+from monitor_jobs.tensors.trial import Trial, loads
 
 
 def kept_subjects(folder: Path, model: Model, request: ExplanationRequest, window: Window | None) -> Iterator[Subject]:
@@ -30,7 +30,7 @@ def kept_subjects(folder: Path, model: Model, request: ExplanationRequest, windo
 
     The model is looked at for steps of kind replay alone. Raises BadInput where a file is none of ours.
     """
-    trials = [Trial(source) for source in load_sources(FolderSource(folder))]
+    trials = [Trial(load) for load in loads(FolderSource(folder))]
     if not trials:
         raise BadInput(f"{folder} holds no load of a model that keeps tensors: see the address that the hook names")
     return islice(_subjects(trials, model, request, window), request.limit)

@@ -1,38 +1,26 @@
 """Reads what one load of a model left: smdebug's Trial, over a store or a folder.
 
-Whatever is in the store is there at once: each call looks again. What lives here: the calls. What does not: errors
-(unavailable), the objects (step_file, contract.tensor_files).
+Whatever is in the store is there at once: each call looks again. What lives here: the calls that users know. What does
+not: errors (unavailable), what our endpoints leave (load), what SageMaker Debugger left (debugger_load).
 """
 
-import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from monitor_jobs.contract.debug_hook import Collection
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.tensor_files import (
-    END_FILE,
-    HOOK_FILE,
-    NAMES_FOLDER,
-    PARAMETERS_FOLDER,
-    STEPS_FOLDER,
-    LoadFacts,
-    ModeKeys,
-    StepFacts,
-    step_of,
-)
+from monitor_jobs.contract.tensor_files import HOOK_FILE, LoadFacts, ModeKeys, StepFacts
 from monitor_jobs.object_store import ObjectMissing, ObjectStore
+from monitor_jobs.tensors.debugger_load import INDEX_FILE, DebuggerLoad
+from monitor_jobs.tensors.load import KeptLoad, Load, StepPlace
 from monitor_jobs.tensors.source import Source, open_source
-from monitor_jobs.tensors.step_file import unpacked
 from monitor_jobs.tensors.unavailable import (
     NoMoreData,
     StepNotYetAvailable,
@@ -44,9 +32,6 @@ from monitor_jobs.tensors.unavailable import (
 Array = NDArray[Any]
 
 POLL_SECONDS: Final = 0.5
-STEPS_HELD: Final = 4
-WORKER: Final = "worker_0"
-SEEN_IN: Final = frozenset({ModeKeys.GLOBAL, ModeKeys.PREDICT})
 REDUCTIONS: Final[dict[str, Callable[[Array], Any]]] = {
     "min": np.min,
     "max": np.max,
@@ -69,58 +54,60 @@ class StepState(Enum):
 
 
 def create_trial(path: str | Path, store: ObjectStore | None = None) -> "Trial":
-    """What the newest load at or below an s3:// address, or a folder, left.
+    """What the newest load at or below an s3:// address, or a folder, left; also what SageMaker Debugger left there.
 
-    Raises NotFound where there is none, BadInput where the path is neither. Checked in tests/unit/test_trial.py.
+    Raises NotFound where there is none, BadInput where the path is neither. Checked in tests/unit/test_trial.py and
+    tests/unit/test_debugger_trial.py.
     """
-    found = list(load_sources(open_source(path, store)))
+    found = list(loads(open_source(path, store)))
     if not found:
-        raise ObjectMissing(f"{path} holds no {HOOK_FILE}: no model that keeps tensors was loaded there")
+        raise ObjectMissing(f"{path} holds no {HOOK_FILE}, nor an index of Debugger's: nothing keeps tensors there")
     return Trial(found[-1])
 
 
-def load_sources(source: Source) -> Iterator[Source]:
-    """Every load at or below a source, older ones first."""
-    found = (path.rpartition("/") for path in source.paths(""))
-    folders = (folder for folder, _, name in found if name == HOOK_FILE)
-    in_turn = sorted(folders, key=lambda folder: folder.rpartition("/")[2])
-    return (source.at(folder) if folder else source for folder in in_turn)
+def loads(source: Source) -> Iterator[Load]:
+    """Every load at or below a source, older ones first; our own behind those of Debugger."""
+    paths = list(source.paths(""))
+    theirs = {match["root"].rstrip("/") for match in map(INDEX_FILE.fullmatch, paths) if match}
+    ours = [path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] == HOOK_FILE]
+    for folder in sorted(theirs):
+        yield DebuggerLoad(source.at(folder) if folder else source)
+    for folder in sorted(ours, key=lambda folder: folder.rpartition("/")[2]):
+        yield KeptLoad(source.at(folder) if folder else source)
 
 
 class Trial:
-    """One load's steps and tensors. A step is one answered request; modes and steps are smdebug's."""
+    """One load's steps and tensors: of an endpoint a step is one answered request. Modes and steps are smdebug's."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._names_of = lru_cache(maxsize=None)(self._read_names)
-        self._step = lru_cache(maxsize=STEPS_HELD)(self._read_step)
-        self._constant: dict[str, Array] | None = None
-        try:
-            self.facts = LoadFacts.model_validate_json(source.read(HOOK_FILE))
-        except ValidationError as error:
-            raise BadInput(f"{HOOK_FILE} in {source} is none: {error.errors(include_url=False)[0]['msg']}") from error
+    def __init__(self, load: Load) -> None:
+        self._load = load
+
+    @property
+    def facts(self) -> LoadFacts:
+        """What was said of the load. Raises BadInput of one that Debugger's hook left, which says nothing."""
+        return self._kept().facts
 
     def steps(self, mode: ModeKeys = ModeKeys.GLOBAL, **_show_incomplete_steps: object) -> list[int]:
-        """The steps that were kept, in order; all of them are of mode PREDICT, and none is ever incomplete."""
-        return sorted(self._paths()) if mode in SEEN_IN else []
+        """The steps that were kept, in order, by their number in the mode; none is ever incomplete."""
+        return sorted(self._places(mode))
 
-    def steps_with(self, name: str) -> list[int]:
+    def steps_with(self, name: str, mode: ModeKeys = ModeKeys.GLOBAL) -> list[int]:
         """The steps that have a tensor of that name, in order."""
-        paths = self._paths()
-        everywhere = name in self.parameters()
-        return sorted(step for step, (_, digest) in paths.items() if everywhere or name in self._names_of(digest))
+        everywhere = name in self._load.parameters()
+        places = self._places(mode).items()
+        return sorted(step for step, place in places if everywhere or name in self._load.names(place))
 
     def modes(self) -> set[ModeKeys]:
         """The modes that have steps."""
-        return {ModeKeys.PREDICT} if self._paths() else set()
+        return {place.mode for place in self._load.steps().values()}
 
     def workers(self) -> list[str]:
-        """The one process that an endpoint's variant has."""
-        return [WORKER]
+        """The processes that wrote: an endpoint's variant is one."""
+        return self._load.workers()
 
-    def collections(self) -> dict[str, Collection]:
+    def collections(self) -> Mapping[str, Collection]:
         """The collections that were asked for, by name."""
-        return {collection.name: collection for collection in self.facts.collections}
+        return self._load.collections()
 
     def tensor_names(
         self,
@@ -136,7 +123,7 @@ class Trial:
         """
         if regex is not None and collection is not None:
             raise BadInput("name a regex or a collection, not both")
-        named = self._named(step) if mode in SEEN_IN else set()
+        named = self._named(step, mode)
         if collection is not None:
             return sorted(filter(self._collection(collection).has, named))
         patterns = None if regex is None else [regex] if isinstance(regex, str) else list(regex)
@@ -146,7 +133,7 @@ class Trial:
 
     def has_tensor(self, name: str) -> bool:
         """Whether any step has a tensor of that name."""
-        return name in self._named(None)
+        return name in self._named(None, ModeKeys.GLOBAL)
 
     def tensor(self, name: str) -> "TensorSeries":
         """The tensor over the steps. Raises TensorUnavailable."""
@@ -157,7 +144,7 @@ class Trial:
     @property
     def loaded_all_steps(self) -> bool:
         """Whether the load has ended, and no step will come."""
-        return any(path == END_FILE for path in self._source.paths(END_FILE))
+        return self._load.ended()
 
     def has_passed_step(self, step: int, mode: ModeKeys = ModeKeys.GLOBAL) -> StepState:
         """Whether the step can be read, may still come, or never will."""
@@ -194,50 +181,40 @@ class Trial:
                 waited += POLL_SECONDS
 
     def facts_of(self, step: int) -> StepFacts:
-        """What was said of the request that the step is. Raises StepUnavailable, StepNotYetAvailable."""
-        return self._step(self._path(step))[1]
+        """What was said of the request that the step is. Raises StepUnavailable, StepNotYetAvailable, as `facts`."""
+        return self._kept().facts_of(self._place(step, ModeKeys.GLOBAL))
 
-    def arrays(self, step: int) -> dict[str, Array]:
+    def arrays(self, step: int, mode: ModeKeys = ModeKeys.GLOBAL) -> Mapping[str, Array]:
         """Every tensor of a step by name, without those of the model's version. Raises as `facts_of` does."""
-        held, facts = self._step(self._path(step))
-        return held | {name: held[holder] for name, holder in facts.same_as.items() if holder in held}
+        return self._load.arrays(self._place(step, mode))
 
-    def parameters(self) -> dict[str, Array]:
+    def parameters(self) -> Mapping[str, Array]:
         """The tensors of the model's version, which are the same at every step."""
-        if self._constant is None:
-            name = self.facts.parameters
-            self._constant = unpacked(self._source.parent().at(PARAMETERS_FOLDER).read(name))[0] if name else {}
-        return self._constant
+        return self._load.parameters()
 
-    def _paths(self) -> dict[int, tuple[str, str]]:
-        found = ((path, step_of(path)) for path in self._source.paths(f"{STEPS_FOLDER}/"))
-        return {told[0]: (path, told[1]) for path, told in found if told is not None}
+    def _kept(self) -> KeptLoad:
+        if not isinstance(self._load, KeptLoad):
+            raise BadInput("SageMaker Debugger's hook left this, which says nothing of requests and layers")
+        return self._load
 
-    def _path(self, step: int) -> str:
-        found = self._paths().get(step)
+    def _places(self, mode: ModeKeys) -> dict[int, StepPlace]:
+        found = self._load.steps()
+        if mode is ModeKeys.GLOBAL:
+            return dict(found)
+        return {place.mode_step: place for place in found.values() if place.mode is mode}
+
+    def _place(self, step: int, mode: ModeKeys) -> StepPlace:
+        found = self._places(mode).get(step)
         if found is not None:
-            return found[0]
-        if self.has_passed_step(step) is StepState.NOT_YET_AVAILABLE:
-            raise StepNotYetAvailable(f"step {step} has not come yet")
-        raise StepUnavailable(f"step {step} was not kept: see steps()")
+            return found
+        if self.has_passed_step(step, mode) is StepState.NOT_YET_AVAILABLE and self._places(mode):
+            raise StepNotYetAvailable(f"step {step} of mode {mode.name} has not come yet")
+        raise StepUnavailable(f"step {step} of mode {mode.name} was not kept: see steps()")
 
-    def _named(self, step: int | None) -> set[str]:
-        paths = self._paths()
-        if step is not None:
-            self._path(step)
-            paths = {step: paths[step]}
-        constant = set(self.parameters()) if paths else set()
-        return constant.union(*(self._names_of(digest) for digest in {digest for _, digest in paths.values()}))
-
-    def _read_names(self, digest: str) -> frozenset[str]:
-        return frozenset(json.loads(self._source.read(f"{NAMES_FOLDER}/{digest}.json")))
-
-    def _read_step(self, path: str) -> tuple[dict[str, Array], StepFacts]:
-        held, facts = unpacked(self._source.read(path))
-        try:
-            return held, StepFacts.model_validate_json(facts)
-        except ValidationError as error:
-            raise BadInput(f"{path} does not say what it is: {error.errors(include_url=False)[0]['msg']}") from error
+    def _named(self, step: int | None, mode: ModeKeys) -> set[str]:
+        places = self._places(mode).values() if step is None else [self._place(step, mode)]
+        constant = set(self._load.parameters()) if places else set()
+        return constant.union(*map(self._load.names, places))
 
     def _collection(self, named: str | Collection) -> Collection:
         if isinstance(named, Collection):
@@ -257,13 +234,13 @@ class TensorSeries:
 
     def steps(self, mode: ModeKeys = ModeKeys.GLOBAL) -> list[int]:
         """The steps that have it."""
-        return self._trial.steps_with(self.name) if mode in SEEN_IN else []
+        return self._trial.steps_with(self.name, mode)
 
     def value(self, step: int, mode: ModeKeys = ModeKeys.GLOBAL, worker: str | None = None) -> Array:
         """Its array at a step. Raises StepUnavailable, StepNotYetAvailable, TensorUnavailableForStep."""
-        if mode not in SEEN_IN or worker not in (None, WORKER):
-            raise StepUnavailable(f"there is no step {step} of mode {mode.name} and worker {worker}")
-        found = self._trial.arrays(step).get(self.name)
+        if worker is not None and worker not in self._trial.workers():
+            raise StepUnavailable(f"there is no worker {worker!r}: there are {', '.join(self._trial.workers())}")
+        found = self._trial.arrays(step, mode).get(self.name)
         if found is None:
             found = self._trial.parameters().get(self.name)
         if found is None:

@@ -16,7 +16,15 @@ def test_an_empty_environment_gives_the_defaults():
     assert load_settings({"PATH": "/bin"}).host == "127.0.0.1"
 
 
-SMALL = {"body_seconds", "port", "flush_interval_seconds", "tick_seconds", "parallel_jobs", "torch_threads"}
+SMALL = {
+    "body_seconds",
+    "explained_records",
+    "port",
+    "flush_interval_seconds",
+    "tick_seconds",
+    "parallel_jobs",
+    "torch_threads",
+}
 WORDS = {
     "connections": "500",
     "account": "7" * 12,

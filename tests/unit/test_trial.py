@@ -132,7 +132,7 @@ def test_what_is_not_there_has_smdebugs_names(trial):
     assert fc.steps() == [0]
     with pytest.raises(TensorUnavailableForStep, match="step 5 has no tensor 'fc_output_0'"):
         fc.value(5)
-    with pytest.raises(StepUnavailable, match="step 3 was not kept"):
+    with pytest.raises(StepUnavailable, match="step 3 of mode GLOBAL was not kept"):
         fc.value(3)
     with pytest.raises(StepNotYetAvailable, match="step 6"):
         fc.value(6)
@@ -176,7 +176,7 @@ def test_the_newest_load_is_read_and_any_other_by_its_own_address(written, tmp_p
 
 
 def test_where_no_load_is_there_is_no_trial(tmp_path):
-    with pytest.raises(ObjectMissing, match=r"holds no hook\.json: no model that keeps tensors was loaded there"):
+    with pytest.raises(ObjectMissing, match=r"holds no hook\.json, nor an index of Debugger's"):
         create_trial(str(VARIANT), FolderStore(tmp_path))
     with pytest.raises(BadInput, match="no folder: name one, or an address"):
         create_trial(tmp_path / "nowhere")
