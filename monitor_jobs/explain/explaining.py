@@ -17,10 +17,10 @@ from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.saliency.decomposing import decompose
 from monitor_jobs.saliency.maps import blog, gradcam, idiap
+from monitor_jobs.saliency.signals import outside_centre
 from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition, completeness_errors
 
 AT_ONCE: Final = 16  # gradients of a large network's every layer are held meanwhile
-CENTRE_RADIUS: Final = 0.4  # of the picture's sides
 DRAWN: Final[dict[MapKind, Callable[[Decomposition], Tensor]]] = {
     MapKind.IDIAP: idiap,
     MapKind.GRADCAM: gradcam,
@@ -54,34 +54,22 @@ def explained(network: nn.Module, inputs: Tensor, kind: MapKind, card: ModelCard
         yield from _each(decomposition, chunk, kind, card)
 
 
-def outside_centre(saliency: NDArray[np.float32]) -> float:
-    """The share of a map's mass beyond CENTRE_RADIUS of its sides from its middle; 0 where it has none.
-
-    The mask of AWS's sample, `plot_saliency_map`.
-    """
-    height, width = saliency.shape
-    rows, columns = np.ogrid[:height, :width]
-    distance = np.hypot((rows + 0.5) / height - 0.5, (columns + 0.5) / width - 0.5)
-    total = float(saliency.sum(dtype=np.float64))
-    return float(saliency[distance > CENTRE_RADIUS].sum(dtype=np.float64)) / total if total else 0.0
-
-
 def _each(decomposition: Decomposition, inputs: Tensor, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
     maps, part_sums = DRAWN[kind](decomposition), decomposition.part_sums()
     errors = completeness_errors(decomposition.logits, part_sums)
+    outside = outside_centre(maps)
     names = [INPUT_PART, *(term.layer for term in decomposition.layers)]
     ranked = decomposition.scores.sort(dim=1, descending=True).indices
     for position in range(len(inputs)):
         scores = decomposition.scores[position]
-        saliency = maps[position].cpu().numpy()
         yield Explained(
             image=inputs[position].cpu().numpy(),
-            saliency=saliency,
+            saliency=maps[position].cpu().numpy(),
             map_kind=kind,
             predicted=_score(scores, int(decomposition.targets[position]), card),
             runner_up=_score(scores, int(ranked[position, 1]), card) if len(scores) > 1 else None,
             completeness_error=float(errors[position]),
-            outside_centre=outside_centre(saliency),
+            outside_centre=float(outside[position]),
             parts=dict(zip(names, part_sums[position].tolist(), strict=True)),
         )
 

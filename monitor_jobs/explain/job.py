@@ -1,10 +1,9 @@
 """One run: which captures are asked for, the model that is asked again, and the files that are left.
 
-What lives here: settings and files. What does not: everything in between (records, network, explaining, pictures).
+What lives here: settings and files. What does not: what lies in between (records, explaining, pictures, and replay).
 """
 
 import io
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Final
 
 import numpy as np
 from pydantic import ValidationError
-from torch import nn
 
 from monitor_jobs.contract.capture import CaptureRecord
 from monitor_jobs.contract.container import ContainerPaths, Variable
@@ -26,26 +24,21 @@ from monitor_jobs.contract.explanation import (
 )
 from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.explain.explaining import Explained, explained
-from monitor_jobs.explain.network import inputs_of, network_of
 from monitor_jobs.explain.pictures import picture
-from monitor_jobs.explain.records import answered, body_of, find
+from monitor_jobs.explain.records import answered, find
 from monitor_jobs.job import run_job, say
 from monitor_jobs.job.files import dataset_files, first_fault, write_message, write_outputs
 from monitor_jobs.job.settings import parse_settings
-from monitor_jobs.model_archive import unpack
-from monitor_jobs.model_functions.codecs import JSON
-from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, load_model
+from monitor_jobs.replay.models import MODEL_FOLDER, ReplayedModel, replayed
 
 NAME: Final = "explain"
-MODEL_FOLDER: Final = "/opt/ml/processing/model"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A model that can be asked again, its network, and where files go."""
 
-    served: ServedModel
-    network: nn.Module
+    model: ReplayedModel
     map_kind: MapKind
     output: Path
 
@@ -54,11 +47,10 @@ class Asked:
 
         Raises SextantError where there is nothing to be had.
         """
-        body, content_type = body_of(record)
-        inputs = inputs_of(self.served, self.network, ModelRequest(body, content_type, JSON))
-        labels = answered(record, self.served.card)
+        inputs, card = self.model.inputs(record), self.model.served.card
+        labels = answered(record, card)
         then = labels if len(labels) == len(inputs) else [None] * len(inputs)
-        for position, one in enumerate(explained(self.network, inputs, self.map_kind, self.served.card)):
+        for position, one in enumerate(explained(self.model.network, inputs, self.map_kind, card)):
             stem = f"{number:03d}-{_file_name(record)}-{position}"
             said = _explanation(one, record, position=position, answered=then[position], stem=stem)
             write_outputs(self.output, {said.picture_file: picture(one), said.map_file: _npy(one)})
@@ -74,12 +66,8 @@ def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
     """Explain, and leave `explanations.json` last of all files. Raises BadInput where nothing could be explained."""
     settings, request = parse_settings(environment, paths), parse_request(environment)
     records = find(dataset_files(settings), request)
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / "package"
-        unpack(_archive(paths.below_root(MODEL_FOLDER)), package)
-        served = load_model(package, environment)
-        asked = Asked(served, network_of(served.model), request.map_kind, settings.output)
-        found = _all(asked, records)
+    with replayed(paths.below_root(MODEL_FOLDER), environment) as model:
+        found = _all(Asked(model, request.map_kind, settings.output), records)
     result = Explanations(
         endpoint=settings.endpoint,
         explanations=tuple(found.explanations),
@@ -119,13 +107,6 @@ def parse_request(environment: Mapping[str, str]) -> ExplanationRequest:
         return ExplanationRequest.model_validate_json(text)
     except ValidationError as error:
         raise BadInput(f"{Variable.EXPLAIN} is {text[:200]!r}: {first_fault(error, 'the whole')}") from error
-
-
-def _archive(folder: Path) -> Path:
-    archives = sorted(folder.rglob("*.tar.gz")) if folder.is_dir() else []
-    if len(archives) != 1:
-        raise BadInput(f"{MODEL_FOLDER} holds {len(archives)} archives: make one model.tar.gz an input of the job")
-    return archives[0]
 
 
 def _explanation(
