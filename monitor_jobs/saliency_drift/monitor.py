@@ -80,9 +80,10 @@ class SaliencyDrift:
 
 def run(argv: Sequence[str]) -> int:
     """The exit code of one run, as monitor_jobs.job.run has it; tests/integration/test_saliency_drift_job.py."""
-    return run_job(NAME, _perform, argv)
+    return run_job(NAME, perform, argv)
 
 
-def _perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
+def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
+    """Judge a window, or make a baseline, and leave its files. Raises SextantError where neither is to be had."""
     model_folder = paths.below_root(MODEL_FOLDER)
     perform_monitor(SaliencyDrift(model_folder, dict(environment), records_from(environment)), paths, environment)
