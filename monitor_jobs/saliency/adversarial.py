@@ -1,5 +1,8 @@
 """How unusual an input's signals are together, by what is usual of clean inputs alone.
 
+A weak attack leaves a network less sure than clean inputs do, a strong one surer: each signal by itself changes its
+direction with an attack's strength. So what counts is the distance from what is usual, in whichever direction.
+
 What lives here: what is usual, and the distance from it. What does not: the signals (signals), who alarms when
 (monitor_jobs.saliency_drift).
 """
@@ -10,12 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FiniteFloat
 
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.saliency.signals import SIGNALS
+
 Values = NDArray[np.float64]
-RIDGE: Final = 1e-6  # of the mean variance: signals that go together exactly have a distance still
+SCORED: Final = (
+    "margin",
+    "log_input_gradient",
+    "outside_centre",
+    "margin_change_smoothed",
+    "energy_change_smoothed",
+)
+_PLACES: Final = [SIGNALS.index(name) for name in SCORED]
+RIDGE: Final = 1e-6  # of a signal's variance: signals that go together exactly have a distance still
 
 
 class Usual(BaseModel):
-    """The centre of clean signals [S], and the matrix [S, S] that makes their spread one in every direction."""
+    """The centre of clean inputs' SCORED signals, [5], and the matrix [5, 5] that makes their spread one all round."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     centre: list[FiniteFloat]
@@ -23,15 +37,22 @@ class Usual(BaseModel):
 
 
 def usual_of(signals: Values) -> Usual:
-    """What is usual of clean signals [m, S], m > 1."""
-    centre = np.median(signals, axis=0)
-    covariance = np.cov(signals, rowvar=False)
-    covariance += RIDGE * np.eye(len(centre)) * np.trace(covariance) / len(centre)
-    whitening = np.linalg.cholesky(np.linalg.inv(covariance)).T
-    return Usual(centre=centre.tolist(), whitening=whitening.tolist())
+    """What is usual of clean inputs' SIGNALS [m, 9], m > 5. Raises BadInput where a scored signal never changes."""
+    scored = signals[:, _PLACES]
+    spread = scored.std(axis=0)
+    if not (spread > 0).all():
+        constant = SCORED[int(np.argmin(spread))]
+        raise BadInput(f"{constant} is the same for all {len(signals)} inputs: give different ones, and enough of them")
+    correlation = np.corrcoef(scored, rowvar=False) + RIDGE * np.eye(len(SCORED))
+    whitening = np.linalg.cholesky(np.linalg.inv(correlation)).T / spread
+    return Usual(centre=np.median(scored, axis=0).tolist(), whitening=whitening.tolist())
 
 
 def unusualness(usual: Usual, signals: Values) -> Values:
-    """The Mahalanobis distance of signals [n, S] from what is usual, [n], >= 0: larger in either direction."""
-    apart = (signals - np.array(usual.centre)) @ np.array(usual.whitening).T
+    """The Mahalanobis distance of inputs' SIGNALS [n, 9] from what is usual, [n] float64 >= 0; of NaN it is NaN.
+
+    Mahalanobis, Proc. Nat. Inst. Sci. India 2 (1936); of a network's features Lee et al., NeurIPS 2018, who take
+    attacked inputs for calibration too. Checked in tests/papers/test_adversarial_score.py.
+    """
+    apart = (signals[:, _PLACES] - np.array(usual.centre)) @ np.array(usual.whitening).T
     return np.asarray(np.linalg.norm(apart, axis=1))

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from monitor_jobs.contract.errors import BadInput, SextantError
 from monitor_jobs.contract.report import OffendingRecord
 from monitor_jobs.replay.models import ReplayedModel
-from monitor_jobs.saliency.decomposing import decompose
-from monitor_jobs.saliency.maps import idiap
 from monitor_jobs.saliency.signals import SIGNALS, signals_of
 from monitor_jobs.saliency.terms import EXACT_ERROR
 from monitor_jobs.saliency_drift.observed import Observed
@@ -48,11 +46,10 @@ def ask(model: ReplayedModel, sample: Iterable[SampledRecord]) -> Observed:
 def _signals(model: ReplayedModel, one: SampledRecord) -> tuple[NDArray[np.float64], bool]:
     inputs = model.inputs(one.record)
     position = one.lot % len(inputs)
-    parts = decompose(model.network, inputs[position : position + 1])
-    signals = signals_of(parts, idiap(parts))[0]
-    if not bool(torch.isfinite(signals).all()):
+    found = signals_of(model.network, inputs[position : position + 1])
+    if not bool(torch.isfinite(found.values).all()):
         raise BadInput("the network's answer, or its gradient, is not finite")
-    return signals.numpy(), bool(parts.errors()[0] <= EXACT_ERROR)
+    return found.values[0].numpy(), bool(found.errors[0] <= EXACT_ERROR)
 
 
 def _reference(one: SampledRecord) -> OffendingRecord:

@@ -20,7 +20,8 @@ def attacked(
     """Pictures that the network likelier takes for another class, none further than `epsilon` from its original.
 
     images [N, C, H, W] in [0, 1], as are the results. Madry et al., ICLR 2018, section 2.1: it starts at a random point
-    of the ball, and takes steps of 2.5 epsilon / STEPS by the gradient's sign.
+    of the ball, and takes steps of 2.5 epsilon / STEPS by the gradient's sign. Checked in
+    tests/papers/test_projected_gradient_descent.py.
     """
     start = epsilon * (2 * torch.rand(images.shape, generator=generator) - 1)
     found = project(images + start, images, epsilon)

@@ -1,4 +1,4 @@
-"""The saliency monitor against a running service: a baseline of captured pictures, and a schedule that is held to it."""
+"""The saliency monitor against a running service: a baseline of captured pictures, and a schedule held to it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

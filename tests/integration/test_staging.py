@@ -234,5 +234,5 @@ def test_a_package_lies_beside_its_card_for_who_loads_it(house, paths, tmp_path)
 
 
 def test_a_package_that_is_gone_is_named(house, paths):
-    with pytest.raises(BadInput, match="model package s3://bucket/gone.tar.gz is gone from the store"):
+    with pytest.raises(BadInput, match=r"model package s3://bucket/gone\.tar\.gz is gone from the store"):
         stage_model(house.store, "s3://bucket/gone.tar.gz", paths)

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import binomtest, ks_2samp
 
 from monitor_jobs.contract.report import OffendingRecord
+from monitor_jobs.saliency.adversarial import SCORED
 from monitor_jobs.saliency.signals import SIGNALS
 from monitor_jobs.saliency_drift.analysis import judge, suggest_baseline
 from monitor_jobs.saliency_drift.baseline import clean_signals
@@ -62,9 +63,10 @@ def test_a_signal_that_moves_either_way_is_found_by_its_name(index, direction):
 def test_a_tenth_of_records_far_out_in_no_single_signal_is_found():
     chance = np.random.default_rng(5)
     baseline, window = chance.normal(size=(600, len(SIGNALS))), chance.normal(size=(200, len(SIGNALS)))
-    baseline[:, 1] = baseline[:, 0] + 0.01 * baseline[:, 1]
-    window[:, 1] = window[:, 0] + 0.01 * window[:, 1]
-    window[:20, 1] += 0.2  # within the usual range of that signal, and not of the two together
+    first, second = (SIGNALS.index(name) for name in SCORED[:2])
+    baseline[:, second] = baseline[:, first] + 0.01 * baseline[:, second]
+    window[:, second] = window[:, first] + 0.01 * window[:, second]
+    window[:20, second] += 0.2  # within the usual range of that signal, and not of the two together
     assert checks_of(window, baseline) == {"adversarial_score"}
 
 

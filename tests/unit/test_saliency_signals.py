@@ -7,10 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from monitor_jobs.saliency.decomposing import decompose
-from monitor_jobs.saliency.maps import idiap
-from monitor_jobs.saliency.signals import SIGNALS, map_entropy, outside_centre, signals_of
-from monitor_jobs.saliency.terms import Decomposition
+from monitor_jobs.contract.errors import ModelUnsuitable
+from monitor_jobs.saliency.signals import SIGNALS, map_entropy, outside_centre, signals_of, smoothed
 from tests.saliency_networks import networks
 
 
@@ -19,8 +17,7 @@ def pictures(count: int = 4) -> Tensor:
 
 
 def named(network: nn.Module, inputs: Tensor) -> dict[str, Tensor]:
-    parts = decompose(network, inputs)
-    return dict(zip(SIGNALS, signals_of(parts, idiap(parts)).T, strict=True))
+    return dict(zip(SIGNALS, signals_of(network, inputs).values.T, strict=True))
 
 
 @pytest.fixture
@@ -61,10 +58,29 @@ def test_an_input_has_the_same_signals_alone_as_among_others():
 
 
 def test_a_network_without_a_gradient_has_finite_signals_and_nan_stays_nan(network):
-    flat = Decomposition(torch.ones(1, 2), torch.zeros(1, dtype=torch.int64), *[torch.zeros(1, 1, 1, 2)] * 2, ())
-    assert torch.isfinite(signals_of(flat, torch.zeros(1, 1, 2))).all()
-    parts = decompose(network, torch.tensor([[[[math.nan, 1.0]]]]))
-    assert torch.isnan(signals_of(parts, idiap(parts))).any()
+    flat = copy.deepcopy(network)
+    flat[1].weight.data.zero_()
+    assert all(torch.isfinite(value).all() for value in named(flat, torch.ones(1, 1, 1, 2)).values())
+    assert torch.isnan(named(network, torch.tensor([[[[math.nan, 1.0]]]]))["margin"]).all()
+
+
+def test_a_network_of_one_logit_is_refused():
+    with pytest.raises(ModelUnsuitable, match="answers with one logit: a margin takes two classes"):
+        signals_of(nn.Sequential(nn.Flatten(), nn.Linear(2, 1)).eval(), torch.ones(1, 1, 1, 2))
+
+
+def test_what_smoothing_changes_is_the_difference_of_two_answers(network):
+    inputs = torch.tensor([[[[3.0, 9.0]]]])  # logits 13 and 10; smoothed to 5 and 7, 13 and 14
+    assert torch.allclose(smoothed(inputs), torch.tensor([[[[5.0, 7.0]]]]))
+    found = named(network, inputs)
+    assert found["margin_change_smoothed"].item() == pytest.approx((13 - 14) - (13 - 10))
+    energies = [math.log(sum(map(math.exp, logits))) for logits in ((13, 10), (13, 14))]
+    assert found["energy_change_smoothed"].item() == pytest.approx(energies[1] - energies[0], rel=1e-5)
+
+
+def test_an_even_picture_is_smooth_already():
+    even = torch.full((2, 3, 7, 5), 0.3)
+    assert torch.allclose(smoothed(even), even)
 
 
 def test_the_share_outside_the_centre_is_that_of_the_mass():
