@@ -39,10 +39,7 @@ class SampledRecord:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A part of a window: how much is in it, and the records that are asked again, by their lots.
-
-    Records and predictions are the same number: of a request that holds several inputs one is asked.
-    """
+    """A part of a window: how much is in it, and the records that are asked again, by their lots."""
 
     records: int = 0
     unreadable: Mapping[str, int] = field(default_factory=dict)
@@ -52,8 +49,8 @@ class Summary:
 
     @property
     def predictions(self) -> int:
-        """One for each record."""
-        return self.records
+        """Those that are judged: one of each record that is asked again."""
+        return len(self.sample)
 
 
 def empty() -> Summary:
