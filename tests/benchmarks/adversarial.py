@@ -5,7 +5,8 @@ traffic signs. Of the tracks that the network has not seen, clean signs of half 
 clean signs, right or wrong, are told from those that the attack turned from right to wrong. Nothing attacked is ever
 shown to what is calibrated.
 
-What lives here: what is measured. What does not: the network (adversarial_signs), the attack (adversarial_attacks).
+What lives here: what is measured of inputs. What does not: the network (adversarial_signs), attacks
+(adversarial_attacks), whole windows (adversarial_windows).
 """
 
 import argparse
@@ -25,6 +26,7 @@ from monitor_jobs.saliency.adversarial import unusualness, usual_of
 from monitor_jobs.saliency.signals import SIGNALS, signals_of, smoothed
 from tests.benchmarks.adversarial_attacks import attacked
 from tests.benchmarks.adversarial_signs import EPOCHS, FILE, SIDE, SignNet, Signs, normalised, seen_and_unseen, trained
+from tests.benchmarks.adversarial_windows import windows
 from tests.benchmarks.figures import SEED, Figure, publish
 from tests.saliency_networks import unsettled
 
@@ -164,7 +166,8 @@ def measure(quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
     if not (data / FILE).exists():
         return {}, {"auroc_eps_2": NO_DATA, "auroc_eps_8": NO_DATA}
     case, accuracy = measured_case(data)
-    return {"network_accuracy": accuracy, **dict(figures_of(case))}, {}
+    clean = np.concatenate((case.calibration, case.clean))
+    return {"network_accuracy": accuracy, **dict(figures_of(case)), **dict(windows(clean, case.attacked))}, {}
 
 
 def main() -> None:
