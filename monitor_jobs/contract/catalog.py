@@ -10,6 +10,7 @@ BUILT_IN_MONITORS = {
     "sextant/class-skew": "monitor_jobs.class_skew",
     "sextant/data-quality": "monitor_jobs.data_quality",
     "sextant/model-quality": "monitor_jobs.model_quality",
+    "sextant/saliency": "monitor_jobs.saliency_drift",
     "sextant/explain": "monitor_jobs.explain",
 }
 
@@ -31,13 +32,19 @@ MONITOR_VARIABLES: Final = frozenset(
         "SHIFT_FALSE_ALARM_RATE",
         "MINIMUM_PREDICTIONS",
         "UNREADABLE_LIMIT",
+        "SALIENCY_RECORDS",
+        "SALIENCY_FALSE_ALARM_RATE",
+        "SALIENCY_MINIMUM_DISTANCE",
+        "SALIENCY_MINIMUM_UNUSUAL_SHARE",
+        "SALIENCY_NOT_ASKED_LIMIT",
         "categorical_drift_method",
     }
 )
 
 # These estimate the quality of what has no label yet; AWS's merge container leaves it out.
 READS_UNLABELLED = frozenset({"monitor_jobs.model_quality", "monitor_jobs.model_monitor_analyzer"})
-RUNS_MODELS = frozenset({"monitor_jobs.explain"})  # and so whatever code is in a model's package
+# These run whatever code is in a model's package.
+RUNS_MODELS = frozenset({"monitor_jobs.explain", "monitor_jobs.saliency_drift"})
 READS_SIDE_INDEX = frozenset({"monitor_jobs.class_skew"})  # these need predictions only, not the whole captures
 
 _ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")

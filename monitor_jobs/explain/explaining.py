@@ -18,10 +18,10 @@ from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.saliency.decomposing import decompose
 from monitor_jobs.saliency.maps import blog, gradcam, idiap
 from monitor_jobs.saliency.reduced import Reduced, idiap_of
+from monitor_jobs.saliency.signals import outside_centre
 from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition, completeness_errors
 
 AT_ONCE: Final = 16  # gradients of a large network's every layer are held meanwhile
-CENTRE_RADIUS: Final = 0.4  # of the picture's sides
 DRAWN: Final[dict[MapKind, Callable[[Decomposition], Tensor]]] = {
     MapKind.IDIAP: idiap,
     MapKind.GRADCAM: gradcam,
@@ -73,18 +73,6 @@ def explained_reduced(reduced: Reduced, scores: Tensor, card: ModelCard) -> Iter
     return _each(said, [None] * len(scores), idiap_of(reduced), MapKind.IDIAP, card)
 
 
-def outside_centre(saliency: NDArray[np.float32]) -> float:
-    """The share of a map's mass beyond CENTRE_RADIUS of its sides from its middle; 0 where it has none.
-
-    The mask of AWS's sample, `plot_saliency_map`.
-    """
-    height, width = saliency.shape
-    rows, columns = np.ogrid[:height, :width]
-    distance = np.hypot((rows + 0.5) / height - 0.5, (columns + 0.5) / width - 0.5)
-    total = float(saliency.sum(dtype=np.float64))
-    return float(saliency[distance > CENTRE_RADIUS].sum(dtype=np.float64)) / total if total else 0.0
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Said:
     """Of N inputs: every logit, the class explained and its own logit, the sums of its parts and their names."""
@@ -99,19 +87,18 @@ class _Said:
 def _each(
     said: _Said, images: Sequence[NDArray[np.float32] | None], maps: Tensor, kind: MapKind, card: ModelCard
 ) -> Iterator[Explained]:
-    errors = completeness_errors(said.logits, said.part_sums)
+    errors, outside = completeness_errors(said.logits, said.part_sums), outside_centre(maps)
     ranked = said.scores.sort(dim=1, descending=True).indices
     for position, image in enumerate(images):
         scores = said.scores[position]
-        saliency = maps[position].cpu().numpy()
         yield Explained(
             image=image,
-            saliency=saliency,
+            saliency=maps[position].cpu().numpy(),
             map_kind=kind,
             predicted=_score(scores, int(said.targets[position]), card),
             runner_up=_score(scores, int(ranked[position, 1]), card) if len(scores) > 1 else None,
             completeness_error=float(errors[position]),
-            outside_centre=outside_centre(saliency),
+            outside_centre=float(outside[position]),
             parts=dict(zip(said.names, said.part_sums[position].tolist(), strict=True)),
         )
 

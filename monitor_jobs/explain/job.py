@@ -4,7 +4,6 @@ What lives here: settings and files. What does not: everything in between (captu
 """
 
 import io
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,16 +24,15 @@ from monitor_jobs.contract.explanation import (
 from monitor_jobs.explain.captured import captured_subjects
 from monitor_jobs.explain.explaining import Explained
 from monitor_jobs.explain.kept import kept_subjects
-from monitor_jobs.explain.model import Model
 from monitor_jobs.explain.pictures import picture
 from monitor_jobs.explain.records import find
 from monitor_jobs.explain.subject import Subject
 from monitor_jobs.job import run_job, say
 from monitor_jobs.job.files import dataset_files, first_fault, write_message, write_outputs
 from monitor_jobs.job.settings import parse_settings
+from monitor_jobs.replay.models import MODEL_FOLDER, replayed
 
 NAME: Final = "explain"
-MODEL_FOLDER: Final = "/opt/ml/processing/model"
 TENSORS_FOLDER: Final = "/opt/ml/processing/tensors"
 
 
@@ -46,8 +44,7 @@ def run(argv: Sequence[str]) -> int:
 def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
     """Explain, and leave `explanations.json` last of all files. Raises BadInput where nothing could be explained."""
     settings, request = parse_settings(environment, paths), parse_request(environment)
-    with tempfile.TemporaryDirectory() as folder:
-        model = Model(paths.below_root(MODEL_FOLDER), Path(folder), environment)
+    with replayed(paths.below_root(MODEL_FOLDER), environment) as model:
         tensors = paths.below_root(TENSORS_FOLDER)
         if tensors.is_dir():
             subjects = kept_subjects(tensors, model, request, settings.window)

@@ -18,14 +18,16 @@ from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.tensor_files import StepFacts
 from monitor_jobs.contract.window import Window
 from monitor_jobs.explain.explaining import Explained, explained, explained_parts, explained_reduced
-from monitor_jobs.explain.model import Model
 from monitor_jobs.explain.subject import Subject
+from monitor_jobs.replay.models import ReplayedModel
 from monitor_jobs.tensors.rebuilding import decomposition_of, inputs_of, reduced_of
 from monitor_jobs.tensors.source import FolderSource
 from monitor_jobs.tensors.trial import Trial, loads
 
 
-def kept_subjects(folder: Path, model: Model, request: ExplanationRequest, window: Window | None) -> Iterator[Subject]:
+def kept_subjects(
+    folder: Path, model: ReplayedModel, request: ExplanationRequest, window: Window | None
+) -> Iterator[Subject]:
     """The steps in a folder of loads that are asked for, at most `limit`; a window counts only where no id is named.
 
     The model is looked at for steps of kind replay alone. Raises BadInput where a file is none of ours.
@@ -37,7 +39,7 @@ def kept_subjects(folder: Path, model: Model, request: ExplanationRequest, windo
 
 
 def _subjects(
-    trials: Iterable[Trial], model: Model, request: ExplanationRequest, window: Window | None
+    trials: Iterable[Trial], model: ReplayedModel, request: ExplanationRequest, window: Window | None
 ) -> Iterator[Subject]:
     for trial in trials:
         for step in trial.steps():
@@ -53,24 +55,26 @@ def _is_asked(facts: StepFacts, request: ExplanationRequest, window: Window | No
     return window is None or facts.answered_at in window
 
 
-def _explain(trial: Trial, step: int, model: Model, kind: MapKind) -> Iterator[tuple[Explained, str | None]]:
+def _explain(trial: Trial, step: int, model: ReplayedModel, kind: MapKind) -> Iterator[tuple[Explained, str | None]]:
     card = ModelCard(classes=trial.facts.classes)
     answered: list[str | None] = [card.class_name(target) for target in trial.facts_of(step).targets]
     found = list(_BY_KIND[trial.facts.kind](trial, step, model, kind, card))
     yield from zip(found, answered or [None] * len(found), strict=True)
 
 
-def _from_raw(trial: Trial, step: int, _model: Model, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
+def _from_raw(trial: Trial, step: int, _model: ReplayedModel, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
     return explained_parts(decomposition_of(trial, step), inputs_of(trial, step), kind, card)
 
 
-def _from_reduced(trial: Trial, step: int, _model: Model, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
+def _from_reduced(
+    trial: Trial, step: int, _model: ReplayedModel, kind: MapKind, card: ModelCard
+) -> Iterator[Explained]:
     if kind is not MapKind.IDIAP:
         raise BadInput(f"tensors of kind reduced hold the map {MapKind.IDIAP} alone, not {kind}")
     return explained_reduced(reduced_of(trial, step), torch.tensor(trial.facts_of(step).scores), card)
 
 
-def _from_replay(trial: Trial, step: int, model: Model, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
+def _from_replay(trial: Trial, step: int, model: ReplayedModel, kind: MapKind, card: ModelCard) -> Iterator[Explained]:
     if model.sha256 != trial.facts.model_sha256:
         raise BadInput(
             f"it was answered by {trial.facts.model_data_url} as it was then, of SHA-256 "

@@ -3,21 +3,18 @@
 What lives here: capture files to requests. What does not: what is done with them (job).
 """
 
-import binascii
 import io
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-import pybase64
 from pydantic import ValidationError
 
 from monitor_jobs.capture_io import labels_of
 from monitor_jobs.capture_io.answers import UnreadableAnswer, read_answer
 from monitor_jobs.capture_io.blocks import LongLine, read_blocks
 from monitor_jobs.capture_io.lines import Output
-from monitor_jobs.contract.capture import WITHHELD_CONTENT_TYPE, CaptureRecord, Payload, media_type
-from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.capture import CaptureRecord
 from monitor_jobs.contract.explanation import ExplanationRequest
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.monitor import CaptureFile
@@ -34,19 +31,6 @@ def find(files: Iterable[CaptureFile], request: ExplanationRequest) -> Iterator[
     records = ((file, _record(raw)) for file, raw in lines if not marks or _holds(raw, marks))
     wanted = (record for file, record in records if record is not None and _is_asked(record, file, request))
     return islice(wanted, request.limit)
-
-
-def body_of(record: CaptureRecord) -> tuple[bytes, str]:
-    """The request's body as it was sent, and its content type.
-
-    Raises BadInput where it was not captured, was withheld, or is not what its encoding says.
-    """
-    half = record.capture_data.endpoint_input
-    if half is None:
-        raise BadInput("its request was not captured: add Input to the endpoint's CaptureOptions")
-    if media_type(half.observed_content_type) == WITHHELD_CONTENT_TYPE:
-        raise BadInput("its request was withheld by the rules of redaction")
-    return _bytes_of(half), half.observed_content_type
 
 
 def answered(record: CaptureRecord, card: ModelCard) -> tuple[str, ...]:
@@ -66,15 +50,6 @@ def _is_asked(record: CaptureRecord, file: CaptureFile, request: ExplanationRequ
     if request.ids:
         return metadata.event_id in request.event_ids or metadata.inference_id in request.inference_ids
     return file.window is None or metadata.inference_time in file.window
-
-
-def _bytes_of(half: Payload) -> bytes:
-    if half.encoding != "BASE64":
-        return half.data.encode()
-    try:
-        return pybase64.b64decode(half.data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadInput(f"its request is no base64: {error}") from error
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -62,7 +62,7 @@ def run_chosen(
     name: str, choose: Callable[[Mapping[str, str]], Monitor[SettingsT, SummaryT]], argv: Sequence[str]
 ) -> int:
     """The exit code of one run of the monitor that the environment asks for, as `run` has it; `choose` may refuse."""
-    return run_job(name, lambda paths, environment: _perform(choose(environment), paths, environment), argv)
+    return run_job(name, lambda paths, environment: perform_monitor(choose(environment), paths, environment), argv)
 
 
 def run_job(name: str, perform: Callable[[ContainerPaths, Mapping[str, str]], None], argv: Sequence[str]) -> int:
@@ -81,14 +81,10 @@ def run_job(name: str, perform: Callable[[ContainerPaths, Mapping[str, str]], No
     return 0
 
 
-def _arguments(name: str, argv: Sequence[str]) -> Path:
-    parser = argparse.ArgumentParser(prog=f"python -m monitor_jobs.{name}", description=f"Run the {name} job.")
-    parser.add_argument("--root", type=Path, default=Path("/"), help="where the container's / lies (default: /)")
-    root: Path = parser.parse_args(argv).root
-    return root
-
-
-def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, environment: Mapping[str, str]) -> None:
+def perform_monitor(
+    monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, environment: Mapping[str, str]
+) -> None:
+    """One run of a monitor within `run_job`, for one that is made of the run's own paths. Raises SextantError."""
     job = parse_settings(environment, paths)
     baseline = read_baseline(job)
     settings = monitor.settings(environment, baseline)
@@ -108,6 +104,13 @@ def _perform(monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, envir
     postprocessor = postprocessor_of(job, environment, paths)
     if postprocessor is not None:
         run_postprocessor(postprocessor, _print)
+
+
+def _arguments(name: str, argv: Sequence[str]) -> Path:
+    parser = argparse.ArgumentParser(prog=f"python -m monitor_jobs.{name}", description=f"Run the {name} job.")
+    parser.add_argument("--root", type=Path, default=Path("/"), help="where the container's / lies (default: /)")
+    root: Path = parser.parse_args(argv).root
+    return root
 
 
 def _workers(job: JobSettings, size: int) -> int:

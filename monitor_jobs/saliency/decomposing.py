@@ -39,6 +39,7 @@ def decompose(model: nn.Module, inputs: Tensor, targets: Tensor | None = None) -
     return Decomposition(
         scores=logits.detach(),
         targets=classes,
+        input_gradient=gradient,
         input_term=at.detach() * gradient,
         layers=tuple(
             _term(call, gradient)

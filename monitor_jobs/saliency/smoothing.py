@@ -40,15 +40,15 @@ def _mean(parts: Iterator[Decomposition]) -> Decomposition:
     totals, count = _signed(first), 1
     for part in parts:
         totals, count = [total + more for total, more in zip(totals, _signed(part), strict=True)], count + 1
-    scores, input_term, *layers = (total / count for total in totals)
+    scores, gradient, input_term, *layers = (total / count for total in totals)
     terms = tuple(map(_mean_term, first.layers, layers))
-    return Decomposition(scores=scores, targets=first.targets, input_term=input_term, layers=terms)
+    return Decomposition(scores, first.targets, input_gradient=gradient, input_term=input_term, layers=terms)
 
 
 def _signed(part: Decomposition) -> list[Tensor]:
     """What is averaged of one copy: a fixed bias need not be."""
     layers = (term.product() if term.varies else term.gradient for term in part.layers)
-    return [part.scores, part.input_term.sum(1, keepdim=True), *layers]
+    return [part.scores, part.input_gradient, part.input_term.sum(1, keepdim=True), *layers]
 
 
 def _mean_term(term: LayerTerm, mean: Tensor) -> LayerTerm:

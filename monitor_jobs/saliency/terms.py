@@ -50,12 +50,13 @@ class LayerTerm:
 class Decomposition:
     """One logit of each input of a batch in parts, of which the sum is the logit.
 
-    `scores` [N, classes] every logit, `targets` [N] the class whose logit is taken apart, `input_term` [N, C, H, W] the
-    input times the gradient there.
+    `scores` [N, classes] every logit, `targets` [N] the class whose logit is taken apart, `input_gradient` [N, C, H, W]
+    the gradient at the input, `input_term` [N, C, H, W] the input times that.
     """
 
     scores: Tensor
     targets: Tensor
+    input_gradient: Tensor
     input_term: Tensor
     layers: tuple[LayerTerm, ...]
 

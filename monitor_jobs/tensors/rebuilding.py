@@ -41,12 +41,13 @@ def decomposition_of(trial: Trial, step: int) -> Decomposition:
     """
     load, facts = trial.facts, trial.facts_of(step)
     arrays = _Arrays({**trial.parameters(), **trial.arrays(step)}, load)
-    images = arrays.tensor(input_name(load.network, 0))
+    images, gradient = arrays.tensor(input_name(load.network, 0)), arrays.tensor(IMAGE_GRADIENT)
     layers = (_term(label, axis, arrays) for label, axis in facts.layers.items())
     return Decomposition(
         scores=torch.tensor(facts.scores),
         targets=torch.tensor(facts.targets),
-        input_term=images * arrays.tensor(IMAGE_GRADIENT),
+        input_gradient=gradient,
+        input_term=images * gradient,
         layers=tuple(layers),
     )
 

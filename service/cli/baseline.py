@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -60,14 +60,15 @@ def create(
 def _request(
     client: Client, endpoint: str, window: "Window", *, monitor: str, name: str, target: str
 ) -> dict[str, Any]:
+    from monitor_jobs.contract.catalog import runs_models
     from monitor_jobs.contract.window import format_timestamp
 
     destination, below = captures_of(client, endpoint)
     captures = capture_inputs(store(), destination, below, window)
-    card = _put_card(client, endpoint, f"{target}/model_card.json")
+    loaded = _model(client, endpoint) if runs_models(monitor) else _card(client, endpoint, target)
     environment = {
+        **loaded.environment,
         "SEXTANT_ANALYSIS": "suggest_baseline",
-        "SEXTANT_MODEL_CARD": f"{MODEL_FOLDER}/model_card.json",
         "start_time": format_timestamp(window.start),
         "end_time": format_timestamp(window.end),
         "sagemaker_endpoint_name": endpoint,
@@ -75,10 +76,27 @@ def _request(
     return processing_job(
         name,
         image=monitor,
-        inputs=[*captures, s3_input("card", card, MODEL_FOLDER)],
+        inputs=[*captures, loaded.input],
         target=target,
         environment=environment,
     )
+
+
+class _Loaded(NamedTuple):
+    """What a monitor is given of the endpoint's model, and the variables that go with it."""
+
+    input: dict[str, Any]
+    environment: dict[str, str]
+
+
+def _model(client: Client, endpoint: str) -> _Loaded:
+    container = container_of(client, endpoint)
+    return _Loaded(s3_input("model", container["ModelDataUrl"], MODEL_FOLDER), container.get("Environment", {}))
+
+
+def _card(client: Client, endpoint: str, target: str) -> _Loaded:
+    card = _put_card(client, endpoint, f"{target}/model_card.json")
+    return _Loaded(s3_input("card", card, MODEL_FOLDER), {"SEXTANT_MODEL_CARD": f"{MODEL_FOLDER}/model_card.json"})
 
 
 def _put_card(client: Client, endpoint: str, target: str) -> str:

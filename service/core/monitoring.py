@@ -5,7 +5,9 @@ execution. What does not: when windows are due (schedule), staging and launching
 developer guide, "Container contract inputs".
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -187,11 +189,17 @@ def report_uri(output_uri: str, execution: ExecutionRecord) -> str:
 
 
 def processing_job_request(
-    definition: MonitoringJobDefinition, execution: ExecutionRecord, *, job_name: str, capture_uri: str
+    definition: MonitoringJobDefinition,
+    execution: ExecutionRecord,
+    *,
+    job_name: str,
+    capture_uri: str,
+    model_environment: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The CreateProcessingJob request that judges one execution's window.
 
-    capture_uri is the address of the endpoint's captures, `{destination}/{endpoint}`.
+    capture_uri is the address of the endpoint's captures, `{destination}/{endpoint}`; model_environment is what the
+    endpoint's model is loaded with, for a monitor that loads it as well.
     """
     return {
         "ProcessingJobName": job_name,
@@ -204,7 +212,11 @@ def processing_job_request(
             "ContainerEntrypoint": definition.monitoring_app_specification.container_entrypoint,
             "ContainerArguments": definition.monitoring_app_specification.container_arguments,
         },
-        "Environment": {**definition.environment, **_variables(definition, execution, capture_uri)},
+        "Environment": {
+            **model_environment,
+            **definition.environment,
+            **_variables(definition, execution, capture_uri),
+        },
         "RoleArn": definition.role_arn,
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from monitor_jobs.contract.catalog import reads_side_index, reads_unlabelled
+from monitor_jobs.contract.catalog import reads_side_index, reads_unlabelled, runs_models
 from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
@@ -38,6 +38,7 @@ from service.scheduler.staging import (
     stage_captures,
     stage_completeness,
     stage_input,
+    stage_model,
     stage_model_card,
 )
 
@@ -158,7 +159,14 @@ class Executions:
         self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, name: str
     ) -> ProcessingJobRecord:
         capture_uri = f"{spec.data_capture.destination_s3_uri}/{spec.endpoint}" if spec.data_capture else ""
-        request = processing_job_request(definition, held.record, job_name=name, capture_uri=capture_uri)
+        loads = runs_models(definition.monitoring_app_specification.image_uri)
+        request = processing_job_request(
+            definition,
+            held.record,
+            job_name=name,
+            capture_uri=capture_uri,
+            model_environment=spec.environment if loads else {},
+        )
         now = self._clock()
         schedule = held.record.schedule_name
         judged = held.record.endpoint_name
@@ -170,6 +178,8 @@ class Executions:
 
     def _stage_rest(self, job: ProcessingJobRecord, spec: EndpointSpec, paths: ContainerPaths) -> None:
         stage_model_card(self._store, spec.model_data_url, cache=self._cards, paths=paths)
+        if runs_models(job.request["AppSpecification"]["ImageUri"]):
+            stage_model(self._store, spec.model_data_url, paths)
         for source in ProcessingJobRequest.model_validate(job.request).inputs:
             if source.input_name != CAPTURE_INPUT:
                 stage_input(self._store, source, paths)

@@ -109,6 +109,14 @@ def model_card(store: ObjectStore, model_data_url: str, cache: Path) -> ModelCar
     return ModelCard.model_validate_json(_cached_card(store, S3Address.parse(model_data_url), cache).read_bytes())
 
 
+def stage_model(store: ObjectStore, model_data_url: str, paths: ContainerPaths) -> None:
+    """Put the model's package beside its card, for a job that loads the model. Raises BadInput where it is gone."""
+    try:
+        _download(store, S3Address.parse(model_data_url), paths.below_root(MODEL_CARD_PATH).parent / "model.tar.gz")
+    except ObjectMissing as error:
+        raise BadInput(f"model package {model_data_url} is gone from the store: upload it again") from error
+
+
 def stage_completeness(proof: CaptureProof, paths: ContainerPaths) -> None:
     """Put what is known to be missing of the captures where the container looks for it."""
     _leave(proof.model_dump_json(), paths.below_root(COMPLETENESS_PATH))

@@ -20,6 +20,7 @@ BENCHMARKS = (
     "data_quality",
     "model_quality",
     "saliency",
+    "adversarial",
     "invoke",
     "gateway",
     "capture_tax",

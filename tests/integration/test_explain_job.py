@@ -30,10 +30,11 @@ from monitor_jobs.contract.explanation import ExplanationRequest, Explanations
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.window import Window
 from monitor_jobs.explain.job import parse_request
-from monitor_jobs.explain.records import body_of, find
+from monitor_jobs.explain.records import find
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
 from monitor_jobs.model_functions.network import inputs_of, network_of
 from monitor_jobs.monitor import CaptureFile
+from monitor_jobs.replay.bodies import body_of
 from tests.explained_package import CLASSES, SIDE, explained_network, write_explained_package
 from tests.kept_tensors import keep, kept_folder
 from tests.pictures import encoded, npy, scenes

@@ -14,7 +14,7 @@ from monitor_jobs.contract.window import Window
 from monitor_jobs.object_store import S3Address, StoredObject
 from service.core.processing import ProcessingInput
 from service.scheduler.endpoint_specs import running_spec
-from service.scheduler.staging import stage_captures, stage_input, stage_model_card
+from service.scheduler.staging import stage_captures, stage_input, stage_model, stage_model_card
 from tests.integration.scheduling import CAPTURES, MINUTE, NOON, PACKAGE, House, capture_line
 
 HOUR = timedelta(hours=1)
@@ -224,3 +224,15 @@ def test_a_package_that_is_no_archive_leaves_nothing_in_the_cache(house, paths, 
     with pytest.raises(SextantError, match="no whole gzip file"):
         stage_model_card(house.store, "s3://bucket/junk.tar.gz", cache=tmp_path / "cards", paths=paths)
     assert list((tmp_path / "cards").iterdir()) == []
+
+
+def test_a_package_lies_beside_its_card_for_who_loads_it(house, paths, tmp_path):
+    stage_model_card(house.store, PACKAGE, cache=tmp_path / "cards", paths=paths)
+    stage_model(house.store, PACKAGE, paths)
+    archive = card_of(paths).with_name("model.tar.gz")
+    assert archive.read_bytes() == house.store.get(S3Address.parse(PACKAGE))
+
+
+def test_a_package_that_is_gone_is_named(house, paths):
+    with pytest.raises(BadInput, match=r"model package s3://bucket/gone\.tar\.gz is gone from the store"):
+        stage_model(house.store, "s3://bucket/gone.tar.gz", paths)

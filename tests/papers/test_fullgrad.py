@@ -3,6 +3,7 @@
 What the paper's equations say, written here channel by channel, is what the product does layer by layer.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,7 @@ from monitor_jobs.saliency.folding import folded
 from monitor_jobs.saliency.maps import blog, gradcam, idiap
 from monitor_jobs.saliency.reduced import idiap_of, reduced
 from monitor_jobs.saliency.smoothing import smooth
-from monitor_jobs.saliency.terms import EXACT_ERROR, Decomposition, simple
+from monitor_jobs.saliency.terms import EXACT_ERROR, simple
 from tests.saliency_networks import PlainNet, networks, unsettled
 
 NETWORKS = networks()
@@ -113,12 +114,8 @@ def test_the_parts_sum_to_the_logit(name):
 def test_without_the_hidden_bias_of_normalisations_they_do_not(name):
     parts = decompose(NETWORKS[name], images())
     modules = dict(NETWORKS[name].named_modules())
-    explicit = Decomposition(
-        parts.scores,
-        parts.targets,
-        parts.input_term,
-        tuple(term for term in parts.layers if not isinstance(modules[term.layer], nn.BatchNorm2d)),
-    )
+    others = tuple(term for term in parts.layers if not isinstance(modules[term.layer], nn.BatchNorm2d))
+    explicit = replace(parts, layers=others)
     assert (explicit.errors().max() > EXACT_ERROR) == any(isinstance(m, nn.BatchNorm2d) for m in modules.values())
 
 
@@ -228,7 +225,7 @@ def test_an_activation_that_bends_has_a_bias_of_its_own_for_each_input(activatio
     parts = decompose(unsettled(network), 10 * images())
     assert [term.layer for term in parts.layers if term.varies] == ["2"]
     assert parts.errors().max() < 1e-4
-    without = Decomposition(parts.scores, parts.targets, parts.input_term, parts.layers[:2] + parts.layers[3:])
+    without = replace(parts, layers=parts.layers[:2] + parts.layers[3:])
     assert without.errors().max() > EXACT_ERROR
 
 

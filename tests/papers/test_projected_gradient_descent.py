@@ -12,6 +12,7 @@ from service.demo.attack import project, toward_class
 from service.demo.digits import load_digits_split
 from service.demo.package.code.digits_net import DigitsNet
 from service.demo.packaging import PACKAGE_FOLDER
+from tests.benchmarks.adversarial_attacks import attacked as attacked_from_its_class
 
 TARGET = 4
 EPSILON = 1 / 16
@@ -114,3 +115,16 @@ def test_random_changes_do_not_lower_the_loss_as_the_attack_does(model, others):
     gained_at_random = clean - loss_toward_target(model, project(others + EPSILON * signs, others, EPSILON))
     gained_by_attack = clean - loss_toward_target(model, attacked(model, others))
     assert gained_by_attack > 5 * max(gained_at_random, 0.1)
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.06])
+def test_without_a_target_an_attack_stays_in_the_ball_and_leaves_the_class(model, others, epsilon):
+    with torch.inference_mode():
+        classes = model(others).argmax(dim=1)
+    chance = torch.Generator().manual_seed(0)
+    turned = attacked_from_its_class(model, others, classes.clone(), epsilon=epsilon, generator=chance)
+    assert (turned - others).abs().max() <= epsilon + 1e-6
+    assert (turned.min() >= 0) & (turned.max() <= 1)
+    with torch.inference_mode():
+        left = (model(turned).argmax(dim=1) != classes).double().mean()
+    assert (left > 0.9) == (epsilon > 0.05)

@@ -10,6 +10,7 @@ from monitor_jobs.contract.catalog import (
     prebuilt_without_monitor,
 )
 from monitor_jobs.data_quality.checks import limits
+from monitor_jobs.saliency_drift import constraints as saliency_drift
 
 REGISTRY = "156813124566.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -39,4 +40,5 @@ def test_other_images_are_their_owners(image):
 
 
 def test_the_variables_of_monitors_are_those_that_monitors_read():
-    assert {*class_skew.VARIABLES.values(), *limits.VARIABLES} == MONITOR_VARIABLES
+    of_saliency = {*saliency_drift.VARIABLES.values(), saliency_drift.RECORDS_VARIABLE}
+    assert {*class_skew.VARIABLES.values(), *limits.VARIABLES, *of_saliency} == MONITOR_VARIABLES

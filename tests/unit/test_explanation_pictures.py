@@ -11,7 +11,7 @@ from PIL import Image
 
 from monitor_jobs.contract.explanation import ClassScore
 from monitor_jobs.contract.map_kind import MapKind
-from monitor_jobs.explain.explaining import Explained, outside_centre
+from monitor_jobs.explain.explaining import Explained
 from monitor_jobs.explain.pictures import as_pixels, coloured, picture, scaled
 from service.demo.contact_sheet import original_of, worst_of, write_contact_sheet
 
@@ -75,17 +75,6 @@ def test_a_map_that_is_not_exact_says_so_and_nan_is_not():
     exact, missing, unknown = (explained(np.zeros((1, 9, 9)), np.zeros((9, 9)), error) for error in (1e-4, 0.2, np.nan))
     assert [one.exact for one in (exact, missing, unknown)] == [True, False, False]
     assert picture(exact) != picture(missing)
-
-
-def test_the_share_outside_the_centre_is_that_of_the_mass():
-    saliency = np.zeros((10, 10), dtype=np.float32)
-    assert outside_centre(saliency) == 0
-    saliency[5, 5], saliency[0, 0] = 3, 1
-    assert outside_centre(saliency) == 0.25
-
-
-def test_of_an_even_map_it_is_the_area():
-    assert outside_centre(np.ones((200, 300), dtype=np.float32)) == pytest.approx(1 - np.pi * 0.16, abs=0.01)
 
 
 def test_the_worst_are_the_first_that_violations_name_once_each():

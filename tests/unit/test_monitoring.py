@@ -257,3 +257,16 @@ def test_ground_truth_without_a_kind_of_problem_is_not_judged_as_data_quality():
 
 def test_members_this_service_does_not_use_are_let_through():
     assert definition(NetworkConfig={"EnableNetworkIsolation": True}) == definition()
+
+
+def test_a_monitor_that_loads_the_model_is_given_its_variables_and_the_schedules_own_win():
+    given = {"SAGEMAKER_PROGRAM": "signs.py", "THRESHOLD": "0.9"}
+    request = processing_job_request(
+        definition(Environment={"THRESHOLD": "0.5"}),
+        EXECUTION,
+        job_name="job-1",
+        capture_uri=CAPTURES,
+        model_environment=given,
+    )
+    environment = request["Environment"]
+    assert (environment["SAGEMAKER_PROGRAM"], environment["THRESHOLD"]) == ("signs.py", "0.5")

@@ -21,6 +21,7 @@ BROUGHT = [
     {"ImageUri": MONITOR, "ContainerArguments": ["--root", "/"]},
     {"ImageUri": MONITOR, "ContainerEntrypoint": ["python"]},
     {"ImageUri": "sextant/explain"},
+    {"ImageUri": "sextant/saliency"},
     {"ImageUri": "registry.example/team/sextant/explain:2"},
 ]
 SCRIPTS = [

@@ -1,0 +1,8 @@
+"""The door: `python -m monitor_jobs.saliency_drift` inside a processing container."""
+
+import sys
+
+from monitor_jobs.saliency_drift.monitor import run
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
