@@ -11,7 +11,7 @@ What lives here: what is measured of inputs. What does not: the network (adversa
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from monitor_jobs.saliency.adversarial import unusualness, usual_of
 from monitor_jobs.saliency.signals import SIGNALS, signals_of, smoothed
 from tests.benchmarks.adversarial_attacks import attacked
+from tests.benchmarks.adversarial_peers.published import attacked_by_torchattacks
 from tests.benchmarks.adversarial_signs import EPOCHS, FILE, SIDE, SignNet, Signs, normalised, seen_and_unseen, trained
 from tests.benchmarks.adversarial_windows import windows
 from tests.benchmarks.figures import SEED, Figure, publish
@@ -74,6 +75,16 @@ class Forewarned(OfPixels):
         return both.logsumexp(0)
 
 
+def ours(network: nn.Module, images: Tensor, classes: Tensor, epsilon: float) -> Tensor:
+    chance = torch.Generator().manual_seed(SEED)
+    return attacked(network, images, classes, epsilon=epsilon, generator=chance)
+
+
+Attacks = Mapping[str, tuple[Callable[[nn.Module, Tensor, Tensor, float], Tensor], type[OfPixels]]]
+OURS: Final[Attacks] = {"": (ours, OfPixels), "forewarned_": (ours, Forewarned)}
+PUBLISHED: Final[Attacks] = {"torchattacks_": (attacked_by_torchattacks, OfPixels)}
+
+
 def signals(network: nn.Module, images: Tensor) -> Values:
     """The signals of pictures in [0, 1]."""
     parts = (signals_of(network, chunk).values for chunk in normalised(images).split(AT_ONCE))
@@ -86,13 +97,14 @@ def right(network: nn.Module, signs: Signs, images: Tensor) -> Tensor:
         return torch.cat([network(normalised(chunk)).argmax(1) for chunk in images.split(AT_ONCE)]) == signs.classes
 
 
-def case_of(network: nn.Module, calibration: Signs, held: Signs, epsilons: tuple[int, ...] = EPSILONS) -> Case:
+def case_of(
+    network: nn.Module, calibration: Signs, held: Signs, *, attacks: Attacks = OURS, epsilons: Sequence[int] = EPSILONS
+) -> Case:
     was_right = right(network, held, held.images)
     found, success = {}, {}
     for epsilon in epsilons:
-        for kind, seen in (("", OfPixels(network)), ("forewarned_", Forewarned(network))):
-            chance = torch.Generator().manual_seed(SEED)
-            turned = attacked(seen, held.images, held.classes, epsilon=epsilon / 255, generator=chance)
+        for kind, (attack, as_seen) in attacks.items():
+            turned = attack(as_seen(network).eval(), held.images, held.classes, epsilon / 255)
             fooled = was_right & ~right(network, held, turned)
             name = f"{kind}eps_{epsilon}"
             success[name] = float(fooled.sum() / was_right.sum())
@@ -106,7 +118,7 @@ def figures_of(case: Case) -> Iterator[tuple[str, Figure]]:
     bar = np.quantile(clean, 0.99)
     for name, found in case.attacked.items():
         scores = unusualness(usual, found)
-        goal = "none" if name.startswith("forewarned") else ">= 0.90"
+        goal = ">= 0.90" if name.startswith("eps") else "none"
         alone = {one: auroc(case.clean[:, at], found[:, at]) for at, one in enumerate(SIGNALS)}
         each = ", ".join(f"{one} {value:.2f}" for one, value in alone.items())
         note = f"{len(found)} attacked, {len(clean)} clean signs; each signal alone, below 0.5 where it falls: {each}"
@@ -142,7 +154,7 @@ def quick_case() -> Case:
         classes = network(normalised(images)).argmax(1)
     every = Signs(images, classes, torch.arange(len(images)))
     first = every.tracks < QUICK_SIGNS
-    return case_of(network, every.where(first), every.where(~first), EPSILONS[-1:])
+    return case_of(network, every.where(first), every.where(~first), epsilons=EPSILONS[-1:])
 
 
 def measured_case(data: Path) -> tuple[Case, Figure]:
@@ -152,7 +164,7 @@ def measured_case(data: Path) -> tuple[Case, Figure]:
     accuracy = float(right(network, unseen, unseen.images).double().mean())
     note = f"of {len(unseen.images)} signs of tracks that were not trained on; 32 pixels, {EPOCHS} epochs"
     held = unseen.tracks % 10 == 0
-    case = case_of(network, unseen.where(~held), unseen.where(held))
+    case = case_of(network, unseen.where(~held), unseen.where(held), attacks={**OURS, **PUBLISHED})
     return case, Figure(accuracy, "share", ">= 0.95", note)
 
 
