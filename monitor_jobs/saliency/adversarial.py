@@ -7,11 +7,11 @@ What lives here: what is usual, and the distance from it. What does not: the sig
 (monitor_jobs.saliency_drift).
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.saliency.signals import SIGNALS
@@ -25,6 +25,7 @@ SCORED: Final = (
     "energy_change_smoothed",
 )
 _PLACES: Final = [SIGNALS.index(name) for name in SCORED]
+Row = Annotated[list[FiniteFloat], Field(min_length=len(SCORED), max_length=len(SCORED))]
 RIDGE: Final = 1e-6  # of a signal's variance: signals that go together exactly have a distance still
 
 
@@ -32,8 +33,8 @@ class Usual(BaseModel):
     """The centre of clean inputs' SCORED signals, [5], and the matrix [5, 5] that makes their spread one all round."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    centre: list[FiniteFloat]
-    whitening: list[list[FiniteFloat]]
+    centre: Row
+    whitening: Annotated[list[Row], Field(min_length=len(SCORED), max_length=len(SCORED))]
 
 
 def usual_of(signals: Values) -> Usual:

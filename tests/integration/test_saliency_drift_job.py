@@ -165,6 +165,11 @@ def test_a_job_that_cannot_judge_fails_with_why(root, captures, environment, mes
             lambda file: file["monitoring_config"]["saliency_drift"].pop("usual"),
             "saliency_drift.usual in constraints.json is not what a baseline leaves there",
         ),
+        (
+            "constraints.json",
+            lambda file: file["monitoring_config"]["saliency_drift"]["usual"]["whitening"].pop(),
+            "saliency_drift.usual in constraints.json is not what a baseline leaves there",
+        ),
     ],
 )
 def test_a_baseline_of_something_else_is_refused(root, baseline, tmp_path, name, damage, message):
