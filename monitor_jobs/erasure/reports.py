@@ -1,6 +1,6 @@
 """Reports that name an erased record: it is taken from the records that they name; lines of others are counted anew.
 
-The page beside a report follows it.
+The page beside a report follows it, and so do explanations below it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,9 @@ from pydantic import ValidationError
 from monitor_jobs.capture_io import event_id_of
 from monitor_jobs.contract.capture import opened_at_of
 from monitor_jobs.contract.erasure import Amendment, IdKind
+from monitor_jobs.contract.explanation import EXPLANATIONS_FILE
 from monitor_jobs.contract.report import PAGE_FILE, REPORT_FILE, OffendingRecord, Report, Violation
+from monitor_jobs.erasure.explanations import amend_explanations
 from monitor_jobs.erasure.matching import Matcher
 from monitor_jobs.erasure.variant import Variant
 from monitor_jobs.object_store import S3Address
@@ -33,8 +35,8 @@ class Reports:
         self._lines: dict[str, Mapping[str, int]] = {}  # by capture file, of each event
 
     def amend(self, *, since: datetime | None) -> int:
-        """How many reports were changed, of those that were written since. Raises StoreUnavailable."""
-        return sum(self._amend(address) for address in self._written(since) if address.key.endswith(REPORT_FILE))
+        """How many reports and explanations were changed, of those written since. Raises StoreUnavailable."""
+        return sum(map(self._amend_file, self._written(since)))
 
     def holding(self, value: bytes) -> list[S3Address]:
         """Every object there that still holds these bytes: what another program wrote is for a person to judge."""
@@ -43,6 +45,15 @@ class Reports:
     def _written(self, since: datetime | None) -> Iterable[S3Address]:
         listed = (entry for prefix in self._addresses for entry in self._variant.below(prefix))
         return (entry.address for entry in listed if since is None or entry.modified_at >= since)
+
+    def _amend_file(self, address: S3Address) -> bool:
+        name = address.key.rpartition("/")[2]
+        if name == REPORT_FILE:
+            return self._amend(address)
+        if name == EXPLANATIONS_FILE:
+            body = self._variant.get(str(address)) or b""
+            return amend_explanations(self._variant.store, address, body, self._names_erased)
+        return False
 
     def _amend(self, address: S3Address) -> bool:
         try:
@@ -65,6 +76,11 @@ class Reports:
     def _violation(self, violation: Violation) -> Violation:
         kept = tuple(self._relocated(each) for each in violation.offending_records if not self._is_erased(each))
         return violation.model_copy(update={"offending_records": kept})
+
+    def _names_erased(self, event_id: str, inference_id: str | None) -> bool:
+        # an explanation does not say when its record was captured
+        value = inference_id if self._matcher.kind is IdKind.INFERENCE_ID else event_id
+        return event_id in self._events or self._matcher.is_id(value)
 
     def _is_erased(self, record: OffendingRecord) -> bool:
         if record.event_id and record.event_id in self._events:

@@ -26,7 +26,7 @@ def erase(
     reports: Annotated[list[str] | None, typer.Option(help="s3:// address of more reports to look through.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Erase what was captured of one id up to now: capture lines, index rows, records in reports.
+    """Erase what was captured of one id up to now: capture lines, index rows, records in reports, explanations.
 
     A line that is still on its way is erased by the scheduler once it arrives. Exit code 6 where files of other
     programs still hold the id. Example: sextant capture erase --endpoint digits --inference-id customer-4711
@@ -37,7 +37,8 @@ def erase(
     kind, value = _id_of(inference_id, event_id)
     data, client = load().data, connect()
     variants = _variants_of(client, endpoint, store())
-    places = [*_reports_of(client, endpoint), *(reports or [])]
+    explained = f"s3://{load().bucket}/explanations/{endpoint}/"  # that were asked for by themselves
+    places = [*_reports_of(client, endpoint), explained, *(reports or [])]
     rows, held = [], set[str]()
     with locked(data / ERASING, patience_seconds=PATIENCE_SECONDS), _progress() as watch:
         for variant in variants:

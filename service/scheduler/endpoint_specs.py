@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor_jobs.contract.capture import DataCaptureConfig
+from monitor_jobs.contract.debug_hook import debug_hook_of
 from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, EndpointSpec, WhenSpoolIsFull
 from service.core.ports import Database
@@ -64,6 +65,7 @@ class EndpointSpecs:
         capture = config.request.get("DataCaptureConfig")
         redaction = redaction_of(self._limits.redaction, container.get("Environment", {}))
         require_hook_without_redaction(container.get("Environment", {}), redaction)
+        _require_places_apart(container.get("Environment", {}), capture)
         return EndpointSpec(
             endpoint=record.name,
             variant=variant["VariantName"],
@@ -104,6 +106,18 @@ class EndpointSpecs:
         threads = str(self._limits.torch_threads)
         ours = {} if self._limits.torch_threads == 0 else {"OMP_NUM_THREADS": threads}
         return {**ours, **container.get("Environment", {})}
+
+
+def _require_places_apart(environment: dict[str, str], capture: dict[str, Any] | None) -> None:
+    hook = debug_hook_of(environment)
+    if hook is None or capture is None:
+        return
+    tensors, captures = (uri.rstrip("/") for uri in (hook.output, capture["DestinationS3Uri"]))
+    if tensors == captures:
+        raise BadInput(
+            f"tensors and captures are both to go to {tensors}, where whoever reads captures would take the ones for "
+            "the others: give tensors a prefix of their own"
+        )
 
 
 def running_spec(record: EndpointRecord | None, name: str) -> EndpointSpec:

@@ -1,6 +1,7 @@
 """Erasing an id from captures: every place of it, proofs and monitors after it, and whatever breaks off on the way."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from monitor_jobs.capture_proof import findings_of, read_evidence, with_contents
 from monitor_jobs.contract.completeness import FindingKind, RemovalKind
 from monitor_jobs.contract.erasure import IdKind, Tombstone, event_folder
 from monitor_jobs.contract.errors import StoreUnavailable
+from monitor_jobs.contract.explanation import EXPLANATIONS_FILE, ClassScore, Explanation, Explanations
+from monitor_jobs.contract.map_kind import MapKind
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Dataset, OffendingRecord, Report, Statistics, UnreadableLines, Violation
 from monitor_jobs.contract.retention import parse_retention
@@ -231,6 +234,66 @@ def test_a_page_of_another_program_is_left_as_it_is(store: Counting) -> None:
     store.put(address, b"<p>\xff nothing of ours")
     erase(store)
     assert store.get(address) == b"<p>\xff nothing of ours"
+
+
+def explained(store: FolderStore) -> S3Address:
+    """Explanations of one record of each, with their pictures and maps, below a report."""
+    folder = S3Address("bucket", "reports/signs/skew/2026/11/20/13/explanations")
+    said = []
+    for name in (ADA, BOB):
+        for ending in ("png", "npy"):
+            store.put(folder.joined(f"{name}.{ending}"), b"what was sent")
+        said.append(
+            Explanation(
+                event_id=f"event of {name}",
+                inference_id=name,
+                position=0,
+                predicted=ClassScore(index=1, name="stop", logit=2.0, probability=0.9),
+                map_kind=MapKind.IDIAP,
+                completeness_error=0.0,
+                exact=True,
+                outside_centre=0.1,
+                parts={},
+                picture_file=f"{name}.png",
+                map_file=f"{name}.npy",
+            )
+        )
+    found = Explanations(endpoint="signs", explanations=tuple(said), absent=(ADA, "nobody"))
+    store.put(folder.joined(EXPLANATIONS_FILE), found.to_json().encode())
+    return folder
+
+
+def test_explanations_and_their_pictures_go_and_those_of_others_stay(store: Counting) -> None:
+    folder = explained(store)
+    erase(store)
+    left = {found.address.key.rpartition("/")[2]: store.get(found.address) for found in store.list(folder)}
+    assert set(left) == {EXPLANATIONS_FILE, f"{BOB}.png", f"{BOB}.npy"}
+    assert ADA.encode() not in left[EXPLANATIONS_FILE]
+    told = Explanations.from_json(left[EXPLANATIONS_FILE])
+    assert [one.inference_id for one in told.explanations] == [BOB]
+    assert told.absent == ("nobody",)
+
+
+@pytest.mark.parametrize("fails_at", range(1, 30, 3))
+def test_explanations_go_whatever_breaks_off_between(store: Counting, fails_at: int) -> None:
+    folder = explained(store)
+    store.changes, store.fails_at = 0, fails_at
+    with suppress(StoreUnavailable):
+        erase(store)
+    store.fails_at = None
+    erase(store)
+    assert not [found for found in store.list(folder) if ADA in found.address.key]
+    assert ADA.encode() not in store.get(folder.joined(EXPLANATIONS_FILE))
+
+
+def test_a_list_that_names_a_file_elsewhere_removes_nothing_there(store: Counting) -> None:
+    folder = explained(store)
+    other = S3Address("bucket", "reports/signs/skew/report.png")
+    store.put(other, b"another")
+    listed = folder.joined(EXPLANATIONS_FILE)
+    store.put(listed, store.get(listed).replace(f"{ADA}.png".encode(), b"../../../../../report.png"))
+    erase(store)
+    assert store.get(other) == b"another"
 
 
 def test_what_another_program_wrote_with_the_id_is_named_and_left(store: Counting) -> None:

@@ -166,3 +166,17 @@ def test_rules_of_the_installation_keep_an_endpoint_from_keeping_tensors(tmp_pat
     with pytest.raises(BadInput, match="leave out the one or the other"):
         specs[1].of(endpoint, "signs")
     here.database.engine.dispose()
+
+
+def test_tensors_and_captures_have_places_of_their_own(tmp_path):
+    here = Installation(tmp_path)
+    destination = requests.CAPTURE["DestinationS3Uri"]
+    container = {"ModelDataUrl": "s3://models/signs/model.tar.gz", "Environment": {"tensors_output": f"{destination}/"}}
+    here.call("CreateModel", **(requests.model("signs") | {"PrimaryContainer": container}))
+    here.call("CreateEndpointConfig", **requests.endpoint_config("signs", "signs", DataCaptureConfig=requests.CAPTURE))
+    here.call("CreateEndpoint", EndpointName="signs", EndpointConfigName="signs")
+    with pytest.raises(BadInput, match="give tensors a prefix of their own"):
+        EndpointSpecs(here.database, tmp_path, CaptureLimits(60, 2**30, 0)).of(
+            here.database.endpoints.get("signs"), "signs"
+        )
+    here.database.engine.dispose()
