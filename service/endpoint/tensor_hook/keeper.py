@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from queue import Full, Queue
 from typing import Final, Literal, get_args
 
@@ -66,7 +66,7 @@ class Keeper:
         self._waiting: Queue[Step | None] = Queue(STEPS_WAITING)
         self._bytes = 0
         self._lock = threading.Lock()
-        self._known: set[S3Address] = set()
+        self._known: dict[S3Address, date] = {}
         self._said: set[str] = set()
         self._give_up_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="tensor-keeper", daemon=True)
@@ -142,9 +142,8 @@ class Keeper:
             layers=found.layers,
             same_as=found.same_as,
         )
-        for address, body in self._load.objects.items():
-            self._put_once(address, body)
-        self._put_once(*self._load.names_object(found))
+        for address, body in [*self._load.objects.items(), self._load.names_object(found)]:
+            self._put_daily(address, body, step.answered_at.date())
         self._put(*self._load.step(step.number, found, facts))
 
     def _scores(self, step: Step) -> Tensor:
@@ -156,10 +155,11 @@ class Keeper:
                 raise
             return torch.zeros(0, 0)
 
-    def _put_once(self, address: S3Address, body: bytes) -> None:
-        if address not in self._known:
+    def _put_daily(self, address: S3Address, body: bytes, day: date) -> None:
+        # what all steps need must not look older than they do to whoever removes what is old
+        if self._known.get(address) != day:
             self._put(address, body)
-            self._known.add(address)
+            self._known[address] = day
 
     def _put(self, address: S3Address, body: bytes) -> None:
         for remaining in reversed(range(TRIES)):
