@@ -66,6 +66,7 @@ TEMPLATES: Final = (
     ("GET", "/executions/{}"),
     ("GET", "/executions/{}.json"),
     ("GET", "/executions/{}/report"),
+    ("GET", "/executions/{}/explanations/{}"),
     ("POST", "/schedules/{}/start"),
     ("POST", "/schedules/{}/stop"),
     ("GET", "/assets/{}"),
@@ -151,8 +152,8 @@ def route_questions(share: int = 1) -> Iterator[Question]:
     """Every route with every `share`-th name in its place, percent-encoded once, and as a request line can hold it."""
     for number, (method, template) in enumerate(TEMPLATES):
         for name in NAMES[number % share :: share]:
-            encoded = template.format(quote(name, safe=""))
-            raw = template.format(quote(name, safe="/.%\\:;?#$*-_~+!@=&,()[]{}|^`'<>"))
+            encoded = template.replace("{}", quote(name, safe=""))
+            raw = template.replace("{}", quote(name, safe="/.%\\:;?#$*-_~+!@=&,()[]{}|^`'<>"))
             for target in dict.fromkeys((encoded, raw)):
                 yield Question(f"{method} {target[:80]}", _requesting(method, target))
 
