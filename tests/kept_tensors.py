@@ -26,15 +26,7 @@ def keep(
     """One step of a network, kept as the parameters ask for below `folder`, and read from there."""
     hook = debug_hook_of({"tensors_output": OUTPUT, "SEXTANT_DEBUG_HOOK": json.dumps({"HookParameters": asked})})
     assert hook is not None
-    spec = EndpointSpec(
-        endpoint="signs",
-        variant="AllTraffic",
-        model_name="signs",
-        model_data_url="s3://bucket/model.tar.gz",
-        spool_folder=folder,
-        spool_budget_bytes=1,
-        flush_interval_seconds=1,
-    )
+    spec = keeping_spec(folder)
     wanted = any_of(hook.collections)
     load = new_load(spec, hook, network, card or ModelCard(), model_sha256=sha256, started_at=NOON, unique="0" * 8)
     with torch.inference_mode():
@@ -55,6 +47,19 @@ def keep(
     for address, body in [*load.objects.items(), load.names_object(found), load.step(0, found, facts)]:
         store.put(address, body)
     return create_trial(OUTPUT, store)
+
+
+def keeping_spec(folder: Path) -> EndpointSpec:
+    """An endpoint that has what is needed to keep tensors, and no more."""
+    return EndpointSpec(
+        endpoint="signs",
+        variant="AllTraffic",
+        model_name="signs",
+        model_data_url="s3://bucket/model.tar.gz",
+        spool_folder=folder,
+        spool_budget_bytes=1,
+        flush_interval_seconds=1,
+    )
 
 
 def kept_folder(folder: Path) -> Path:

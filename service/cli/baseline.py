@@ -8,16 +8,11 @@ import typer
 
 from service.cli.capture import captures_of
 from service.cli.client import Client, connect, load, store
+from service.cli.endpoint import ROLE
 from service.cli.output import AsJson, print_fields, print_json
-from service.cli.processing import (
-    MODEL_FOLDER,
-    capture_inputs,
-    container_of,
-    processing_job,
-    s3_input,
-    wait_for_job,
-)
+from service.cli.processing import capture_inputs, container_of, wait_for_job
 from service.cli.schedule import utc
+from service.core.processing_requests import MODEL_FOLDER, processing_job, s3_input
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.window import Window
@@ -79,6 +74,7 @@ def _request(
         inputs=[*captures, loaded.input],
         target=target,
         environment=environment,
+        role_arn=ROLE,
     )
 
 

@@ -12,11 +12,13 @@ from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.map_kind import MapKind
 from service.cli.capture import captures_of
 from service.cli.client import Client, connect, load, store
+from service.cli.endpoint import ROLE
 from service.cli.output import AsJson, print_json, print_table, say
-from service.cli.processing import MODEL_FOLDER, capture_inputs, container_of, processing_job, s3_input, wait_for_job
+from service.cli.processing import capture_inputs, container_of, wait_for_job
 from service.cli.report import load_report
 from service.cli.schedule import utc
 from service.cli.tensors import tensor_inputs_of
+from service.core.processing_requests import MODEL_FOLDER, processing_job, s3_input
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.explanation import ExplanationRequest, Explanations
@@ -97,7 +99,7 @@ def _explained(
     container = container_of(client, endpoint)
     sources = inputs(client, endpoint, window, container)
     environment = _environment(container, endpoint, window, asked)
-    job = processing_job(name, image=IMAGE, inputs=sources, target=target, environment=environment)
+    job = processing_job(name, image=IMAGE, inputs=sources, target=target, environment=environment, role_arn=ROLE)
     client.call("CreateProcessingJob", **job)
     wait_for_job(client, name, what="the explanations")
     return target, Explanations.from_json(store().get(S3Address.parse(f"{target}/{EXPLANATIONS_FILE}")))

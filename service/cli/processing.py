@@ -1,42 +1,21 @@
 """Processing jobs that commands ask for: a window of captures in, files out.
 
-What lives here: what such requests have in common, and their end. What does not: which image, and what for (baseline,
-explain).
+What lives here: their inputs, and their end. What does not: the requests (core.processing_requests),
+which image, and what for (baseline, explain).
 """
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from monitor_jobs.contract.errors import BadInput, SextantError
 from service.cli.client import Client, wait_for
-from service.cli.endpoint import ROLE
+from service.core.processing_requests import DATASET, s3_input
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.window import Window
     from monitor_jobs.object_store import ObjectStore
 
-DATASET = "/opt/ml/processing/input/endpoint"
-MODEL_FOLDER = "/opt/ml/processing/model"
-OUTPUT = "/opt/ml/processing/outputs"
 MAX_CAPTURE_INPUTS = 9  # of the ten inputs that a processing job may have; the tenth is a command's own
 RUN_SECONDS = 3600.0
-
-
-def processing_job(
-    name: str, *, image: str, inputs: Sequence[Mapping[str, Any]], target: str, environment: Mapping[str, str]
-) -> dict[str, Any]:
-    """A CreateProcessingJob whose output folder goes to `target`."""
-    output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
-    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-    return {
-        "ProcessingJobName": name,
-        "ProcessingInputs": list(inputs),
-        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "output", "S3Output": output}]},
-        "ProcessingResources": {"ClusterConfig": cluster},
-        "AppSpecification": {"ImageUri": image},
-        "Environment": {"dataset_source": DATASET, "output_path": OUTPUT, **environment},
-        "RoleArn": ROLE,
-    }
 
 
 def capture_inputs(objects: "ObjectStore", destination: str, below: str, window: "Window") -> list[dict[str, Any]]:
@@ -56,12 +35,6 @@ def capture_inputs(objects: "ObjectStore", destination: str, below: str, window:
         s3_input(f"captures-{index}", f"{destination}/{folder}", f"{DATASET}/{folder}")
         for index, folder in enumerate(chosen)
     ]
-
-
-def s3_input(name: str, uri: str, local_path: str) -> dict[str, Any]:
-    """One input: what lies below an address, at a path of the container."""
-    source = {"S3Uri": uri, "LocalPath": local_path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {"InputName": name, "S3Input": source}
 
 
 def container_of(client: Client, endpoint: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from monitor_jobs.contract.errors import BadInput
 from service.cli.client import Client, store
-from service.cli.processing import MODEL_FOLDER, s3_input
+from service.core.processing_requests import MODEL_FOLDER, s3_input
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.tensor_files import LoadFacts

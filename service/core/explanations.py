@@ -11,13 +11,11 @@ from monitor_jobs.contract.explanation import ExplanationRequest
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import OffendingRecord, Report
 from service.core.deployment import EndpointSpec
+from service.core.processing_requests import DATASET, MODEL_FOLDER, OUTPUT, processing_job, s3_input
 from service.core.records import ExecutionRecord
 
 IMAGE: Final = "sextant/explain"
 EXPLANATIONS_FOLDER: Final = "explanations"  # below the report
-DATASET: Final = "/opt/ml/processing/input/endpoint"
-MODEL_FOLDER: Final = "/opt/ml/processing/model"
-OUTPUT: Final = "/opt/ml/processing/outputs"
 PICTURE_AXES: Final = 3  # channels, height, width
 
 
@@ -52,28 +50,18 @@ def explanation_job(
     `captures` are addresses and the folders of the container that they are staged into.
     """
     asked = ExplanationRequest(event_ids=frozenset(record.event_id for record in records), limit=len(records))
-    inputs = [(f"captures-{index}", uri, path) for index, (uri, path) in enumerate(captures)]
-    inputs.append(("model", spec.model_data_url, MODEL_FOLDER))
-    output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
-    return {
-        "ProcessingJobName": explanation_job_name(execution),
-        "ProcessingInputs": [_input(*each) for each in inputs],
-        "ProcessingOutputConfig": {"Outputs": [{"OutputName": "explanations", "S3Output": output}]},
-        "ProcessingResources": {
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-        },
-        "AppSpecification": {"ImageUri": IMAGE},
-        "Environment": {
+    inputs = [s3_input(f"captures-{index}", uri, path) for index, (uri, path) in enumerate(captures)]
+    return processing_job(
+        explanation_job_name(execution),
+        image=IMAGE,
+        inputs=[*inputs, s3_input("model", spec.model_data_url, MODEL_FOLDER)],
+        target=target,
+        environment={
             **spec.environment,
             Variable.EXPLAIN: asked.model_dump_json(),
             Variable.DATASET_SOURCE: DATASET,
             Variable.OUTPUT_PATH: OUTPUT,
             Variable.ENDPOINT_NAME: execution.endpoint_name,
         },
-        "RoleArn": role_arn,
-    }
-
-
-def _input(name: str, uri: str, local_path: str) -> dict[str, Any]:
-    source = {"S3Uri": uri, "LocalPath": local_path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {"InputName": name, "S3Input": source}
+        role_arn=role_arn,
+    )

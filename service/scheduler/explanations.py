@@ -15,7 +15,6 @@ from monitor_jobs.contract.report import REPORT_FILE, OffendingRecord, Report
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.core.explanations import (
-    DATASET,
     EXPLANATIONS_FOLDER,
     can_be_explained,
     explanation_job,
@@ -23,6 +22,7 @@ from service.core.explanations import (
     worst_records,
 )
 from service.core.ports import Database
+from service.core.processing_requests import DATASET
 from service.core.records import ExecutionRecord, ProcessingJobRecord
 from service.core.states import ProcessingJobStatus
 from service.logs import EventLog

@@ -24,13 +24,13 @@ from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_functions.functions import ServedModel
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
-from service.core.deployment import EndpointSpec, Exchange
+from service.core.deployment import Exchange
 from service.endpoint.ports import NoCapture
 from service.endpoint.process import SWITCH_SECONDS
 from service.endpoint.tensor_hook.sink import TensorHook
 from tests.benchmarks.figures import Figure, median_at_most
+from tests.kept_tensors import OUTPUT, keeping_spec
 
-OUTPUT: Final = "s3://bucket/tensors"
 # as AWS's sample asks for them: normalisations, biases, what is given and answered, and gradients there
 SAMPLE_REGEX: Final = ".*bn|.*bias|.*downsample|.*ResNet_input|.*image|.*fc_output"
 KINDS: Final = {
@@ -52,15 +52,6 @@ class Hooked:
             {"tensors_output": OUTPUT, "SEXTANT_DEBUG_HOOK": json.dumps({"HookParameters": KINDS[kind]})}
         )
         assert hook is not None
-        spec = EndpointSpec(
-            endpoint="signs",
-            variant="AllTraffic",
-            model_name="signs",
-            model_data_url="s3://bucket/model.tar.gz",
-            spool_folder=folder,
-            spool_budget_bytes=1,
-            flush_interval_seconds=1,
-        )
 
         def transform(model: nn.Module, _data: object, _type: str, _accept: str) -> Tensor:
             with torch.inference_mode():
@@ -74,7 +65,7 @@ class Hooked:
         self.served = ServedModel(ModelCard(), "", copy.deepcopy(network), transform)
         self.sink = TensorHook(
             hook,
-            spec,
+            keeping_spec(folder),
             NoCapture(),
             self.store,
             generator=random.Random(1),
