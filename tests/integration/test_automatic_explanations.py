@@ -24,9 +24,9 @@ def sextant(tmp_path_factory):
         yield running
 
 
-def window(*, ends_in: int) -> tuple[str, ...]:
+def window() -> tuple[str, ...]:
     now = datetime.now(UTC)
-    start, end = (f"{now + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%S}" for minutes in (-30, ends_in))
+    start, end = (f"{now + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%S}" for minutes in (-30, 0))
     return ("--from", start, "--to", end)
 
 
@@ -36,11 +36,12 @@ def judged(sextant: Sextant, name: str, folder, **card: object) -> dict[str, Any
     for picture in scenes(SENT, side=SIDE):
         url, headers = f"{sextant.url}/endpoints/{name}/invocations", {"Content-Type": "image/png"}
         plain_http.post(url, content=encoded(picture), headers=headers, auth=SIGNED).raise_for_status()
-    captured = ("capture", "ls", "--endpoint", name, *window(ends_in=1))
-    wait_until(lambda: len(sextant.json(*captured)) == SENT, timeout_seconds=60, what="captures")
+    captured = ("capture", "ls", "--endpoint", name)
+    # a window leaves out the second that has not ended
+    wait_until(lambda: len(sextant.json(*captured, *window())) == SENT, timeout_seconds=60, what="captures")
     limits = ("--env", "THRESHOLD=0.01", "--env", "MINIMUM_PREDICTIONS=1")
     sextant.json("schedule", "create", f"{name}-skew", "--endpoint", name, *limits)
-    found: dict[str, Any] = sextant.json("schedule", "run", f"{name}-skew", *window(ends_in=0))
+    found: dict[str, Any] = sextant.json("schedule", "run", f"{name}-skew", *window())
     assert found["MonitoringExecutionStatus"] == "CompletedWithViolations"
     return found
 

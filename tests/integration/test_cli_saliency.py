@@ -30,15 +30,19 @@ def window(sextant: Sextant, tmp_path_factory) -> list[str]:
     for picture in scenes(SENT, side=SIDE):
         headers = {"Content-Type": "image/png"}
         plain_http.post(url, content=encoded(picture), headers=headers, auth=SIGNED).raise_for_status()
-    wait_until(lambda: len(captured(sextant, until_in(1))) == SENT, timeout_seconds=60, what="captures")
-    return until_in(0)
+
+    def whole() -> list[str]:
+        options = until_now()  # which leaves out the second that has not ended
+        return options if len(captured(sextant, options)) == SENT else []
+
+    return wait_until(whole, timeout_seconds=60, what="captures")
 
 
-def until_in(minutes: int) -> list[str]:
+def until_now() -> list[str]:
     now = datetime.now(UTC)
     return [
         option
-        for name, moment in (("--from", now - timedelta(minutes=30)), ("--to", now + timedelta(minutes=minutes)))
+        for name, moment in (("--from", now - timedelta(minutes=30)), ("--to", now))
         for option in (name, f"{moment:%Y-%m-%dT%H:%M:%S}")
     ]
 
