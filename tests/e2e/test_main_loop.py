@@ -16,7 +16,7 @@ from monitor_jobs.object_store import S3Address
 from service.demo import packaging
 from service.demo.digits import load_digits_split
 from tests.e2e.packages import signs
-from tests.e2e.service_under_test import ROLE, next_second
+from tests.e2e.service_under_test import ENDED, ROLE, next_second
 from tests.wait import wait_until
 
 KEY = re.compile(r"captures/(\w+)/AllTraffic/\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl")
@@ -176,7 +176,7 @@ def test_the_cron_judges_the_minute_before_its_slot(service, scans):
         listed = service.call("ListMonitoringExecutions", MonitoringScheduleName="every-minute", MaxResults=100)
         rows = {row["ScheduledTime"]: row for row in listed["MonitoringExecutionSummaries"]}
         row = rows.get(slot.timestamp())
-        return row if row and row["MonitoringExecutionStatus"] in ("Completed", "Failed") else None
+        return row if row and row["MonitoringExecutionStatus"] in ENDED else None
 
     verdict = wait_until(ended, timeout_seconds=200, what=f"the verdict of {slot}")
     bounds = verdict["WindowStart"], verdict["WindowEnd"]

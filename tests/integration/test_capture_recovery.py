@@ -89,8 +89,13 @@ def delivered(spec, store, ids):
 
 def swept(spec, store):
     """The snapshot of an heir, once it has looked at the spool and ended."""
+    before = {each.producer for each in watermarks(store)}
     heir = started(spec, store, clock=Clock(NOON))
-    wait_until(lambda: len(watermarks(store)) > 0, timeout_seconds=PATIENCE, what="the heir's first watermark")
+    wait_until(
+        lambda: {each.producer for each in watermarks(store)} - before,
+        timeout_seconds=PATIENCE,
+        what="the heir's first watermark",
+    )
     heir.close()
     return heir.snapshot()
 
