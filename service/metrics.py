@@ -18,6 +18,7 @@ SERIES_MAX: Final = 10_000  # of a process: Prometheus must be able to scrape it
 SERVING: Final = ("endpoint", "variant")
 MONITORING: Final = ("schedule", "endpoint")
 LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BATCH_BUCKETS: Final = tuple(float(2**power) for power in range(8))
 RATIO_BUCKETS: Final = tuple(step / 20 for step in range(1, 21))
 
 
@@ -46,6 +47,7 @@ class Metric(StrEnum):
     INVOCATIONS = "sextant_invocations_total"
     INVOCATION_SECONDS = "sextant_invocation_duration_seconds"
     MODEL_SECONDS = "sextant_model_duration_seconds"
+    BATCH_INVOCATIONS = "sextant_model_batch_invocations"
     INFLIGHT = "sextant_inflight_invocations"
     PREDICTIONS = "sextant_predictions_total"
     CONFIDENCE = "sextant_prediction_confidence_ratio"
@@ -87,9 +89,12 @@ METRICS: Final = (
     MetricSpec(
         Metric.MODEL_SECONDS,
         Kind.HISTOGRAM,
-        "Time spent in the model package's own functions.",
+        "Time spent in the model package's own functions, a turn for one request or a batch of them.",
         SERVING,
         LATENCY_BUCKETS,
+    ),
+    MetricSpec(
+        Metric.BATCH_INVOCATIONS, Kind.HISTOGRAM, "Invocations answered in one such turn.", SERVING, BATCH_BUCKETS
     ),
     MetricSpec(Metric.INFLIGHT, Kind.GAUGE, "Requests being answered now.", SERVING),
     MetricSpec(

@@ -30,6 +30,9 @@ from monitor_jobs.model_functions.codecs import (
 
 PROGRAM_VARIABLE: Final = "SAGEMAKER_PROGRAM"
 ACCEPT_VARIABLE: Final = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
+BATCH_VARIABLE: Final = "SAGEMAKER_TS_BATCH_SIZE"  # the toolkit's; its SAGEMAKER_TS_MAX_BATCH_DELAY has no use here
+BATCH_SIZE: Final = 16
+BATCH_SIZE_MAX: Final = 1024
 MESSAGE_MAX_CHARACTERS: Final = 1000
 
 Function = Callable[..., Any]  # typed by the toolkit's contract alone
@@ -56,13 +59,32 @@ class ModelContext:
 
 
 @dataclass(frozen=True, slots=True)
+class Stages:
+    """The toolkit's three functions, where a package does not answer in one."""
+
+    input_fn: Function
+    predict_fn: Function
+    output_fn: Function
+
+    def transform(self, model: object, data: bytes | str, content_type: str, accept: str) -> object:
+        """What the toolkit's transform does where the package has none."""
+        return self.output_fn(self.predict_fn(self.input_fn(data, content_type), model), accept)
+
+
+@dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A loaded model and the way from a request to its answer."""
+    """A loaded model and the way from a request to its answer.
+
+    `stages` are the same way in three, of a package whose requests may share a call of predict_fn, and `batch_size`
+    is how many of them may; None and 1 of any other.
+    """
 
     card: ModelCard
     default_accept: str
     model: object
     transform: Function
+    stages: Stages | None = None
+    batch_size: int = 1
 
     def answer(self, request: ModelRequest) -> Answer:
         """The model's answer, encoded.
@@ -70,11 +92,23 @@ class ServedModel:
         Raises BadInput where the request does not fit the default functions, ModelFailed where a function of the
         package raises, ModelUnsuitable where its result cannot be written.
         """
-        accept = self.default_accept if request.accept.strip() in ("", "*/*") else request.accept
-        text_type = media_type(request.content_type) in TEXT_TYPES
-        data = decode_text(request.body, request.content_type) if text_type else request.body
-        result = self.transform(self.model, data, request.content_type, accept)
-        return result if isinstance(result, Answer) else answer_from(result, accept)
+        accept = self.accept_of(request)
+        return as_answer(self.transform(self.model, data_of(request), request.content_type, accept), accept)
+
+    def accept_of(self, request: ModelRequest) -> str:
+        """The content types that the caller accepts, or the model's own where any will do."""
+        return self.default_accept if request.accept.strip() in ("", "*/*") else request.accept
+
+
+def data_of(request: ModelRequest) -> bytes | str:
+    """The body as input_fn takes it: JSON and CSV as text. Raises BadInput where that is not UTF-8."""
+    text_type = media_type(request.content_type) in TEXT_TYPES
+    return decode_text(request.body, request.content_type) if text_type else request.body
+
+
+def as_answer(result: object, accept: str) -> Answer:
+    """What the package's last function returned, encoded. Raises NotAcceptable, ModelUnsuitable."""
+    return result if isinstance(result, Answer) else answer_from(result, accept)
 
 
 def load_model(folder: Path, environment: Mapping[str, str]) -> ServedModel:
@@ -86,11 +120,14 @@ def load_model(folder: Path, environment: Mapping[str, str]) -> ServedModel:
     card = read_model_card(folder)
     program = _load_program(folder / CODE_FOLDER, environment.get(PROGRAM_VARIABLE))
     package = _Package(program, ModelContext({"model_dir": str(folder), "gpu_id": None}))
-    transform = _transform_of(package)
+    stages = None if package.has("transform_fn") else _stages_of(package)
+    transform = stages.transform if stages else _only_transform(package)
+    batch_size = _batch_size(package, environment.get(BATCH_VARIABLE))
     package.function("pre_model_fn", 1, _nothing)(str(folder))
     model = package.function("model_fn", 1, _default_model_fn)(str(folder))
     package.function("model_warmup_fn", 2, _nothing)(str(folder), model)
-    return ServedModel(card, environment.get(ACCEPT_VARIABLE) or JSON, model, transform)
+    accept = environment.get(ACCEPT_VARIABLE) or JSON
+    return ServedModel(card, accept, model, transform, stages if batch_size > 1 else None, batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +176,24 @@ def _import(path: Path) -> ModuleType:
     return module
 
 
-def _transform_of(package: _Package) -> Function:
-    if package.has("transform_fn"):
-        return _only_transform(package)
+def _stages_of(package: _Package) -> Stages:
     default_input_fn, default_predict_fn = _torch_defaults(package)
-    input_fn = package.function("input_fn", 2, default_input_fn)
-    predict_fn = package.function("predict_fn", 2, default_predict_fn)
-    output_fn = package.function("output_fn", 2, _default_output_fn)
+    return Stages(
+        package.function("input_fn", 2, default_input_fn),
+        package.function("predict_fn", 2, default_predict_fn),
+        package.function("output_fn", 2, _default_output_fn),
+    )
 
-    def transform(model: object, data: bytes | str, content_type: str, accept: str) -> object:
-        return output_fn(predict_fn(input_fn(data, content_type), model), accept)
 
-    return transform
+def _batch_size(package: _Package, asked: str | None) -> int:
+    """How many requests may share a call of predict_fn: of a package's own only where that is asked for."""
+    if package.has("transform_fn"):
+        return 1
+    if asked is None:
+        return 1 if package.has("predict_fn") else BATCH_SIZE
+    if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked) <= BATCH_SIZE_MAX):
+        raise ModelUnsuitable(f"{BATCH_VARIABLE} is {asked[:40]!r}: it is a number from 1 to {BATCH_SIZE_MAX}")
+    return int(asked)
 
 
 def _torch_defaults(package: _Package) -> tuple[Function, Function]:

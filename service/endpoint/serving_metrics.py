@@ -20,6 +20,7 @@ class ServingMetrics:
         self._predictions = counter(Metric.PREDICTIONS, registry)
         self._seconds = histogram(Metric.INVOCATION_SECONDS, registry).labels(**labels)
         self._model_seconds = histogram(Metric.MODEL_SECONDS, registry).labels(**labels)
+        self._batch_invocations = histogram(Metric.BATCH_INVOCATIONS, registry).labels(**labels)
         self._confidence = histogram(Metric.CONFIDENCE, registry).labels(**labels)
         self._nan_outputs = counter(Metric.NAN_OUTPUTS, registry).labels(**labels)
         self.inflight = gauge(Metric.INFLIGHT, registry).labels(**labels)
@@ -29,9 +30,10 @@ class ServingMetrics:
         self._invocations.labels(**self._labels, code=str(status)).inc()
         self._seconds.observe(seconds)
 
-    def model_ran(self, seconds: float) -> None:
-        """Note how long the package's functions took for one request."""
+    def model_ran(self, seconds: float, requests: int) -> None:
+        """Note how long the package's functions took for one request, or for several at once."""
         self._model_seconds.observe(seconds)
+        self._batch_invocations.observe(requests)
 
     def predicted(self, predictions: Predictions) -> None:
         """Count the predictions of one answer."""

@@ -1,7 +1,7 @@
 """The one thread that owns the model, so that /ping answers while the model runs.
 
 What lives here: the queue in front of the model, its bounds, and the time limit. What does not: what the model does
-(model_functions), HTTP (app).
+(model_functions), which requests share a call of it (batches), HTTP (app).
 
 A thread cannot be stopped. Past its limit a call is given up by its caller, but the thread still runs it: until it
 returns, further calls are refused at once and `ready` is false, so that whoever watches /ping can replace the
@@ -15,18 +15,20 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
 from monitor_jobs.model_functions.codecs import Answer
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
+from service.endpoint.batches import Batches, Outcome
 from service.endpoint.ports import Tell
 from service.request_bodies import CallerGone
 
 PLACES: Final = 128
 
 BeforeAnswer = Callable[[Answer, Tell], None]
+Observe = Callable[[float, int], None]  # the seconds that a turn of the model took, and its requests
 
 
 class ModelBusy(SextantError):
@@ -54,7 +56,7 @@ class Place:
 class ModelWorker:
     """Loads one model and answers one request after another, first come, first served."""
 
-    def __init__(self, *, timeout_seconds: float, observe: Callable[[float], None], places: int = PLACES) -> None:
+    def __init__(self, *, timeout_seconds: float, observe: Observe, places: int = PLACES) -> None:
         self.served: ServedModel | None = None
         self.draining = False
         self._timeout_seconds = timeout_seconds
@@ -63,9 +65,7 @@ class ModelWorker:
         self._free = threading.BoundedSemaphore(places)
         self._running_since: float | None = None
         self._given_up_call: _Call | None = None  # the last one that ran when its caller gave it up
-        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        # A daemon, because a hung model must not keep the process from ending.
-        threading.Thread(target=self._run, name="model", daemon=True).start()
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
 
     @property
     def ready(self) -> bool:
@@ -75,7 +75,8 @@ class ModelWorker:
     async def load(self, load: Callable[[], ServedModel]) -> None:
         """Load the model; raises what `load` raises."""
         loaded: Future[ServedModel] = Future()
-        self._jobs.put(partial(_fulfil, loaded, load))
+        # A daemon, because a hung model must not keep the process from ending.
+        threading.Thread(target=self._run, args=(loaded, load), name="model", daemon=True).start()
         self.served = await asyncio.wrap_future(loaded)
 
     @contextmanager
@@ -109,8 +110,8 @@ class ModelWorker:
         for others, CallerGone when `hung_up` ends first, else what ServedModel.answer raises. What has not started by
         then never will, and what was given up is not shown to `before_answer`.
         """
-        call = _Call(partial(self._timed, place, request), before_answer)
-        self._jobs.put(call.run)
+        call = _Call(place, request, before_answer)
+        self._calls.put(call)
         watching = asyncio.ensure_future(hung_up)
         try:
             waited_for = (call.answered, watching)
@@ -138,20 +139,36 @@ class ModelWorker:
             return ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s")
         return ModelBusy(f"this request waited {self._timeout_seconds:g} s for others to be answered")
 
-    def _timed(self, place: Place, request: ModelRequest) -> Answer:
+    def _run(self, loaded: "Future[ServedModel]", load: Callable[[], ServedModel]) -> None:
+        _fulfil(loaded, load)
+        if loaded.cancelled() or loaded.exception() is not None:
+            return
+        batches = Batches(loaded.result())
+        while True:
+            calls = [call for call in self._waiting(batches.largest) if call.start()]
+            self._running_since = time.monotonic()
+            self._answer_all(batches, calls)
+            self._running_since = None
+
+    def _waiting(self, largest: int) -> "Iterator[_Call]":
+        """The next call, once there is one, and those that wait behind it already."""
+        yield self._calls.get()
+        with suppress(Empty):
+            for _ in range(largest - 1):
+                yield self._calls.get_nowait()
+
+    def _answer_all(self, batches: Batches, calls: "list[_Call]") -> None:
         started = time.perf_counter()
         try:
-            return place.served.answer(request)
+            for position, outcome in batches.answers([call.request for call in calls]):
+                calls[position].finish(outcome)
+        except Exception as error:  # noqa: BLE001  # this thread must outlive what a package hands out
+            for call in calls:
+                if not call.returned:
+                    call.finish(error)
         finally:
-            self._observe(time.perf_counter() - started)
-            place.leave()
-
-    def _run(self) -> None:
-        while True:
-            job = self._jobs.get()
-            self._running_since = time.monotonic()
-            job()
-            self._running_since = None
+            if calls:
+                self._observe(time.perf_counter() - started, len(calls))
 
 
 class _Once:
@@ -173,12 +190,13 @@ class _Once:
 class _Call:
     """One request's way through the model's thread, which either its caller gives up or the model's answer ends."""
 
-    def __init__(self, work: Callable[[], Answer], before_answer: BeforeAnswer) -> None:
+    def __init__(self, place: Place, request: ModelRequest, before_answer: BeforeAnswer) -> None:
+        self.request = request
         self.started = False
         self.returned = False
         self._loop = asyncio.get_running_loop()
         self.answered: asyncio.Future[Answer] = self._loop.create_future()
-        self._work = work
+        self._place = place
         self._before_answer = before_answer
         self._ended = _Once()
 
@@ -186,15 +204,19 @@ class _Call:
         """True where no answer has come yet: none will."""
         return self._ended.first()
 
-    def run(self) -> None:
-        """On the model's thread."""
-        if self._ended.done:
-            return
-        self.started = True
+    def start(self) -> bool:
+        """On the model's thread: False where its caller has given it up."""
+        self.started = not self._ended.done
+        return self.started
+
+    def finish(self, outcome: Outcome) -> None:
+        """On the model's thread: pass an answer on, or what was raised in its place, if somebody waits for it still."""
+        self._place.leave()
         try:
-            answer = self._work()
-            if self._ended.first():
-                self._before_answer(answer, partial(self._tell, answer))
+            if isinstance(outcome, Exception):
+                self._end(outcome)
+            elif self._ended.first():
+                self._before_answer(outcome, partial(self._tell, outcome))
         except Exception as error:  # noqa: BLE001  # the caller gets it from the future
             self._end(error)
         finally:

@@ -131,7 +131,7 @@ def answer_after_a_while(*_: object) -> bytes:
 
 
 async def constant_model() -> ModelWorker:
-    worker = ModelWorker(timeout_seconds=60, observe=lambda _seconds: None)
+    worker = ModelWorker(timeout_seconds=60, observe=lambda _seconds, _requests: None)
     await worker.load(lambda: ServedModel(ModelCard(), "application/json", None, answer_after_a_while))
     return worker
 

@@ -1,15 +1,17 @@
 """One thread owns the model; its queue has bounds and its calls a time limit."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Coroutine
 
 import pytest
+import torch
 import uvloop
 
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_functions.codecs import Answer
-from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
+from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, Stages
 from service.endpoint.ports import Tell
 from service.endpoint.worker import BeforeAnswer, ModelBusy, ModelTimedOut, ModelWorker
 from service.request_bodies import CallerGone
@@ -22,7 +24,7 @@ def echo(_model: object, data: str, *_: object) -> str:
 
 
 async def loaded(transform: Transform = echo, *, timeout_seconds: float = 30, places: int = 128) -> ModelWorker:
-    worker = ModelWorker(timeout_seconds=timeout_seconds, observe=lambda _: None, places=places)
+    worker = ModelWorker(timeout_seconds=timeout_seconds, observe=lambda *_: None, places=places)
     await worker.load(lambda: ServedModel(ModelCard(), "application/json", None, transform))
     return worker
 
@@ -61,7 +63,7 @@ def test_a_loaded_model_answers_in_another_thread() -> None:
 
 
 def test_a_model_that_is_not_loaded_takes_no_request() -> None:
-    worker = ModelWorker(timeout_seconds=1, observe=lambda _: None)
+    worker = ModelWorker(timeout_seconds=1, observe=lambda *_: None)
     assert not worker.ready
     with pytest.raises(ModelBusy, match="still being loaded"), worker.place():
         pass
@@ -69,7 +71,7 @@ def test_a_model_that_is_not_loaded_takes_no_request() -> None:
 
 def test_a_model_that_cannot_be_loaded_raises_its_reason() -> None:
     async def scenario() -> None:
-        worker = ModelWorker(timeout_seconds=1, observe=lambda _: None)
+        worker = ModelWorker(timeout_seconds=1, observe=lambda *_: None)
         with pytest.raises(ZeroDivisionError):
             await worker.load(lambda: 1 // 0)
         assert not worker.ready
@@ -186,13 +188,52 @@ def test_the_models_time_is_observed_even_when_it_fails() -> None:
     seen: list[float] = []
 
     async def scenario() -> None:
-        worker = ModelWorker(timeout_seconds=1, observe=seen.append)
+        worker = ModelWorker(timeout_seconds=1, observe=lambda seconds, _: seen.append(seconds))
         await worker.load(lambda: ServedModel(ModelCard(), "", None, lambda *_: 1 // 0))
         with pytest.raises(ZeroDivisionError):
             await ask(worker)
 
     run(scenario)
     assert len(seen) == 1
+
+
+def test_requests_that_waited_for_the_model_are_answered_together_without_those_that_were_given_up() -> None:
+    gate, running, turns = threading.Event(), threading.Event(), []
+
+    def input_fn(data: str, _content_type: str) -> torch.Tensor:
+        return torch.tensor(json.loads(data))
+
+    def predict_fn(data: torch.Tensor, _model: object) -> torch.Tensor:
+        running.set()
+        gate.wait(30)
+        turns.append(len(data))
+        return data
+
+    def output_fn(prediction: torch.Tensor, _accept: str) -> str:
+        return json.dumps(prediction.tolist())
+
+    async def scenario() -> None:
+        worker = ModelWorker(timeout_seconds=30, observe=lambda *_: None)
+        stages = Stages(input_fn, predict_fn, output_fn)
+        await worker.load(lambda: ServedModel(ModelCard(), "", None, stages.transform, stages, 16))
+        for expected in ([1, 1, 1, 4], [1, 2]):  # the first turn with company is the proof
+            gone = asyncio.Event()
+            first = asyncio.create_task(ask(worker, b"[[1, 2]]"))
+            await asyncio.to_thread(running.wait, 10)
+            waiting = [asyncio.create_task(ask(worker, b"[[%d, 4]]" % number)) for number in (5, 6)]
+            left = asyncio.create_task(ask(worker, b"[[7, 8]]", hung_up=gone))
+            gone.set()
+            with pytest.raises(CallerGone):
+                await left
+            gate.set()
+            answers = await asyncio.gather(first, *waiting)
+            assert [json.loads(answer.body) for answer in answers] == [[[1, 2]], [[5, 4]], [[6, 4]]]
+            assert turns == expected
+            gate.clear()
+            running.clear()
+            turns.clear()
+
+    run(scenario)
 
 
 class Held:
