@@ -60,11 +60,15 @@ class ModelContext:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The toolkit's three functions, where a package does not answer in one."""
+    """The toolkit's three functions, where a package does not answer in one.
+
+    `predicts_by_default` says that predict_fn is the toolkit's: it calls the model with what input_fn returned.
+    """
 
     input_fn: Function
     predict_fn: Function
     output_fn: Function
+    predicts_by_default: bool = False
 
     def transform(self, model: object, data: bytes | str, content_type: str, accept: str) -> object:
         """What the toolkit's transform does where the package has none."""
@@ -75,8 +79,8 @@ class Stages:
 class ServedModel:
     """A loaded model and the way from a request to its answer.
 
-    `stages` are the same way in three, of a package whose requests may share a call of predict_fn, and `batch_size`
-    is how many of them may; None and 1 of any other.
+    `stages` are the same way in three, None where the package knows only one; `batch_size` is how many requests may
+    share a call of predict_fn.
     """
 
     card: ModelCard
@@ -127,7 +131,7 @@ def load_model(folder: Path, environment: Mapping[str, str]) -> ServedModel:
     model = package.function("model_fn", 1, _default_model_fn)(str(folder))
     package.function("model_warmup_fn", 2, _nothing)(str(folder), model)
     accept = environment.get(ACCEPT_VARIABLE) or JSON
-    return ServedModel(card, accept, model, transform, stages if batch_size > 1 else None, batch_size)
+    return ServedModel(card, accept, model, transform, stages, batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,7 @@ def _stages_of(package: _Package) -> Stages:
         package.function("input_fn", 2, default_input_fn),
         package.function("predict_fn", 2, default_predict_fn),
         package.function("output_fn", 2, _default_output_fn),
+        predicts_by_default=not package.has("predict_fn"),
     )
 
 

@@ -24,6 +24,7 @@ import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 
+from monitor_jobs.contract.engines import Engine, engine_of
 from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.model_archive import unpack
 from monitor_jobs.model_functions.functions import ServedModel, load_model
@@ -31,6 +32,7 @@ from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import build_app
+from service.endpoint.engines import may_be_replaced
 from service.endpoint.ports import Keeping, Watch
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker
@@ -131,7 +133,17 @@ def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path, watch:
     digest = "" if watch is None else _sha256(archive)
     archive.unlink()
     served = load_model(package, spec.environment)
+    served = _with_engine(served, package, engine_of(spec.environment))
     return served if watch is None else watch(served, digest)
+
+
+def _with_engine(served: ServedModel, package: Path, engine: Engine) -> ServedModel:
+    """Torch is not asked for where a package of another framework is served."""
+    if engine is Engine.TORCH or (engine is Engine.AUTO and not may_be_replaced(served)):
+        return served
+    from service.endpoint.engines.choosing import with_engine
+
+    return with_engine(served, package, engine)
 
 
 def _sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def outcomes(batches: Batches, requests: Sequence[ModelRequest]) -> list[Outcome
     return [found[position] for position in range(len(requests))]
 
 
-def bodies(batches: Batches, *arrays: object) -> list[object]:
+def bodies(batches: Batches, *arrays: object) -> list[Any]:
     return [
         json.loads(outcome.body) if isinstance(outcome, Answer) else outcome
         for outcome in outcomes(batches, [asked(array) for array in arrays])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from monitor_jobs.contract.debug_hook import debug_hook_of
+from monitor_jobs.contract.engines import engine_of
 from monitor_jobs.contract.errors import BadInput, Conflict
 from monitor_jobs.object_store import S3Address
 from service.control.sagemaker.context import Context, Json, ValidationException
@@ -78,6 +79,7 @@ def _require_usable(record: ModelRecord) -> None:
         environment = container.get("Environment") if isinstance(container, dict) else None
         try:
             require_hook_without_redaction(environment or {}, redaction_of(None, environment or {}))
+            engine_of(environment or {})
             if (hook := debug_hook_of(environment or {})) is not None:
                 S3Address.parse(hook.output)
         except BadInput as error:

@@ -33,7 +33,7 @@ class NetworkWatch:
         network.register_forward_hook(self._after)
 
     def around(self, served: ServedModel) -> ServedModel:
-        """The model, each of whose requests begins with nothing noted."""
+        """The model, each of whose requests begins with nothing noted, and shares no call of the network."""
         transform = served.transform
 
         def watched(*arguments: object) -> object:
@@ -44,7 +44,7 @@ class NetworkWatch:
             finally:
                 self._noting = False
 
-        return replace(served, transform=watched)
+        return replace(served, transform=watched, stages=None)
 
     def call(self) -> NetworkCall:
         """The one call. Raises ModelUnsuitable where there was none, or several, or it was given something else."""

@@ -1,0 +1,143 @@
+"""Which program answers for a network, chosen once, while its model is loaded.
+
+What lives here: what is asked for, what can be had, what is faster. What does not: compiling (openvino) and the proof
+(parity).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from monitor_jobs.contract.engines import ENGINE_VARIABLE, Engine
+from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
+from monitor_jobs.contract.model_package import CODE_FOLDER, ModelCard
+from monitor_jobs.model_functions.functions import ServedModel
+from monitor_jobs.npy import decode_npy
+from service.endpoint.engines.openvino import compile_network
+from service.endpoint.engines.parity import Parity, parity, require_classes, require_float32
+from service.logs import EventLog
+
+EXAMPLES_FILE: Final = f"{CODE_FOLDER}/baseline.npy"  # [N, *the card's input shape], what the model is used to
+EXAMPLES_AT_ONCE: Final = 64
+DRAWN: Final = 4  # examples that are drawn where float32 is compared, whose rounding any numbers show
+SIZES: Final = (1, 8)  # of the batches that are timed
+TIMED_SECONDS: Final = 0.2  # for each engine at each size
+TIMED_MAX: Final = 25
+
+log = EventLog("sextant.endpoint")
+
+
+def with_engine(served: ServedModel, folder: Path, asked: Engine) -> ServedModel:
+    """The model of an unpacked package with the engine that is asked for; with the fastest of equals for `auto`.
+
+    Raises ModelUnsuitable where the named one is not installed, cannot run the network, or answers otherwise than
+    torch; for `auto` torch then answers, and the log says why. Checked in tests/integration/test_engines.py.
+    """
+    try:
+        if asked is Engine.AUTO:
+            return _fastest(served)
+        return replace(served, model=_compiled(served, folder, asked))
+    except ModelUnsuitable as error:
+        if asked is Engine.AUTO:
+            log.info("engine_chosen", engine=Engine.TORCH, why=str(error))
+            return served
+        raise ModelUnsuitable(f"{ENGINE_VARIABLE} is {asked}: {error}") from error
+
+
+def _fastest(served: ServedModel) -> ServedModel:
+    network, example = _network_of(served), _drawn(served.card, 1)
+    compiled = compile_network(network, example, precision=torch.float32)
+    _require_same(network, compiled, _drawn(served.card, DRAWN), require_float32)
+    candidates = {Engine.TORCH: network, Engine.OPENVINO: compiled}
+    milliseconds = {
+        engine: {size: _milliseconds(candidate, _drawn(served.card, size)) for size in SIZES}
+        for engine, candidate in candidates.items()
+    }
+    fastest = min(milliseconds, key=lambda engine: sum(milliseconds[engine][size] / size for size in SIZES))
+    log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds))
+    return replace(served, model=candidates[fastest])
+
+
+def _compiled(served: ServedModel, folder: Path, asked: Engine) -> nn.Module:
+    network, example = _network_of(served), _drawn(served.card, 1)
+    if asked is Engine.OPENVINO:
+        compiled = compile_network(network, example, precision=torch.float32)
+        measured = _require_same(network, compiled, _drawn(served.card, DRAWN), require_float32)
+    else:
+        examples = _examples(folder, served.card)
+        compiled = compile_network(network, example, precision=torch.bfloat16)
+        measured = _require_same(network, compiled, examples, require_classes)
+    log.info("engine_chosen", engine=asked, parity=str(measured))
+    return compiled
+
+
+def _network_of(served: ServedModel) -> nn.Module:
+    if not isinstance(served.model, nn.Module):
+        raise ModelUnsuitable(f"model_fn returns {type(served.model).__name__}: only a torch.nn.Module can be compiled")
+    if any(weight.device.type != "cpu" for weight in served.model.parameters()):
+        raise ModelUnsuitable("the network is on a GPU, where torch answers")
+    if served.stages is not None and served.stages.predicts_by_default:
+        return served.model.eval()  # as its first request would
+    if served.model.training:
+        raise ModelUnsuitable("the network is in training, where each answer differs: let model_fn call its eval()")
+    return served.model
+
+
+def _drawn(card: ModelCard, size: int) -> Tensor:
+    """Examples as the card describes them: normal numbers, whose rounding shows as that of any others."""
+    if card.input is None or card.input.dtype not in ("float32", "float64"):
+        raise ModelUnsuitable(f"{CODE_FOLDER}/model_card.json gives no input shape of floats: what is it called with?")
+    generator = torch.Generator().manual_seed(size)
+    return torch.randn(size, *card.input.shape, generator=generator, dtype=getattr(torch, card.input.dtype))
+
+
+def _examples(folder: Path, card: ModelCard) -> Tensor:
+    path, drawn = folder / EXAMPLES_FILE, _drawn(card, 1)
+    if not path.is_file():
+        raise ModelUnsuitable(f"the package has no {EXAMPLES_FILE}: give it at least 1,000 inputs that are usual")
+    try:
+        examples = torch.from_numpy(decode_npy(path.read_bytes())).to(drawn.dtype)
+    except (BadInput, TypeError) as error:
+        raise ModelUnsuitable(f"{EXAMPLES_FILE} cannot be read: {error}") from error
+    if examples.shape[1:] != drawn.shape[1:] or not len(examples):
+        raise ModelUnsuitable(f"{EXAMPLES_FILE} holds {list(examples.shape)}: [N, {list(drawn.shape[1:])}] is meant")
+    return examples
+
+
+def _require_same(
+    network: nn.Module, compiled: nn.Module, examples: Tensor, require: Callable[[Parity], None]
+) -> Parity:
+    measured = parity(_answers(network, examples), _answers(compiled, examples))
+    require(measured)
+    return measured
+
+
+def _answers(network: nn.Module, examples: Tensor) -> Tensor:
+    with torch.inference_mode():
+        found = [network(part) for part in examples.split(EXAMPLES_AT_ONCE)]  # type: ignore[no-untyped-call]
+    if not all(isinstance(answer, Tensor) and answer.ndim > 1 and len(answer) for answer in found):
+        raise ModelUnsuitable("the network does not answer with one row for each input")
+    return torch.cat(found)
+
+
+def _milliseconds(network: nn.Module, batch: Tensor) -> float:
+    """The median of what a batch takes, within a fifth of a second, once it is warm."""
+    taken: list[float] = []
+    with torch.inference_mode():
+        network(batch)
+        ends_at = time.perf_counter() + TIMED_SECONDS
+        while len(taken) < TIMED_MAX and (not taken or time.perf_counter() < ends_at):
+            started = time.perf_counter()
+            network(batch)
+            taken.append(1e3 * (time.perf_counter() - started))
+    return float(np.median(taken))
+
+
+def _rounded(milliseconds: Mapping[Engine, Mapping[int, float]]) -> dict[str, dict[str, float]]:
+    return {engine: {str(size): round(took, 2) for size, took in by.items()} for engine, by in milliseconds.items()}

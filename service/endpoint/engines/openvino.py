@@ -1,0 +1,64 @@
+"""Compiles a network by OpenVINO, for this machine's processor.
+
+What lives here: the one program and how it is called. What does not: whether it may be used (parity, choosing).
+OpenVINO is an extra: pip install 'sextant[openvino]'.
+"""
+
+import sys
+import warnings
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from monitor_jobs.contract.errors import ModelUnsuitable
+
+EXTRA: Final = "pip install 'sextant[openvino]'"
+
+
+class OpenVinoNetwork(nn.Module):
+    """A compiled network under its own face: a module without parameters, in evaluation, called with one tensor.
+
+    For the model's thread alone: it has one inference request.
+    """
+
+    def __init__(self, compiled: Any) -> None:  # noqa: ANN401  # openvino.CompiledModel, which has no types
+        super().__init__()
+        self._request = compiled.create_infer_request()
+        self.eval()
+
+    def forward(self, given: Tensor) -> Tensor:
+        """The network's answer. Raises RuntimeError where the shape is none that the network takes."""
+        found = self._request.infer({0: given.contiguous().numpy()}, share_inputs=True, share_outputs=False)
+        return torch.from_numpy(found[0])
+
+
+def compile_network(network: nn.Module, example: Tensor, *, precision: torch.dtype) -> OpenVinoNetwork:
+    """The network as a program for batches of any size of what `example` is one of; it computes in `precision`.
+
+    float32, where asked for, is what the program computes in: processors with a fast bfloat16 would take that unasked.
+    Raises ModelUnsuitable where OpenVINO is not installed, or cannot compile the network, or that answers with other
+    than one tensor.
+    """
+    # Its converter reports each use to its makers, and a model server reports to nobody.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except ImportError as error:
+        raise ModelUnsuitable(f"OpenVINO is not installed: {EXTRA}") from error
+    options = {
+        "INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[precision],
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+    }
+    any_batch = [openvino.PartialShape([-1, *example.shape[1:]])]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its converter uses what torch calls deprecated
+            model = openvino.convert_model(network, example_input=example, input=any_batch)
+        compiled = openvino.Core().compile_model(model, "CPU", options)
+    except Exception as error:  # whatever its frontend raises
+        raise ModelUnsuitable(f"OpenVINO cannot compile the network: {str(error)[:400]}") from error
+    if len(compiled.outputs) != 1:
+        raise ModelUnsuitable(f"the network answers with {len(compiled.outputs)} tensors: compiled it can with one")
+    return OpenVinoNetwork(compiled)

@@ -1,0 +1,166 @@
+"""Engines in the place of a network: real ones, on real packages, and what keeps each from answering."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from monitor_jobs.contract.engines import Engine
+from monitor_jobs.contract.errors import ModelUnsuitable
+from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, load_model
+from service.endpoint.engines import may_be_replaced
+from service.endpoint.engines.choosing import with_engine
+from service.endpoint.engines.openvino import OpenVinoNetwork
+from tests.servers.endpoint import write_package
+
+NETWORK = """
+import torch
+
+def model_fn(model_dir):
+    torch.manual_seed(1)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.BatchNorm2d(8), torch.nn.ReLU(), torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(), torch.nn.Linear(8 * 16, 5),
+    )
+"""
+CARD = {"input": {"shape": [3, 8, 8], "dtype": "float32"}}
+OWN_PREDICT = NETWORK.rstrip() + ".eval()\n\ndef predict_fn(data, model):\n    return model(data)\n"
+# float32 cannot hold these sums and bfloat16 holds less: the class depends on what is lost
+FRAGILE = """
+import torch
+
+class Fragile(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sums = torch.nn.Linear(192, 5, bias=False)
+
+    def forward(self, data):
+        found = self.sums(data.flatten(1))
+        return 1000 * (found - found.mean(1, keepdim=True))
+
+def model_fn(model_dir):
+    torch.manual_seed(1)
+    network = Fragile()
+    with torch.no_grad():
+        network.sums.weight.copy_(100 + 0.01 * torch.randn(5, 192))
+    return network
+"""
+
+
+def package(folder: Path, program: str = NETWORK, card: dict[str, object] | None = None, **files: bytes) -> Path:
+    described = {"code/inference.py": program, "code/model_card.json": json.dumps(CARD if card is None else card)}
+    return write_package(folder, described | {f"code/{name}.npy": content for name, content in files.items()})
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def answered(served: ServedModel, pictures: np.ndarray) -> list[list[float]]:
+    body = served.answer(ModelRequest(npy(pictures), "application/x-npy", "application/json")).body
+    found: list[list[float]] = json.loads(body)
+    return found
+
+
+PICTURES = np.random.default_rng(3).normal(size=(5, 3, 8, 8)).astype(np.float32)
+
+
+@pytest.mark.parametrize("program", [NETWORK, OWN_PREDICT], ids=["default functions", "its own predict_fn"])
+def test_a_compiled_network_answers_as_torch_does(tmp_path: Path, program: str) -> None:
+    folder = package(tmp_path, program)
+    served = load_model(folder, {})
+    ours = answered(served, PICTURES)
+    compiled = with_engine(served, folder, Engine.OPENVINO)
+    assert isinstance(compiled.model, OpenVinoNetwork)
+    np.testing.assert_allclose(answered(compiled, PICTURES), ours, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(answered(compiled, PICTURES[:2]), ours[:2], rtol=1e-4, atol=1e-6)
+
+
+def test_auto_takes_one_of_those_that_answer_alike_and_says_what_each_took(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = package(tmp_path)
+    served = load_model(folder, {})
+    ours = answered(served, PICTURES)
+    with caplog.at_level("INFO", "sextant.endpoint"):
+        chosen = with_engine(served, folder, Engine.AUTO)
+    np.testing.assert_allclose(answered(chosen, PICTURES), ours, rtol=1e-4, atol=1e-6)
+    assert any("engine_chosen" in record.getMessage() for record in caplog.records)
+
+
+def test_a_package_that_calls_its_network_itself_keeps_it_unless_an_engine_is_named(tmp_path: Path) -> None:
+    assert may_be_replaced(load_model(package(tmp_path / "default"), {}))
+    assert not may_be_replaced(load_model(package(tmp_path / "own", OWN_PREDICT), {}))
+
+
+@pytest.mark.parametrize(
+    ("program", "card", "why"),
+    [
+        (NETWORK, {}, "gives no input shape"),
+        (NETWORK, {"input": {"shape": [3, 8, 8], "dtype": "uint8"}}, "gives no input shape of floats"),
+        (OWN_PREDICT.replace(".eval()", ""), CARD, "the network is in training"),
+        ("def model_fn(model_dir):\n    return len\n", CARD, "returns builtin_function_or_method"),
+        (NETWORK, {"input": {"shape": [4, 8, 8]}}, "OpenVINO cannot compile the network"),
+        (
+            NETWORK.replace("return torch.nn.Sequential(", "return Pair(").replace(
+                "def model_fn",
+                "class Pair(torch.nn.Sequential):\n    def forward(self, x):\n        return x, x\n\ndef model_fn",
+            ),
+            CARD,
+            "answers with 2 tensors",
+        ),
+    ],
+    ids=["no card", "bytes", "training", "no network", "another shape", "two answers"],
+)
+def test_what_cannot_be_compiled_says_why_and_auto_leaves_it_to_torch(
+    tmp_path: Path, program: str, card: dict[str, object], why: str
+) -> None:
+    folder = package(tmp_path, program, card)
+    served = load_model(folder, {})
+    with pytest.raises(ModelUnsuitable, match=f"SEXTANT_ENGINE is openvino: .*{why}"):
+        with_engine(served, folder, Engine.OPENVINO)
+    assert with_engine(served, folder, Engine.AUTO) is served
+
+
+def test_bfloat16_is_held_to_the_packages_own_examples(tmp_path: Path) -> None:
+    folder = package(tmp_path, baseline=npy(PICTURES))
+    compiled = with_engine(load_model(folder, {}), folder, Engine.OPENVINO_BF16)
+    assert isinstance(compiled.model, OpenVinoNetwork)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "why"),
+    [
+        (None, "the package has no code/baseline.npy"),
+        (b"junk", "code/baseline.npy cannot be read"),
+        (npy(np.zeros((0, 3, 8, 8), np.float32)), "code/baseline.npy holds"),
+        (npy(np.zeros((4, 8, 8), np.float32)), "code/baseline.npy holds"),
+        (npy(np.full((4, 3, 8, 8), np.nan, np.float32)), "NaN or infinity"),
+    ],
+    ids=["none", "junk", "empty", "another shape", "NaN"],
+)
+def test_bfloat16_without_usable_examples_is_refused(tmp_path: Path, baseline: bytes | None, why: str) -> None:
+    folder = package(tmp_path, **({} if baseline is None else {"baseline": baseline}))
+    with pytest.raises(ModelUnsuitable, match=why):
+        with_engine(load_model(folder, {}), folder, Engine.OPENVINO_BF16)
+
+
+def test_bfloat16_that_changes_answers_is_refused_with_how_far_they_are_apart(tmp_path: Path) -> None:
+    folder = package(tmp_path, FRAGILE, baseline=npy(PICTURES))
+    served = load_model(folder, {})
+    network = served.model
+    assert isinstance(network, torch.nn.Module)
+    with pytest.raises(ModelUnsuitable, match=r"answers otherwise: .* same classes"):
+        with_engine(served, folder, Engine.OPENVINO_BF16)
+
+
+def test_compiling_reports_to_nobody(tmp_path: Path) -> None:
+    folder = package(tmp_path)
+    with_engine(load_model(folder, {}), folder, Engine.OPENVINO)
+    assert sys.modules["openvino_telemetry"] is None
