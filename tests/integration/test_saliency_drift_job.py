@@ -66,7 +66,7 @@ def process(root: Path, captures: bytes, **environment: str) -> "subprocess.Comp
         env=inherited | staged(root, captures, environment),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 

@@ -1,11 +1,15 @@
 """Which engine a model's environment asks for."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from monitor_jobs.contract.engines import Engine, engine_of
 from monitor_jobs.contract.errors import BadInput
+from service.control.sagemaker.context import ValidationException
+from tests import sagemaker_requests as requests
+from tests.sagemaker_requests import Installation
 
 HOOK = {"SEXTANT_DEBUG_HOOK": json.dumps({"S3OutputPath": "s3://bucket/tensors"})}
 
@@ -35,3 +39,10 @@ def test_kept_tensors_are_of_torchs_layers(asked: dict[str, str]) -> None:
 def test_an_engine_without_layers_and_kept_tensors_exclude_each_other(engine: Engine) -> None:
     with pytest.raises(BadInput, match="SEXTANT_DEBUG_HOOK keeps tensors of torch's layers"):
         engine_of(HOOK | {"SEXTANT_ENGINE": str(engine)})
+
+
+def test_a_model_that_asks_for_an_engine_of_no_such_name_is_refused_when_it_is_created(tmp_path: Path) -> None:
+    model = requests.model()
+    container = {**model["PrimaryContainer"], "Environment": {"SEXTANT_ENGINE": "turbo"}}
+    with pytest.raises(ValidationException, match="Model signs: SEXTANT_ENGINE is 'turbo'"):
+        Installation(tmp_path).call("CreateModel", **model | {"PrimaryContainer": container})
