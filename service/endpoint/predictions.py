@@ -81,18 +81,21 @@ def _from_scores(scores: NDArray[Any], card: ModelCard) -> Predictions:
     if classes < 2 or scores.size > PREDICTIONS_MAX * classes:
         return NO_PREDICTIONS
     rows = scores.reshape(-1, classes).astype(np.float64)
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    confidences = _probabilities(rows).max(axis=1, initial=0.0)
+    if not np.isfinite(rows.sum()):
+        rows = rows[np.isfinite(rows).all(axis=1)]
+    best = rows.max(axis=1, initial=-np.inf)
     return Predictions(
-        _counted([_label(int(index), card) for index in rows.argmax(axis=1)]), tuple(confidences.tolist())
+        _counted([_label(index, card) for index in rows.argmax(axis=1).tolist()]), tuple(_shares(rows, best).tolist())
     )
 
 
-def _probabilities(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    summed = (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE) & (rows >= 0).all(axis=1)
-    powers = np.exp(rows - rows.max(axis=1, keepdims=True, initial=-np.inf))
-    softmax: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return np.where(summed[:, np.newaxis], rows, softmax)
+def _shares(rows: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest share of each row, whose largest number is given."""
+    summed = (np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE) & (rows.min(axis=1, initial=np.inf) >= 0)
+    if summed.all():
+        return best
+    softmax: NDArray[np.float64] = 1 / np.exp(rows - best[:, np.newaxis]).sum(axis=1)
+    return np.where(summed, best, softmax)
 
 
 def _label(index: int, card: ModelCard) -> str:
