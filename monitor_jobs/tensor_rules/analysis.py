@@ -61,7 +61,10 @@ def judge(summary: Summary, rules: Rules, usual: Mapping[str, float]) -> Verdict
 
 
 def suggest_baseline(summary: Summary) -> Baseline:
-    """Each tensor's extent, and every rule as it is. Raises BadInput for too few steps, or values that are no numbers."""
+    """Each tensor's extent, and every rule as it is.
+
+    Raises BadInput for fewer than MINIMUM_STEPS steps, or a value that is not finite.
+    """
     if summary.records < MINIMUM_STEPS:
         raise BadInput(f"{summary.records} steps were kept: a baseline takes {MINIMUM_STEPS} of known good traffic")
     for one in held(summary, EVERY_RULE, {}):

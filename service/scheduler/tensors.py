@@ -36,12 +36,16 @@ def stage_steps(store: ObjectStore, spec: EndpointSpec, window: Window, target: 
     hours = {hour_folder(hour) for hour in hours_of(window)}
     start = len(variant.key) + 1
     paths = [found.address.key[start:] for found in store.list(S3Address.parse(f"{variant}/"))]
-    steps = [path for path in paths if path.count("/") == FOLDERS_ABOVE_STEP and hour_of_step(path) in hours]
+    steps = [path for path in paths if _is_step(path) and hour_of_step(path) in hours]
     hooks = {f"{step.partition('/')[0]}/{HOOK_FILE}" for step in steps}.intersection(paths)
     for path in (*hooks, *steps):
-        if not path.startswith("."):  # a key may say ../
-            _download(store, variant.joined(path), target / spec.variant / path)
+        _download(store, variant.joined(path), target / spec.variant / path)
     return len(steps)
+
+
+def _is_step(path: str) -> bool:
+    # a key may begin with ../ and lead anywhere
+    return path.count("/") == FOLDERS_ABOVE_STEP and not path.startswith(".")
 
 
 def _download(store: ObjectStore, address: S3Address, path: Path) -> None:

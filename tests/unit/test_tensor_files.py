@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.tensor_files import step_of, step_path
+from monitor_jobs.contract.tensor_files import hour_of_step, step_of, step_path
 from monitor_jobs.tensors import step_file
 from monitor_jobs.tensors.step_file import names_digest, packed, unpacked
 from tests.unit.capture_io_files import NOON
@@ -59,8 +59,13 @@ def test_a_bomb_is_put_down_before_it_is_unpacked(monkeypatch):
 def test_a_step_is_found_again_by_its_path(step, names):
     digest = names_digest(names)
     assert step_of(f"s3://bucket/{step_path(NOON, step, digest)}") == (step, digest)
+    assert hour_of_step(f"AllTraffic/load/{step_path(NOON, step, digest)}") == f"{NOON:%Y/%m/%d/%H}"
+    assert hour_of_step(step_path(NOON, step, digest)) == f"{NOON:%Y/%m/%d/%H}"
 
 
 def test_other_paths_are_no_steps():
     assert step_of("hook.json") is None
     assert step_of("steps/2026/11/20/12/7.safetensors.zst") is None
+    assert hour_of_step("steps/2026/11/20/12/7.safetensors.zst") is None
+    assert hour_of_step(f"steps/2026/11/20/{step_path(NOON, 7, '0' * 16).rpartition('/')[2]}") is None
+    assert hour_of_step(f"my{step_path(NOON, 7, '0' * 16)}") is None
