@@ -43,14 +43,13 @@ class Extent(NamedTuple):
 
 
 def extent_of(values: Array) -> Extent:
-    """The extent of an array, in float64."""
-    numbers = values.astype(np.float64, copy=False)
-    finite = numbers[np.isfinite(numbers)]
-    nan = int(np.count_nonzero(np.isnan(numbers)))
-    if not finite.size:
-        return Extent(nan=nan)
-    with np.errstate(over="ignore"):  # float64's own largest may sum to infinity, which says so
-        return Extent(finite.size, nan, float(finite.sum()), float(finite.min()), float(finite.max()))
+    """The extent of an array; sums are those of float64."""
+    if not values.size:
+        return Extent()
+    # NaN and infinity come through a least and a largest: most arrays have none, and are looked at without a mask
+    if np.isfinite(values.min()) and np.isfinite(values.max()):
+        return _extent_of_finite(values, nan=0)
+    return _extent_of_finite(values[np.isfinite(values)], nan=not_a_number(values).found)
 
 
 def together(left: Extent, right: Extent) -> Extent:
@@ -117,3 +116,11 @@ def by_unit(values: Array) -> Array:
 def inputs_of(values: Array) -> int:
     """The number of inputs that an array is of."""
     return int(values.shape[0]) if values.ndim else 1
+
+
+def _extent_of_finite(values: Array, nan: int) -> Extent:
+    if not values.size:
+        return Extent(nan=nan)
+    with np.errstate(over="ignore"):  # float64's own largest may sum to infinity, which says so
+        total = float(values.sum(dtype=np.float64))
+    return Extent(values.size, nan, total, float(values.min()), float(values.max()))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from monitor_jobs.model_archive import pack
+from service.cli.schedule import job_definition
 from tests import plain_http
 from tests.aws_clients import SIGNED, client
 from tests.explained_package import CLASSES, INFERENCE, SIDE
@@ -60,13 +61,14 @@ def model_fn(model_dir):
 
 @pytest.fixture(scope="module")
 def sextant(tmp_path_factory):
-    with sextant_up(tmp_path_factory.mktemp("rules")) as running:
+    with sextant_up(tmp_path_factory.mktemp("rules"), {"SEXTANT_EXPLAINED_RECORDS": "2"}) as running:
         yield running
 
 
 def package(folder: Path, network: str) -> Path:
     code = INFERENCE + NETWORKS.replace("NETWORK()", f"{network}()")
-    files = {"code/inference.py": code, "code/model_card.json": json.dumps({"classes": CLASSES})}
+    card = {"classes": CLASSES, "input": {"shape": [3, SIDE, SIDE]}}
+    files = {"code/inference.py": code, "code/model_card.json": json.dumps(card)}
     pack(write_package(folder / "files", files), folder / "model.tar.gz")
     return folder / "model.tar.gz"
 
@@ -115,7 +117,10 @@ def faulty(sextant, tmp_path_factory) -> str:
 
 
 def test_each_fault_of_a_network_is_named_with_its_requests(sextant, faulty):
-    sextant.json("schedule", "create", "faults", "--endpoint", faulty, "--monitor", IMAGE)
+    amazon = client("sagemaker", sextant.url)
+    definition = job_definition(faulty, monitor=IMAGE, environment={}, baseline=None, output="s3://sextant/reports")
+    config = {"ScheduleConfig": {"ScheduleExpression": "cron(0 * ? * * *)"}, "MonitoringJobDefinition": definition}
+    amazon.create_monitoring_schedule(MonitoringScheduleName="faults", MonitoringScheduleConfig=config)
     execution = sextant.json("schedule", "run", "faults", *window())
     assert execution["MonitoringExecutionStatus"] == "CompletedWithViolations"
     report = report_of(sextant, execution)
@@ -127,9 +132,7 @@ def test_each_fault_of_a_network_is_named_with_its_requests(sextant, faulty):
     saturated = next(row for row in report["violations"] if row["feature_name"] == "act_input_0")
     named = {one["inference_id"]: one["event_id"] for one in saturated["offending_records"]}
     assert set(named) == {f"frame-{number}" for number in BRIGHT}
-    job = client("sagemaker", sextant.url).describe_processing_job(
-        ProcessingJobName=execution["ProcessingJobArn"].rpartition("/")[2]
-    )
+    job = amazon.describe_processing_job(ProcessingJobName=execution["ProcessingJobArn"].rpartition("/")[2])
     assert job["ProcessingInputs"][0]["S3Input"]["S3Uri"] == "s3://sextant/tensors/faulty"
 
 
@@ -143,6 +146,13 @@ def test_the_rules_are_the_users_to_say_and_requests_that_they_name_can_be_expla
     for source in ([], ["--from-tensors"]):
         explain = ("explain", "--execution", execution["MonitoringExecutionId"], "--limit", "2", *source)
         assert {one["event_id"] for one in sextant.json(*explain)["explanations"]} == worst
+    page = f"{sextant.url}/executions/{execution['MonitoringExecutionId']}.json"
+    by_itself = wait_until(
+        lambda: plain_http.get(page, auth=SIGNED).raise_for_status().json()["Report"]["Explanations"],
+        timeout_seconds=60,
+        what="explanations that nobody asked for",
+    )
+    assert {one["EventId"] for one in by_itself} == worst
 
 
 def test_a_healthy_network_raises_nothing_and_is_held_to_a_baseline_of_its_own(sextant, tmp_path):
