@@ -46,15 +46,25 @@ class Network:
         return not self.modules or not classes.isdisjoint(self.modules.values())
 
     def place_of(self, name: str) -> int:
-        """Where a tensor stands among others: inputs, then modules as they are declared, then all that is no call's."""
+        """Where a tensor stands among others: modules as they are declared, and behind them all that is no call's.
+
+        What a module returns stands where the last module inside it does, which comes first by its name.
+        """
         call = call_of(name)
         if call is None:
             return AFTER_MODULES
-        return self._places.get(call.path, BEFORE_MODULES if call.side == "input" else len(self._places))
+        if call.side == "input":
+            return self._begin.get(call.path, BEFORE_MODULES)
+        return self._end.get(call.path, len(self.modules))
 
     @cached_property
-    def _places(self) -> dict[str, int]:
+    def _begin(self) -> dict[str, int]:
         return {path: place for place, path in enumerate(self.modules)}
+
+    @cached_property
+    def _end(self) -> dict[str, int]:
+        parts = ((place, path.split(".")) for place, path in enumerate(self.modules))
+        return {".".join(path[:depth]): place for place, path in parts for depth in range(1, len(path) + 1)}
 
 
 def network_of(facts: LoadFacts) -> Network:

@@ -3,8 +3,8 @@
 What lives here: `Rules` and the way to them. What does not: what a rule counts (rules), the environment (job).
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,6 +14,8 @@ from monitor_jobs.contract.report import CONSTRAINTS_FILE, Constraints
 
 VARIABLE: Final = "TENSOR_RULES"
 SECTION: Final = "tensor_rules"
+
+GivenT = TypeVar("GivenT")
 
 
 def _pair(value: object) -> object:
@@ -125,9 +127,9 @@ def _from_text(text: str) -> Rules:
     return _checked(VARIABLE, {name.strip(): {} for name in text.split(",") if name.strip()}, Rules.model_validate)
 
 
-def _checked(place: str, given: Any, parse: Any) -> Rules:  # noqa: ANN401 -- JSON, or what it was
+def _checked(place: str, given: GivenT, parse: Callable[[GivenT], Rules]) -> Rules:
     try:
-        rules: Rules = parse(given)
+        rules = parse(given)
     except ValidationError as error:
         raise BadInput(_sentence(place, error)) from error
     if rules == Rules():

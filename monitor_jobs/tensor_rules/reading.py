@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import OffendingRecord
 from monitor_jobs.contract.tensor_files import ModeKeys, StepFacts, step_of
 from monitor_jobs.tensor_rules.choosing import SCORES, Network, network_of
@@ -45,6 +46,8 @@ def step_of_trial(trial: Trial, number: int) -> Step:
 
 
 def _kept(arrays: Mapping[str, Array], facts: StepFacts, network: Network, object_key: str) -> Step:
+    if len({len(row) for row in facts.scores}) > 1:
+        raise BadInput(f"{object_key} has answers of several lengths: an endpoint leaves those of one")
     scores = np.array(facts.scores, dtype=np.float64)
     record = OffendingRecord(event_id=facts.event_id, object_key=object_key, line=1, inference_id=facts.inference_id)
     answered_at = int(facts.answered_at.timestamp())

@@ -35,9 +35,14 @@ def stage_steps(store: ObjectStore, spec: EndpointSpec, window: Window, target: 
     variant = tensors_address(spec).joined(spec.variant)
     hours = {hour_folder(hour) for hour in hours_of(window)}
     start = len(variant.key) + 1
-    paths = [found.address.key[start:] for found in store.list(S3Address.parse(f"{variant}/"))]
-    steps = [path for path in paths if _is_step(path) and hour_of_step(path) in hours]
-    hooks = {f"{step.partition('/')[0]}/{HOOK_FILE}" for step in steps}.intersection(paths)
+    steps, hooks = [], set()
+    for found in store.list(S3Address.parse(f"{variant}/")):
+        path = found.address.key[start:]
+        if _is_step(path) and hour_of_step(path) in hours:
+            steps.append(path)
+        elif path.endswith(f"/{HOOK_FILE}"):
+            hooks.add(path)
+    hooks &= {f"{step.partition('/')[0]}/{HOOK_FILE}" for step in steps}
     for path in (*hooks, *steps):
         _download(store, variant.joined(path), target / spec.variant / path)
     return len(steps)

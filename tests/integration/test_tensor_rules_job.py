@@ -14,6 +14,7 @@ from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import SextantError
 from monitor_jobs.contract.report import Constraints, Report, Statistics
 from monitor_jobs.tensor_rules.monitor import perform
+from monitor_jobs.tensors.step_file import packed, unpacked
 from tests.faulty_networks import dead, healthy, pictures, saturated, without_numbers
 from tests.kept_tensors import keep_each, kept_folder
 
@@ -143,9 +144,12 @@ def test_a_damaged_step_and_one_whose_load_is_gone_are_counted_and_the_rest_is_j
     stray = root / DATASET / "AllTraffic/20261120T130000-11111111" / "/".join(steps[1].parts[-6:])
     stray.parent.mkdir(parents=True)
     shutil.copy(steps[1], stray)
+    arrays, facts = unpacked(steps[2].read_bytes())
+    ragged = json.loads(facts) | {"scores": [[0.0, 1.0], [2.0]]}
+    steps[2].write_bytes(packed(arrays, json.dumps(ragged)))
     report = judged(root)
-    assert report.records == SENT - 1
-    assert report.unreadable.by_reason == {"damaged": 1, "without its hook.json": 1}
+    assert report.records == SENT - 2
+    assert report.unreadable.by_reason == {"damaged": 2, "without its hook.json": 1}
     assert checks(report) == {"unreadable_check": ["steps"]}
 
 

@@ -91,6 +91,21 @@ def test_a_fault_is_told_first_of_the_layer_that_has_it_first():
     assert names == ["conv_output_0", "act_output_0", "gate_input_0", "squash_input_0", "gradient/conv_output"]
 
 
+def test_of_modules_inside_others_the_innermost_comes_first():
+    modules = {"block": "Sequential", "block.conv": "Conv2d", "block.act": "ReLU", "head": "Linear"}
+    names = ["Net_output_0", "block_output_0", "block.act_output_0", "head_output_0", "block.act_input_0", "scores"]
+    arrays = {name: np.array([[np.nan]]) for name in names}
+    rows = verdict_of([step(0, arrays, Network("e" * 64, None, modules))], Rules(ExplodingTensor={})).violations
+    assert [row.feature_name for row in rows] == [
+        "block.act_input_0",
+        "block.act_output_0",
+        "block_output_0",
+        "head_output_0",
+        "Net_output_0",
+        "scores",
+    ]
+
+
 def test_a_tensor_that_is_all_zero_in_a_step_is_told_but_a_gradient_is_not():
     verdict = verdict_of(window(with_values("conv_output_0", 0, {5})))
     assert told(verdict) == {
