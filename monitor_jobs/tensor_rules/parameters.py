@@ -4,7 +4,7 @@ What lives here: `Rules` and the way to them. What does not: what a rule counts 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -85,7 +85,8 @@ class SaturatedActivation(Rule):
     threshold_layer: Percent = 50.0
 
     @model_validator(mode="after")
-    def _rises(self) -> "SaturatedActivation":
+    def _rises(self) -> Self:
+        """Return where each pair of limits is one."""
         for name in ("threshold_tanh", "threshold_sigmoid"):
             low, high = getattr(self, name)
             if not low < high:

@@ -1,6 +1,7 @@
 """Rules as users name them: Debugger's names, its defaults, and its habit of writing every parameter as text."""
 
 import json
+import math
 import re
 
 import pytest
@@ -22,6 +23,13 @@ def test_every_rule_runs_with_debuggers_defaults_where_nothing_is_said():
     saturated = rules.saturated_activation
     assert (saturated.threshold_tanh, saturated.threshold_sigmoid) == ((-9.4999, 9.4999), (-23, 16.99999))
     assert (saturated.threshold_inactivity, saturated.threshold_layer) == (1, 50)
+
+
+def test_beyond_its_limits_an_activations_slope_is_below_one_in_ten_million():
+    saturated = EVERY_RULE.saturated_activation
+    assert all(1 - math.tanh(limit) ** 2 < 1e-7 for limit in saturated.threshold_tanh)
+    sigmoid = [1 / (1 + math.exp(-limit)) for limit in saturated.threshold_sigmoid]
+    assert all(value * (1 - value) < 1e-7 for value in sigmoid)
 
 
 def test_names_alone_are_rules_as_they_are():
