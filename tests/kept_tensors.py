@@ -1,7 +1,8 @@
 """Tensors as an endpoint keeps them, written by its own functions, without the endpoint."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import torch
@@ -24,28 +25,42 @@ def keep(
     folder: Path, network: nn.Module, inputs: Tensor, *, card: ModelCard | None = None, sha256: str = "0", **asked: str
 ) -> Trial:
     """One step of a network, kept as the parameters ask for below `folder`, and read from there."""
+    return keep_each(folder, network, [inputs], card=card, sha256=sha256, **asked)
+
+
+def keep_each(
+    folder: Path,
+    network: nn.Module,
+    requests: Sequence[Tensor],
+    *,
+    card: ModelCard | None = None,
+    sha256: str = "0",
+    **asked: str,
+) -> Trial:
+    """A step of a network for each request, a second apart from noon on, as `keep`."""
     hook = debug_hook_of({"tensors_output": OUTPUT, "SEXTANT_DEBUG_HOOK": json.dumps({"HookParameters": asked})})
     assert hook is not None
     spec = keeping_spec(folder)
     wanted = any_of(hook.collections)
     load = new_load(spec, hook, network, card or ModelCard(), model_sha256=sha256, started_at=NOON, unique="0" * 8)
-    with torch.inference_mode():
-        scores = network(inputs)
-    targets = scores.argmax(1).clone()
-    found = kept(hook.kind, twin_of(network, wanted), inputs, targets, wanted)
-    facts = StepFacts(
-        event_id="event-0",
-        inference_id="frame/0",
-        answered_at=NOON,
-        scores=scores.tolist(),
-        targets=targets.tolist(),
-        size=(inputs.shape[2], inputs.shape[3]),
-        layers=found.layers,
-        same_as=found.same_as,
-    )
-    store = FolderStore(folder / "data")
-    for address, body in [*load.objects.items(), load.names_object(found), load.step(0, found, facts)]:
-        store.put(address, body)
+    twin, store = twin_of(network, wanted), FolderStore(folder / "data")
+    for number, inputs in enumerate(requests):
+        with torch.inference_mode():
+            scores = network(inputs)
+        targets = scores.argmax(1).clone()
+        found = kept(hook.kind, twin, inputs, targets, wanted)
+        facts = StepFacts(
+            event_id=f"event-{number}",
+            inference_id=f"frame/{number}",
+            answered_at=NOON + timedelta(seconds=number),
+            scores=scores.tolist(),
+            targets=targets.tolist(),
+            size=(inputs.shape[2], inputs.shape[3]),
+            layers=found.layers,
+            same_as=found.same_as,
+        )
+        for address, body in [*load.objects.items(), load.names_object(found), load.step(number, found, facts)]:
+            store.put(address, body)
     return create_trial(OUTPUT, store)
 
 

@@ -11,6 +11,7 @@ BUILT_IN_MONITORS = {
     "sextant/data-quality": "monitor_jobs.data_quality",
     "sextant/model-quality": "monitor_jobs.model_quality",
     "sextant/saliency": "monitor_jobs.saliency_drift",
+    "sextant/tensor-rules": "monitor_jobs.tensor_rules",
     "sextant/explain": "monitor_jobs.explain",
 }
 
@@ -37,6 +38,7 @@ MONITOR_VARIABLES: Final = frozenset(
         "SALIENCY_MINIMUM_DISTANCE",
         "SALIENCY_MINIMUM_UNUSUAL_SHARE",
         "SALIENCY_NOT_ASKED_LIMIT",
+        "TENSOR_RULES",
         "categorical_drift_method",
     }
 )
@@ -45,6 +47,7 @@ MONITOR_VARIABLES: Final = frozenset(
 READS_UNLABELLED = frozenset({"monitor_jobs.model_quality", "monitor_jobs.model_monitor_analyzer"})
 # These run whatever code is in a model's package.
 RUNS_MODELS = frozenset({"monitor_jobs.explain", "monitor_jobs.saliency_drift"})
+READS_TENSORS = frozenset({"monitor_jobs.tensor_rules"})  # these read what endpoints keep beside captures, not captures
 READS_SIDE_INDEX = frozenset({"monitor_jobs.class_skew"})  # these need predictions only, not the whole captures
 
 _ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
@@ -53,6 +56,11 @@ _ELASTIC_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\
 def reads_side_index(image_uri: str) -> bool:
     """True where a monitor can do with the side index in place of capture files."""
     return built_in_module(image_uri) in READS_SIDE_INDEX
+
+
+def reads_tensors(image_uri: str) -> bool:
+    """True where a monitor's dataset is the tensors that an endpoint keeps, in place of its captures."""
+    return built_in_module(image_uri) in READS_TENSORS
 
 
 def reads_unlabelled(image_uri: str) -> bool:

@@ -19,6 +19,7 @@ STEPS_FOLDER: Final = "steps"
 NAMES_FOLDER: Final = "names"
 PARAMETERS_FOLDER: Final = "parameters"  # beside the loads: what a model's version has is the same for all its loads
 SUFFIX: Final = ".safetensors.zst"
+_IN_HOUR: Final = re.compile(rf"(?:.*/)?{STEPS_FOLDER}/(?P<hour>[0-9]{{4}}(?:/[0-9]{{2}}){{3}})/[^/]+")
 _STEP: Final = re.compile(r"(?P<step>[0-9]{12})_(?P<names>[0-9a-f]{16})\.safetensors\.zst")
 
 Bias = Literal["parameter", "batch_norm", "per_request"]
@@ -49,7 +50,8 @@ class LoadFacts(_File):
 
     `network` is the class name of the network, which begins the names of its own inputs and of parameters. `parameters`
     is the name of the object below PARAMETERS_FOLDER, None where the kind needs none. `layers` are those that have a
-    bias, by name.
+    bias, by name. `modules` are the classes of the network's modules by their paths, in the order of their declaration;
+    empty in files that were written before there was such a field.
     """
 
     endpoint: str
@@ -63,6 +65,7 @@ class LoadFacts(_File):
     classes: tuple[str, ...] = ()
     collections: tuple[Collection, ...] = ()
     layers: dict[str, LayerFacts] = Field(default_factory=dict)
+    modules: dict[str, str] = Field(default_factory=dict)
     parameters: str | None = None
 
 
@@ -92,6 +95,12 @@ def load_name(started_at: datetime, unique: str) -> str:
 def step_path(answered_at: datetime, step: int, names: str) -> str:
     """Where a step lies below its load: by the hour, as captures do; `names` is the digest of its tensors' names."""
     return f"{STEPS_FOLDER}/{answered_at:%Y/%m/%d/%H}/{step:012d}_{names}{SUFFIX}"
+
+
+def hour_of_step(path: str) -> str | None:
+    """The hour that a step's path tells, as yyyy/mm/dd/hh, whatever folder it begins in; None of any other path."""
+    match = _IN_HOUR.fullmatch(path)
+    return match["hour"] if match and step_of(path) else None
 
 
 def step_of(path: str) -> tuple[int, str] | None:

@@ -41,7 +41,7 @@ from monitor_jobs.job.ground_truth import with_ground_truth
 from monitor_jobs.job.scripts import postprocessor_of, preprocessor_of
 from monitor_jobs.job.settings import JobSettings, parse_settings
 from monitor_jobs.monitor import Baseline, CaptureFile, Monitor, SettingsT, Summary, SummaryT, Verdict
-from monitor_jobs.record_scripts import run_postprocessor
+from monitor_jobs.record_scripts import RecordScript, run_postprocessor
 
 ResultT = TypeVar("ResultT")
 
@@ -82,13 +82,19 @@ def run_job(name: str, perform: Callable[[ContainerPaths, Mapping[str, str]], No
 
 
 def perform_monitor(
-    monitor: Monitor[SettingsT, SummaryT], paths: ContainerPaths, environment: Mapping[str, str]
+    monitor: Monitor[SettingsT, SummaryT],
+    paths: ContainerPaths,
+    environment: Mapping[str, str],
+    find: Callable[[JobSettings, RecordScript | None], list[CaptureFile]] = dataset_files,
 ) -> None:
-    """One run of a monitor within `run_job`, for one that is made of the run's own paths. Raises SextantError."""
+    """One run of a monitor within `run_job`, for one that is made of the run's own paths. Raises SextantError.
+
+    `find` tells the files of the dataset, for a monitor whose dataset is neither captures nor rows.
+    """
     job = parse_settings(environment, paths)
     baseline = read_baseline(job)
     settings = monitor.settings(environment, baseline)
-    files = dataset_files(job, preprocessor_of(job, environment, paths))
+    files = find(job, preprocessor_of(job, environment, paths))
     size = sum(file.path.stat().st_size for file in files)
     fleet = LocalFleet(_workers(job, size))
     say(f"{monitor.name}: {len(files)} files of {size / 1e6:.1f} MB in all, {job.window or 'all times'}")

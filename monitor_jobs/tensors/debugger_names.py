@@ -4,11 +4,28 @@ Parameters begin with the class of the network, modules are called by their path
 Indexes go on over several tensors of one call, and over several calls; smdebug 1.0.34, core/hook.py.
 """
 
-from typing import Final
+import re
+from typing import Final, NamedTuple
 
 GRADIENT_PREFIX: Final = "gradient/"
 IMAGE_GRADIENT: Final = "gradient/image"  # of what the network is given; the name is the sample's
 BIAS_PREFIX: Final = "bias/"  # ours: what an activation adds to this input, which no parameter tells
+
+_CALL: Final = re.compile(r"(?P<path>[^/]+)_(?P<side>input|output)_(?P<number>[0-9]+)")
+
+
+class Call(NamedTuple):
+    """What the name of an activation tells: the module's path, whether it was given or returned it, and its number."""
+
+    path: str
+    side: str
+    number: int
+
+
+def call_of(name: str) -> Call | None:
+    """The call that an activation's name tells; None of gradients, parameters, and whatever else is none."""
+    match = _CALL.fullmatch(name)
+    return Call(match["path"], match["side"], int(match["number"])) if match else None
 
 
 def input_name(module: str, index: int) -> str:

@@ -79,6 +79,11 @@ def layer_facts(network: nn.Module) -> dict[str, LayerFacts]:
     return dict(_facts(network))
 
 
+def module_classes(network: nn.Module) -> dict[str, str]:
+    """The class name of every module below the network, by its path, in the order of their declaration."""
+    return {path: type(module).__name__ for path, module in network.named_modules() if path}
+
+
 def as_array(value: Tensor) -> NDArray[np.generic]:
     """A tensor as an array; numpy knows no bfloat16, which float32 holds exactly."""
     plain = value.detach().cpu().contiguous()

@@ -35,14 +35,21 @@ def unpacked(body: bytes) -> tuple[dict[str, Array], str]:
     """The tensors and facts of an object. Raises BadInput where it is damaged, or nothing of ours."""
     try:
         text = b"".join(_unzipped(body))
-        return load(text), _facts(text)
-    except (struct.error, OSError, ValueError, SafetensorError) as error:
+        return _numbers(load(text)), _facts(text)
+    except (struct.error, OSError, ValueError, KeyError, SafetensorError) as error:  # KeyError: a type numpy has not
         raise BadInput(f"an object of {len(body)} bytes holds no tensors: {error}") from error
 
 
 def names_digest(names: Iterable[str]) -> str:
     """What stands for a set of names in an object's key, 16 hexadecimal digits."""
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
+
+
+def _numbers(tensors: dict[str, Array]) -> dict[str, Array]:
+    for name, values in tensors.items():
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"{name[:80]!r} is of {values.dtype}, neither integers nor floats")
+    return tensors
 
 
 def _unzipped(body: bytes) -> Iterator[bytes]:

@@ -87,6 +87,11 @@ class Trial:
         """What was said of the load. Raises BadInput of one that Debugger's hook left, which says nothing."""
         return self._kept().facts
 
+    @property
+    def says_of_requests(self) -> bool:
+        """Whether an endpoint of ours left the load, so that it has facts."""
+        return isinstance(self._load, KeptLoad)
+
     def steps(self, mode: ModeKeys = ModeKeys.GLOBAL, **_show_incomplete_steps: object) -> list[int]:
         """The steps that were kept, in order, by their number in the mode; none is ever incomplete."""
         return sorted(self._places(mode))

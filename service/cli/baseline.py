@@ -12,6 +12,7 @@ from service.cli.endpoint import ROLE
 from service.cli.output import AsJson, print_fields, print_json
 from service.cli.processing import capture_inputs, container_of, wait_for_job
 from service.cli.schedule import utc
+from service.cli.tensors import step_inputs_of
 from service.core.processing_requests import MODEL_FOLDER, processing_job, s3_input
 
 if TYPE_CHECKING:
@@ -55,14 +56,16 @@ def create(
 def _request(
     client: Client, endpoint: str, window: "Window", *, monitor: str, name: str, target: str
 ) -> dict[str, Any]:
-    from monitor_jobs.contract.catalog import runs_models
+    from monitor_jobs.contract.catalog import reads_tensors
     from monitor_jobs.contract.window import format_timestamp
 
-    destination, below = captures_of(client, endpoint)
-    captures = capture_inputs(store(), destination, below, window)
-    loaded = _model(client, endpoint) if runs_models(monitor) else _card(client, endpoint, target)
+    own: dict[str, str] = {}
+    if reads_tensors(monitor):
+        inputs = step_inputs_of(client, endpoint, window, container_of(client, endpoint))
+    else:
+        inputs, own = _captures(client, endpoint, window, monitor=monitor, target=target)
     environment = {
-        **loaded.environment,
+        **own,
         "SEXTANT_ANALYSIS": "suggest_baseline",
         "start_time": format_timestamp(window.start),
         "end_time": format_timestamp(window.end),
@@ -71,11 +74,23 @@ def _request(
     return processing_job(
         name,
         image=monitor,
-        inputs=[*captures, loaded.input],
+        inputs=inputs,
         target=target,
         environment=environment,
         role_arn=ROLE,
     )
+
+
+def _captures(
+    client: Client, endpoint: str, window: "Window", *, monitor: str, target: str
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Inputs of a monitor that judges captures, and the variables that go with them."""
+    from monitor_jobs.contract.catalog import runs_models
+
+    destination, below = captures_of(client, endpoint)
+    captures = capture_inputs(store(), destination, below, window)
+    loaded = _model(client, endpoint) if runs_models(monitor) else _card(client, endpoint, target)
+    return [*captures, loaded.input], loaded.environment
 
 
 class _Loaded(NamedTuple):

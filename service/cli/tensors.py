@@ -4,11 +4,11 @@ What lives here: which objects a window has. What does not: reading them (monito
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor_jobs.contract.errors import BadInput
 from service.cli.client import Client, store
-from service.core.processing_requests import MODEL_FOLDER, s3_input
+from service.core.processing_requests import DATASET, MODEL_FOLDER, s3_input
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.tensor_files import LoadFacts
@@ -24,8 +24,37 @@ def tensor_inputs_of(
 ) -> list[dict[str, Any]]:
     """Inputs that hold every step of the window, and the model only where steps are kept to be asked again.
 
+    Raises BadInput as `step_inputs_of` does.
+    """
+    kept = _kept_of(client, endpoint, window, container)
+    replayed = [load.model_data_url for load in kept.loads if load.kind == "replay"]
+    return [*kept.inputs(TENSORS_FOLDER), *(s3_input("model", url, MODEL_FOLDER) for url in replayed[-1:])]
+
+
+def step_inputs_of(client: Client, endpoint: str, window: "Window", container: dict[str, Any]) -> list[dict[str, Any]]:
+    """Inputs that hold every step of the window where a monitor looks for its dataset.
+
     Raises BadInput where the endpoint keeps no tensors, or none of that time.
     """
+    return _kept_of(client, endpoint, window, container).inputs(DATASET)
+
+
+class _Kept(NamedTuple):
+    """What a window has: folders and files below the variant's address, and what is said of their loads."""
+
+    variant: "S3Address"
+    places: list[str]
+    loads: "list[LoadFacts]"
+
+    def inputs(self, below: str) -> list[dict[str, Any]]:
+        """An input for each place, in the same layout below a folder of the container."""
+        return [
+            s3_input(f"tensors-{index}", str(self.variant.joined(place)), f"{below}/{_folder(place)}".rstrip("/"))
+            for index, place in enumerate(self.places)
+        ]
+
+
+def _kept_of(client: Client, endpoint: str, window: "Window", container: dict[str, Any]) -> _Kept:
     from monitor_jobs.contract.debug_hook import HOOK_VARIABLE, debug_hook_of
     from monitor_jobs.object_store import S3Address
 
@@ -41,12 +70,7 @@ def tensor_inputs_of(
     places = [*(place for load in held for place in _places(load, steps[load])), *_parameters(variant)]
     if len(places) > MAX_INPUTS:
         places = [""]  # too many for an input each: all of them, and the job keeps to the window
-    inputs = [
-        s3_input(f"tensors-{index}", str(variant.joined(place)), f"{TENSORS_FOLDER}/{_folder(place)}".rstrip("/"))
-        for index, place in enumerate(places)
-    ]
-    replayed = [loads[load].model_data_url for load in held if loads[load].kind == "replay"]
-    return [*inputs, *(s3_input("model", url, MODEL_FOLDER) for url in replayed[-1:])]
+    return _Kept(variant, places, [loads[load] for load in held])
 
 
 def _variant(client: Client, endpoint: str) -> str:

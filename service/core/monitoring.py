@@ -198,8 +198,8 @@ def processing_job_request(
 ) -> dict[str, Any]:
     """The CreateProcessingJob request that judges one execution's window.
 
-    capture_uri is the address of the endpoint's captures, `{destination}/{endpoint}`; model_environment is what the
-    endpoint's model is loaded with, for a monitor that loads it as well.
+    capture_uri is the address of the endpoint's captures, `{destination}/{endpoint}`, or of its tensors where these are
+    judged; model_environment is what the endpoint's model is loaded with, for a monitor that loads it as well.
     """
     return {
         "ProcessingJobName": job_name,

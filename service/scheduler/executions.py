@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from monitor_jobs.contract.catalog import reads_side_index, reads_unlabelled, runs_models
+from monitor_jobs.contract.catalog import reads_side_index, reads_tensors, reads_unlabelled, runs_models
 from monitor_jobs.contract.completeness import CaptureProof
 from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import Conflict, SextantError, StoreUnavailable
@@ -41,6 +41,7 @@ from service.scheduler.staging import (
     stage_model,
     stage_model_card,
 )
+from service.scheduler.tensors import stage_steps, tensors_address
 
 NO_VERDICT = "No verdict: 0 records"
 CAPTURE_INPUT = "endpoint_input_1"
@@ -126,8 +127,7 @@ class Executions:
     ) -> None:
         paths = self._jobs.paths(name)
         local = paths.below_root(definition.endpoint_input.local_path)
-        index = paths.below_root(SIDE_INDEX_PATH) if _reads_index(held, definition) else None
-        records = stage_captures(self._store, spec, window_of(held.record), local, side_index=index)
+        records = self._stage_records(held, definition, spec, paths)
         proof = known_losses(self._store, spec, window_of(held.record))
         remarks = _remarks(proof, given_up)
         if records == 0:
@@ -155,16 +155,26 @@ class Executions:
         self._conclude(held, ended, remarks)
         self._explanations.ask(held.record, spec, ended)
 
+    def _stage_records(
+        self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, paths: ContainerPaths
+    ) -> int:
+        """How many records of the window are in place: captures, or steps for a monitor that judges these."""
+        window, local = window_of(held.record), paths.below_root(definition.endpoint_input.local_path)
+        if reads_tensors(definition.monitoring_app_specification.image_uri):
+            return stage_steps(self._store, spec, window, local)
+        index = paths.below_root(SIDE_INDEX_PATH) if _reads_index(held, definition) else None
+        return stage_captures(self._store, spec, window, local, side_index=index)
+
     def _add_job(
         self, held: HeldExecution, definition: MonitoringJobDefinition, spec: EndpointSpec, name: str
     ) -> ProcessingJobRecord:
-        capture_uri = f"{spec.data_capture.destination_s3_uri}/{spec.endpoint}" if spec.data_capture else ""
-        loads = runs_models(definition.monitoring_app_specification.image_uri)
+        image = definition.monitoring_app_specification.image_uri
+        loads = runs_models(image)
         request = processing_job_request(
             definition,
             held.record,
             job_name=name,
-            capture_uri=capture_uri,
+            capture_uri=str(tensors_address(spec)) if reads_tensors(image) else _captures_address(spec),
             model_environment=spec.environment if loads else {},
         )
         now = self._clock()
@@ -216,6 +226,10 @@ def _reads_index(held: HeldExecution, definition: MonitoringJobDefinition) -> bo
     # Ground truth is merged into captures, and an index has only their predictions.
     unlabelled = definition.ground_truth_uri is None
     return wanted and unlabelled and reads_side_index(definition.monitoring_app_specification.image_uri)
+
+
+def _captures_address(spec: EndpointSpec) -> str:
+    return f"{spec.data_capture.destination_s3_uri}/{spec.endpoint}" if spec.data_capture else ""
 
 
 def _remarks(proof: CaptureProof, given_up: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from monitor_jobs.contract.errors import Conflict, SextantError
 from monitor_jobs.contract.report import REPORT_FILE, OffendingRecord, Report
+from monitor_jobs.contract.tensor_files import hour_of_step
 from monitor_jobs.object_store import ObjectMissing, ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.core.explanations import (
@@ -100,6 +101,8 @@ class Explanations:
             yield f"{_destination(spec)}/{place}", f"{DATASET}/{folder}"
 
     def _place(self, spec: EndpointSpec, record: OffendingRecord) -> str:
+        if hour := hour_of_step(record.object_key):  # a step, whose capture has the same event's id and hour
+            return f"{spec.endpoint}/{spec.variant}/{hour}"
         try:
             self._store.head(S3Address.parse(f"{_destination(spec)}/{record.object_key}"))
         except ObjectMissing:

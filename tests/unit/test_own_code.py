@@ -6,7 +6,12 @@ from service.core.own_code import definition_brings_code, job_brings_code, sched
 from tests.sagemaker_requests import job_definition, processing_job, schedule, scheduled_by_name
 
 MONITOR = "sextant/class-skew"
-HARMLESS = [{}, {"THRESHOLD": "0.5"}, {"publish_cloudwatch_metrics": "Enabled", "dataset_source": "/opt/ml/in"}]
+HARMLESS = [
+    {},
+    {"THRESHOLD": "0.5"},
+    {"TENSOR_RULES": "DeadRelu"},
+    {"publish_cloudwatch_metrics": "Enabled", "dataset_source": "/opt/ml/in"},
+]
 HARMFUL = [
     {"PYTHONPATH": "/opt/ml/processing/input"},
     {"LD_PRELOAD": "/opt/ml/processing/input/x.so"},

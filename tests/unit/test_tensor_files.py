@@ -1,5 +1,6 @@
 """Objects of tensors: what is packed comes out again, and nothing else is taken for one."""
 
+import json
 import struct
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.tensor_files import step_of, step_path
+from monitor_jobs.contract.tensor_files import hour_of_step, step_of, step_path
 from monitor_jobs.tensors import step_file
 from monitor_jobs.tensors.step_file import names_digest, packed, unpacked
 from tests.unit.capture_io_files import NOON
@@ -19,6 +20,12 @@ TYPES = st.sampled_from([np.float16, np.float32, np.float64, np.int64, np.uint8,
 ARRAYS = TYPES.flatmap(
     lambda dtype: arrays_of.arrays(dtype, arrays_of.array_shapes(min_dims=0, min_side=0, max_side=4))
 )
+
+
+def of_type(name: str, size: int) -> bytes:
+    """An object of one number of a type that an endpoint never leaves."""
+    header = json.dumps({"x": {"dtype": name, "shape": [1], "data_offsets": [0, size]}}).encode()
+    return pa.Codec("zstd").compress(struct.pack("<Q", len(header)) + header + bytes(size), asbytes=True)
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=20), ARRAYS, max_size=4), st.text(max_size=40))
@@ -40,6 +47,8 @@ def test_arrays_and_facts_come_out_as_they_went_in(arrays, facts):
         pa.Codec("zstd").compress(b"{}", asbytes=True),
         pa.Codec("zstd").compress(struct.pack("<Q", 2**60) + b"{}", asbytes=True),
         pa.Codec("zstd").compress(b"", asbytes=True),
+        of_type("BF16", 2),
+        of_type("C64", 8),
     ],
 )
 def test_what_is_damaged_or_something_else_is_refused(body):
@@ -59,8 +68,13 @@ def test_a_bomb_is_put_down_before_it_is_unpacked(monkeypatch):
 def test_a_step_is_found_again_by_its_path(step, names):
     digest = names_digest(names)
     assert step_of(f"s3://bucket/{step_path(NOON, step, digest)}") == (step, digest)
+    assert hour_of_step(f"AllTraffic/load/{step_path(NOON, step, digest)}") == f"{NOON:%Y/%m/%d/%H}"
+    assert hour_of_step(step_path(NOON, step, digest)) == f"{NOON:%Y/%m/%d/%H}"
 
 
 def test_other_paths_are_no_steps():
     assert step_of("hook.json") is None
     assert step_of("steps/2026/11/20/12/7.safetensors.zst") is None
+    assert hour_of_step("steps/2026/11/20/12/7.safetensors.zst") is None
+    assert hour_of_step(f"steps/2026/11/20/{step_path(NOON, 7, '0' * 16).rpartition('/')[2]}") is None
+    assert hour_of_step(f"my{step_path(NOON, 7, '0' * 16)}") is None

@@ -24,7 +24,7 @@ from monitor_jobs.contract.tensor_files import (
     step_path,
 )
 from monitor_jobs.object_store import S3Address
-from monitor_jobs.tensors.kinds import Kept, layer_facts, parameters_of
+from monitor_jobs.tensors.kinds import Kept, layer_facts, module_classes, parameters_of
 from monitor_jobs.tensors.step_file import names_digest, packed
 from service.core.deployment import EndpointSpec
 
@@ -83,6 +83,7 @@ def new_load(
         classes=card.classes,
         collections=hook.collections,
         layers=layer_facts(network) if hook.kind is TensorKind.RAW else {},
+        modules=module_classes(network),
         parameters=name,
     )
     objects = {variant.joined(PARAMETERS_FOLDER, name): body} if name else {}

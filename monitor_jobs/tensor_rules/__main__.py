@@ -1,0 +1,8 @@
+"""The door: `python -m monitor_jobs.tensor_rules` inside a processing container."""
+
+import sys
+
+from monitor_jobs.tensor_rules.monitor import run
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""Tensors of a window, which some monitors judge in place of captures, on the file system.
+
+What lives here: which objects a window has, and copying them. What does not: captures (staging), the tensors themselves
+(monitor_jobs.tensors).
+"""
+
+from pathlib import Path
+from typing import Final
+
+from monitor_jobs.contract.capture import hour_folder
+from monitor_jobs.contract.debug_hook import HOOK_VARIABLE, debug_hook_of
+from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.contract.tensor_files import HOOK_FILE, hour_of_step
+from monitor_jobs.contract.window import Window, hours_of
+from monitor_jobs.object_store import ObjectStore, S3Address
+from service.core.deployment import EndpointSpec
+
+FOLDERS_ABOVE_STEP: Final = 6  # LOAD/steps/yyyy/mm/dd/hh
+
+
+def tensors_address(spec: EndpointSpec) -> S3Address:
+    """Below which address an endpoint's tensors lie. Raises BadInput where it keeps none."""
+    hook = debug_hook_of(spec.environment)
+    if hook is None:
+        raise BadInput(f"endpoint {spec.endpoint} keeps no tensors: its model's Environment has no {HOOK_VARIABLE}")
+    return S3Address.parse(hook.output).joined(spec.endpoint)
+
+
+def stage_steps(store: ObjectStore, spec: EndpointSpec, window: Window, target: Path) -> int:
+    """How many steps of the window's hours now lie below `target/{variant}/{load}`, with what is said of their loads.
+
+    Every load of that time counts; whoever reads the steps keeps to the window. Raises BadInput where the endpoint
+    keeps no tensors. Proven by tests/integration/test_staging_tensors.py.
+    """
+    variant = tensors_address(spec).joined(spec.variant)
+    hours = {hour_folder(hour) for hour in hours_of(window)}
+    start = len(variant.key) + 1
+    steps, hooks = [], set()
+    for found in store.list(S3Address.parse(f"{variant}/")):
+        path = found.address.key[start:]
+        if _is_step(path) and hour_of_step(path) in hours:
+            steps.append(path)
+        elif path.endswith(f"/{HOOK_FILE}"):
+            hooks.add(path)
+    hooks &= {f"{step.partition('/')[0]}/{HOOK_FILE}" for step in steps}
+    for path in (*hooks, *steps):
+        _download(store, variant.joined(path), target / spec.variant / path)
+    return len(steps)
+
+
+def _is_step(path: str) -> bool:
+    # a key may begin with ../ and lead anywhere
+    return path.count("/") == FOLDERS_ABOVE_STEP and not path.startswith(".")
+
+
+def _download(store: ObjectStore, address: S3Address, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store.download(address, path)
