@@ -5,7 +5,7 @@ tensors (monitor_jobs.tensors).
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final, Literal
 
@@ -19,6 +19,7 @@ STEPS_FOLDER: Final = "steps"
 NAMES_FOLDER: Final = "names"
 PARAMETERS_FOLDER: Final = "parameters"  # beside the loads: what a model's version has is the same for all its loads
 SUFFIX: Final = ".safetensors.zst"
+STORED_WITHIN: Final = timedelta(minutes=5)  # of its answer; a step that waits for longer is dropped
 _STEP: Final = re.compile(r"(?P<step>[0-9]{12})_(?P<names>[0-9a-f]{16})\.safetensors\.zst")
 
 Bias = Literal["parameter", "batch_norm", "per_request"]
@@ -98,3 +99,14 @@ def step_of(path: str) -> tuple[int, str] | None:
     """The step and the digest of names that a step's path tells; None of any other path."""
     match = _STEP.fullmatch(path.rpartition("/")[2])
     return (int(match["step"]), match["names"]) if match else None
+
+
+def step_folder_of(path: str) -> tuple[str, datetime] | None:
+    """A step's load, and the hour in which it was answered, as its path tells; None of any other path."""
+    load, steps, below = path.rpartition(f"/{STEPS_FOLDER}/")
+    if not steps or step_of(path) is None:
+        return None
+    try:
+        return load, datetime.strptime(below.rpartition("/")[0] + "+0000", "%Y/%m/%d/%H%z")
+    except ValueError:
+        return None
