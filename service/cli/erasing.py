@@ -53,8 +53,9 @@ def erase(
     told, held = [], set[str]()
     with locked(data / ERASING, patience_seconds=PATIENCE_SECONDS), _progress() as watch:
         for variant, kept in variants:
-            tombstone, more = _erase(variant, kind, value, digest_key(data), Beside(places, kept), watch)
-            _record(data, variant, tombstone)
+            with _recorded(data, variant) as counts:
+                tombstone, more = _erase(variant, kind, value, digest_key(data), Beside(places, kept), watch)
+                counts.update(_counts_of(tombstone))
             told.append((variant, tombstone))
             held |= more
     illegible = sorted({step for _, tombstone in told for step in tombstone.illegible})
@@ -80,20 +81,27 @@ def _erase(
     return tombstone, set(map(str, holding(variant, tombstone, value, key=key)))
 
 
-def _record(data: Path, variant: "Variant", tombstone: "Tombstone") -> None:
-    """Tell the audit log what was erased: how much, never of whom."""
+@contextmanager
+def _recorded(data: Path, variant: "Variant") -> Iterator[dict[str, str]]:
+    """Tell the audit log that something was erased, also where it was broken off: how much, never of whom."""
     from service.audit import AuditLog
     from service.core.audit import Entry
 
-    resource = {
-        "EndpointName": variant.endpoint,
-        "VariantName": variant.variant,
-        "TombstoneName": tombstone.name,
-        "Lines": str(tombstone.lines),
-        "TensorSteps": str(tombstone.tensor_steps),
-    }
-    entry = Entry(datetime.now(UTC), OPERATION, 200, user=f"uid:{os.getuid()}", resource=resource)
-    AuditLog(data, lambda: datetime.now(UTC)).record(entry)
+    resource = {"EndpointName": variant.endpoint, "VariantName": variant.variant}
+    status, code = 500, "BrokenOff"  # until it is done
+    try:
+        yield resource
+        status, code = 200, ""
+    finally:
+        entry = Entry(
+            datetime.now(UTC), OPERATION, status, error=code or None, user=f"uid:{os.getuid()}", resource=resource
+        )
+        AuditLog(data, lambda: datetime.now(UTC)).record(entry)
+
+
+def _counts_of(tombstone: "Tombstone") -> dict[str, str]:
+    counts = {"Lines": str(tombstone.lines), "TensorSteps": str(tombstone.tensor_steps)}
+    return {"TombstoneName": tombstone.name, **counts}
 
 
 def _row(variant: "Variant", tombstone: "Tombstone") -> dict[str, Any]:
