@@ -27,9 +27,9 @@ from service.adapters.programs import monitor_command, program_command
 from service.core.images import BuiltInMonitor, ContainerImage, Runnable, runnable_of
 from service.core.ports import Handle, JobLimits, JobSpec
 
-# What a job inherits of this service's environment: where programs are, how people here write, and how many threads one
-# computation may have, which torch, NumPy and Arrow all ask. No setting of the service, and no secret that somebody gave
-# it.
+# What a job inherits of this service's environment: where programs are, how people here write, and how many threads a
+# computation may have, which torch, NumPy and Arrow all read. No setting of the service, and no secret that somebody
+# gave it.
 INHERITED = (
     *("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH"),
     *("OMP_NUM_THREADS", "SEXTANT_JOB_WORKERS"),
