@@ -17,6 +17,7 @@ from monitor_jobs.contract.capture import CAPTURE_SUFFIX, WireTime
 from monitor_jobs.contract.checked import Checked
 
 KEY_LEVELS = 5  # yyyy/mm/dd/hh/name of a capture file
+ILLEGIBLE_NAMED = 25
 
 
 class IdKind(StrEnum):
@@ -65,6 +66,8 @@ class Tombstone(Checked):
 
     `waiting` names producers that may still store lines of that time, and the number up to which their segments were
     looked through; it is over once every producer that may index or adopt something has sealed until `settled_from`.
+    `tensors` are addresses below which steps of that time may still be stored, of which `unlooked` were not looked
+    through at all yet; `loads` tells of a load's folder up to which step it was.
     """
 
     kind: IdKind
@@ -76,6 +79,11 @@ class Tombstone(Checked):
     settled: tuple[str, ...] = ()
     objects: Mapping[str, int] = Field(default_factory=dict)  # lines erased, by the capture file's key
     reports: tuple[str, ...] = ()  # addresses below which reports lie that may name the id
+    tensors: tuple[str, ...] = ()
+    unlooked: tuple[str, ...] = ()
+    loads: Mapping[str, int] = Field(default_factory=dict)
+    steps: Mapping[str, tuple[int, ...]] = Field(default_factory=dict)  # steps erased, by the folder of their hour
+    illegible: tuple[str, ...] = ()  # steps of which nobody can tell whose they are, ILLEGIBLE_NAMED of them at most
 
     @property
     def name(self) -> str:
@@ -86,6 +94,11 @@ class Tombstone(Checked):
     def lines(self) -> int:
         """How many lines were erased."""
         return sum(self.objects.values())
+
+    @property
+    def tensor_steps(self) -> int:
+        """How many steps of kept tensors were erased."""
+        return sum(map(len, self.steps.values()))
 
 
 def tombstone_address(side_prefix: str, name: str) -> str:

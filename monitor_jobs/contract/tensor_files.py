@@ -5,7 +5,7 @@ tensors (monitor_jobs.tensors).
 """
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final, Literal
 
@@ -19,7 +19,7 @@ STEPS_FOLDER: Final = "steps"
 NAMES_FOLDER: Final = "names"
 PARAMETERS_FOLDER: Final = "parameters"  # beside the loads: what a model's version has is the same for all its loads
 SUFFIX: Final = ".safetensors.zst"
-_IN_HOUR: Final = re.compile(rf"(?:.*/)?{STEPS_FOLDER}/(?P<hour>[0-9]{{4}}(?:/[0-9]{{2}}){{3}})/[^/]+")
+STORED_WITHIN: Final = timedelta(minutes=5)  # of its answer; a step that waits for longer is dropped
 _STEP: Final = re.compile(r"(?P<step>[0-9]{12})_(?P<names>[0-9a-f]{16})\.safetensors\.zst")
 
 Bias = Literal["parameter", "batch_norm", "per_request"]
@@ -97,13 +97,24 @@ def step_path(answered_at: datetime, step: int, names: str) -> str:
     return f"{STEPS_FOLDER}/{answered_at:%Y/%m/%d/%H}/{step:012d}_{names}{SUFFIX}"
 
 
-def hour_of_step(path: str) -> str | None:
-    """The hour that a step's path tells, as yyyy/mm/dd/hh, whatever folder it begins in; None of any other path."""
-    match = _IN_HOUR.fullmatch(path)
-    return match["hour"] if match and step_of(path) else None
-
-
 def step_of(path: str) -> tuple[int, str] | None:
     """The step and the digest of names that a step's path tells; None of any other path."""
     match = _STEP.fullmatch(path.rpartition("/")[2])
     return (int(match["step"]), match["names"]) if match else None
+
+
+def step_folder_of(path: str) -> tuple[str, datetime] | None:
+    """A step's load, "" where the path begins below it, and the hour of its answer; None of any other path."""
+    load, steps, below = f"/{path}".rpartition(f"/{STEPS_FOLDER}/")
+    if not steps or step_of(path) is None:
+        return None
+    try:
+        return load[1:], datetime.strptime(below.rpartition("/")[0] + "+0000", "%Y/%m/%d/%H%z")
+    except ValueError:
+        return None
+
+
+def hour_of_step(path: str) -> str | None:
+    """The hour of a step's answer, as yyyy/mm/dd/hh; None of any other path."""
+    placed = step_folder_of(path)
+    return f"{placed[1]:%Y/%m/%d/%H}" if placed else None

@@ -5,8 +5,9 @@ or wait in a process for the index of its hour. What tells when that is over are
 any more once its producer's has passed it, and an hour's index is written before any passes that hour.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 
 from monitor_jobs.contract.capture import opened_at_of
@@ -25,17 +26,24 @@ from monitor_jobs.erasure.captures import amendment_of, erase_lines
 from monitor_jobs.erasure.index import renew_indexes
 from monitor_jobs.erasure.matching import Matcher, digests_of
 from monitor_jobs.erasure.reports import Reports
+from monitor_jobs.erasure.steps import CLOCKS, erase_steps
 from monitor_jobs.erasure.variant import Variant
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.shown import put_shown
 
-CLOCKS = timedelta(minutes=5)  # a store's clock may be so far from ours: a report is looked at rather once more
-
 Watch = Callable[[str], object]
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Addresses below which more lies of what a variant was sent: reports, and loads that keep tensors."""
+
+    reports: tuple[str, ...] = ()
+    tensors: tuple[str, ...] = ()
+
+
 def begin(
-    variant: Variant, kind: IdKind, value: str, *, key: bytes, now: datetime, reports: Iterable[str], watch: Watch
+    variant: Variant, kind: IdKind, value: str, *, key: bytes, now: datetime, beside: Beside, watch: Watch
 ) -> Tombstone:
     """Erase all that the store has of an id up to now, and tell what may still come; `watch` hears of every file.
 
@@ -50,10 +58,13 @@ def begin(
         requested_at=now,
         settled_from=floor_hour(now) + HOUR,
         waiting={producer: mark.last_sequence for producer, mark in open_now.items()},
-        reports=tuple(sorted(reports)),
+        reports=tuple(sorted(beside.reports)),
+        tensors=tuple(sorted(beside.tensors)),
+        unlooked=tuple(sorted(beside.tensors)),
     )
     told = _told(variant, fresh.name)
-    progress = _Progress(variant, fresh if told is None else fresh.model_copy(update={"objects": told.objects}), key)
+    erased = {} if told is None else {"objects": told.objects, "steps": told.steps}
+    progress = _Progress(variant, fresh.model_copy(update=erased), key)
     put_shown(variant.store, S3Address.parse(pending_address(variant.side, fresh.name)), b"{}")
     progress.save()
     for entry in variant.captures():
@@ -128,8 +139,9 @@ class _Progress:
         found = sum([self._look_through(producer, {**closed, **open_now}.get(producer), now) for producer in awaited])
         if found + self.erase_beside(since=self._tombstone.requested_at - CLOCKS):
             self._wait_until(now)
+        self._erase_steps(now)
         sealed = all(mark.sealed_until >= self._tombstone.settled_from for mark in open_now.values())
-        self._update(done=sealed and not self._tombstone.waiting)
+        self._update(done=sealed and not self._tombstone.waiting and not self._tombstone.tensors)
         self.save()
         if self._tombstone.done:
             self.forget_mark()
@@ -138,6 +150,13 @@ class _Progress:
     def forget_mark(self) -> None:
         """Take away the mark of an erasure that is not over."""
         self._variant.store.delete(S3Address.parse(pending_address(self._variant.side, self._tombstone.name)))
+
+    def _erase_steps(self, now: datetime) -> None:
+        def save(told: Tombstone) -> None:
+            self._tombstone = told
+            self.save()
+
+        self._tombstone = erase_steps(self._variant, self._tombstone, self._matcher, now=now, save=save)
 
     def _awaited(self, open_now: Mapping[str, Watermark]) -> set[str]:
         """Producers that may still store lines of that time: those noted, and those that had not told of themselves."""

@@ -10,6 +10,8 @@ import msgspec
 from monitor_jobs.contract.erasure import IdKind, Tombstone
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.keyed_hash import DigestUse, keyed_hash
+from monitor_jobs.contract.tensor_files import StepFacts
+from monitor_jobs.contract.watermark import floor_second
 from monitor_jobs.contract.window import parse_timestamp
 
 # Within a body its quotes would be escaped; in a line that is damaged, what looks like an id is one.
@@ -70,6 +72,11 @@ class Matcher:
             return "" if any(map(self._is_bytes, _LOOKS_LIKE[self.kind].findall(line))) else None
         value = metadata.inference_id if self.kind is IdKind.INFERENCE_ID else metadata.event_id
         return metadata.event_id if self.is_id(value) and self._is_in_time(metadata.inference_time) else None
+
+    def is_step_to_erase(self, facts: StepFacts) -> bool:
+        """True of a step whose capture line would be erased: that has whole seconds."""
+        value = facts.inference_id if self.kind is IdKind.INFERENCE_ID else facts.event_id
+        return self.is_id(value) and floor_second(facts.answered_at) <= self.until
 
     def _is_bytes(self, value: bytes) -> bool:
         return self.is_id(value.decode(errors="replace"))

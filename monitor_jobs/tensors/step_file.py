@@ -4,10 +4,9 @@ Pure: tensors to bytes and back. Anything may be handed to `unpacked`; what come
 """
 
 import hashlib
-import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,14 +15,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from monitor_jobs.contract.errors import BadInput
+from monitor_jobs.tensor_header import FACTS, facts_in_tensors
 
 Array = NDArray[np.generic]
 
 UNPACKED_BYTES_MAX: Final = 2 * 2**30
 CHUNK_BYTES: Final = 16 * 2**20
-FACTS: Final = "facts"  # the entry of the header that holds our JSON
 LEVEL: Final = 3
-_HEADER_LENGTH: Final = struct.Struct("<Q")
 
 
 def packed(tensors: Mapping[str, Array], facts: str = "{}") -> bytes:
@@ -35,7 +33,7 @@ def unpacked(body: bytes) -> tuple[dict[str, Array], str]:
     """The tensors and facts of an object. Raises BadInput where it is damaged, or nothing of ours."""
     try:
         text = b"".join(_unzipped(body))
-        return _numbers(load(text)), _facts(text)
+        return _numbers(load(text)), facts_in_tensors(text)
     except (struct.error, OSError, ValueError, KeyError, SafetensorError) as error:  # KeyError: a type numpy has not
         raise BadInput(f"an object of {len(body)} bytes holds no tensors: {error}") from error
 
@@ -59,9 +57,3 @@ def _unzipped(body: bytes) -> Iterator[bytes]:
         if left < 0:
             raise ValueError(f"more than {UNPACKED_BYTES_MAX} bytes come out of it")
         yield chunk
-
-
-def _facts(text: bytes) -> str:
-    (length,) = _HEADER_LENGTH.unpack_from(text)
-    header: dict[str, Any] = json.loads(text[_HEADER_LENGTH.size : _HEADER_LENGTH.size + length])
-    return str(header.get("__metadata__", {}).get(FACTS, "{}"))

@@ -27,9 +27,13 @@ from service.adapters.programs import monitor_command, program_command
 from service.core.images import BuiltInMonitor, ContainerImage, Runnable, runnable_of
 from service.core.ports import Handle, JobLimits, JobSpec
 
-# What a job inherits of this service's environment: where programs are and how people here write. No setting of the
-# service, and no secret that somebody gave it.
-INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "SEXTANT_JOB_WORKERS")
+# What a job inherits of this service's environment: where programs are, how people here write, and how many threads a
+# computation may have, which torch, NumPy and Arrow all read. No setting of the service, and no secret that somebody
+# gave it.
+INHERITED = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH"),
+    *("OMP_NUM_THREADS", "SEXTANT_JOB_WORKERS"),
+)
 PACKAGES = Path(monitor_jobs.__file__).parents[1]  # where the built-in monitors are imported from
 LAUNCHER = Path(confinement.__file__)
 PROBE_SECONDS = 30

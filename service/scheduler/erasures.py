@@ -11,6 +11,7 @@ from monitor_jobs.contract.errors import Conflict, SextantError
 from monitor_jobs.erasure import Variant, pending, resume
 from monitor_jobs.object_store import ObjectStore
 from service.core.deployment import EndpointSpec
+from service.core.erasures import told_at
 from service.core.ports import Database
 from service.core.records import Query
 from service.logs import EventLog
@@ -50,7 +51,13 @@ class Erasures:
             for tombstone in pending(variant):
                 told = resume(variant, tombstone, key=self._key(), now=self._clock())
                 if told.done:
-                    log.info("erasure_done", endpoint=variant.endpoint, tombstone=told.name, lines=told.lines)
+                    log.info(
+                        "erasure_done",
+                        endpoint=variant.endpoint,
+                        tombstone=told.name,
+                        lines=told.lines,
+                        steps=told.tensor_steps,
+                    )
         except SextantError as error:
             log.warning("erasure_waits", endpoint=variant.endpoint, error=str(error))
 
@@ -58,6 +65,7 @@ class Erasures:
         for record in self._database.endpoints.find(Query()):
             for process in record.processes:
                 spec = EndpointSpec.model_validate(process["spec"])
-                if spec.data_capture is not None:
-                    destination = spec.data_capture.destination_s3_uri
+                capture = spec.data_capture
+                destination = told_at(capture.destination_s3_uri if capture else None, spec.environment)
+                if destination is not None:
                     yield Variant(self._store, destination, spec.endpoint, spec.variant)

@@ -61,7 +61,7 @@ def run(root, files, baseline=None, **variables):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"".join(lines))
     command = [sys.executable, "-m", "monitor_jobs.data_quality", "--root", str(root)]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY)} | ENVIRONMENT
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"} | ENVIRONMENT
     given = _stage_baseline(root, baseline) if baseline else {}
     done = subprocess.run(
         command,

@@ -46,7 +46,8 @@ def stage(root: Path, *lines: bytes, name: str = "00-00-000-a.jsonl") -> None:
 
 def class_skew(root: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """A run with the container's environment and nothing else of ours."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")} | ENVIRONMENT | variables
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "OMP_NUM_THREADS": "1"}
+    environment |= ENVIRONMENT | variables
     command = [sys.executable, "-m", "monitor_jobs.class_skew", "--root", str(root)]
     return subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120, check=False

@@ -179,6 +179,10 @@ def test_the_runner_finds_out_by_itself():
     assert ProcessRunner(inheritable(os.environ)).refusal is None
 
 
+def test_a_limit_of_threads_is_inherited():
+    assert inheritable({"OMP_NUM_THREADS": "3", "OMP_PROC_BIND": "true"}) == {"OMP_NUM_THREADS": "3"}
+
+
 def test_nothing_secret_is_inherited():
     environment = {"PATH": "/bin", "LANG": "C", "AWS_SECRET_ACCESS_KEY": "s", "SEXTANT_DATABASE_URL": "s", "HOME": "/h"}
     assert inheritable(environment) == {"PATH": "/bin", "LANG": "C", "HOME": "/h"}

@@ -27,7 +27,11 @@ ROWS = [
 
 def baseline(root: Path, dataset_format: str, **variables: str) -> dict[str, Any]:
     """The features of the two files that a job leaves; the dataset's files lie below root/in."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")} | variables
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        "OMP_NUM_THREADS": "1",
+    } | variables
     environment |= {"dataset_format": dataset_format, "dataset_source": "/in", "output_path": "/out"}
     command = [sys.executable, "-m", "monitor_jobs.data_quality", "--root", str(root)]
     finished = subprocess.run(

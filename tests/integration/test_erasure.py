@@ -17,7 +17,7 @@ from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import Dataset, OffendingRecord, Report, Statistics, UnreadableLines, Violation
 from monitor_jobs.contract.retention import parse_retention
 from monitor_jobs.contract.window import HOUR, Window
-from monitor_jobs.erasure import Variant, begin, holding, pending, resume
+from monitor_jobs.erasure import Beside, Variant, begin, holding, pending, resume
 from monitor_jobs.monitor import Baseline, Verdict
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
@@ -85,7 +85,7 @@ def variant_of(store: FolderStore) -> Variant:
 
 
 def erase(store: FolderStore, value: str = ADA, kind: IdKind = IdKind.INFERENCE_ID, **changed: object) -> Tombstone:
-    options = {"key": KEY, "now": LATER, "reports": [REPORTS], "watch": lambda _key: None, **changed}
+    options = {"key": KEY, "now": LATER, "beside": Beside((REPORTS,)), "watch": lambda _key: None, **changed}
     return begin(variant_of(store), kind, value, **options)
 
 

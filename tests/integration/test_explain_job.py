@@ -80,6 +80,7 @@ def root(tmp_path_factory) -> Path:
 def job(root: Path, **asked: object) -> "subprocess.CompletedProcess[str]":
     environment = {
         "PATH": os.environ["PATH"],
+        "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "output_path": "/opt/ml/processing/outputs",
         "sagemaker_endpoint_name": "signs",

@@ -59,7 +59,7 @@ def staged(root: Path, captures: bytes, environment: dict[str, str]) -> dict[str
 
 
 def process(root: Path, captures: bytes, **environment: str) -> "subprocess.CompletedProcess[str]":
-    inherited = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    inherited = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-m", "monitor_jobs.saliency_drift", "--root", str(root)],
         cwd=REPOSITORY,

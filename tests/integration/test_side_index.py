@@ -7,7 +7,7 @@ import pytest
 from monitor_jobs.contract.erasure import IdKind
 from monitor_jobs.contract.errors import StoreUnavailable
 from monitor_jobs.contract.report import Report
-from monitor_jobs.erasure import Variant, begin
+from monitor_jobs.erasure import Beside, Variant, begin
 from monitor_jobs.object_store import S3Address
 from monitor_jobs.object_store.folder import FolderStore
 from service.adapters.process_runner import ProcessRunner
@@ -99,7 +99,7 @@ def test_both_give_the_same_report_after_an_erasure(house):
     captured(house, files=3, records=4)
     judged(house)
     variant = Variant(house.store, "s3://bucket/captures", "digits", "AllTraffic")
-    rest = {"key": b"k" * 32, "now": house.clock(), "reports": ["s3://bucket/reports/"], "watch": len}
+    rest = {"key": b"k" * 32, "now": house.clock(), "beside": Beside(("s3://bucket/reports/",)), "watch": len}
     assert begin(variant, IdKind.INFERENCE_ID, "12-1-2", **rest).lines == 1
     by_index, log, lines = judged(house)
     from_raw, _, _ = judged(house, source=CaptureSource.RAW)

@@ -2,6 +2,8 @@
 
 import json
 import struct
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.tensor_files import hour_of_step, step_of, step_path
+from monitor_jobs.contract.tensor_files import hour_of_step, step_folder_of, step_of, step_path
+from monitor_jobs.tensor_header import facts_in_file
 from monitor_jobs.tensors import step_file
 from monitor_jobs.tensors.step_file import names_digest, packed, unpacked
 from tests.unit.capture_io_files import NOON
@@ -78,3 +81,32 @@ def test_other_paths_are_no_steps():
     assert hour_of_step("steps/2026/11/20/12/7.safetensors.zst") is None
     assert hour_of_step(f"steps/2026/11/20/{step_path(NOON, 7, '0' * 16).rpartition('/')[2]}") is None
     assert hour_of_step(f"my{step_path(NOON, 7, '0' * 16)}") is None
+
+
+@given(st.text(max_size=40))
+def test_facts_are_read_from_a_file_without_its_tensors(facts):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "step")
+        path.write_bytes(packed({"x": np.zeros(3)}, facts))
+        assert facts_in_file(path) == facts
+
+
+def test_no_more_of_a_file_than_its_header_is_unpacked(tmp_path):
+    header = json.dumps({"__metadata__": {"facts": "said"}}).encode()
+    whole = struct.pack("<Q", len(header)) + header + bytes(2**24)
+    path = tmp_path / "step"
+    path.write_bytes(pa.Codec("zstd").compress(whole, asbytes=True)[:600])  # what lies behind is cut off
+    assert facts_in_file(path) == "said"
+
+
+@pytest.mark.parametrize("load", ["s3://b/tensors/signs/AllTraffic/load", "load"])
+def test_a_steps_load_and_hour_are_found_again_by_its_path(load):
+    path = f"{load}/{step_path(NOON, 3, names_digest(['x']))}"
+    assert step_folder_of(path) == (load, NOON)
+
+
+@pytest.mark.parametrize(
+    "path", ["steps/2026/11/20/12/x", "a/steps/2026/13/20/12/{}", "a/steps/12/{}", "a/{}", "{}", ""]
+)
+def test_other_paths_have_neither(path):
+    assert step_folder_of(path.format(f"{3:012d}_{'0' * 16}.safetensors.zst")) is None

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from monitor_jobs.contract.debug_hook import Collection, TensorKind
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError, StoreUnavailable
-from monitor_jobs.contract.tensor_files import END_FILE, StepFacts
+from monitor_jobs.contract.tensor_files import END_FILE, STORED_WITHIN, StepFacts
 from monitor_jobs.object_store import ObjectStore, S3Address
 from monitor_jobs.saliency.decomposing import logits_of
 from monitor_jobs.tensors.kinds import kept
@@ -56,13 +56,20 @@ class Step:
 
 
 class Keeper:
-    """One thread over a network's twin; `count` is told what became of each step: kept, dropped or failed."""
+    """One thread over a network's twin; `count` is told what became of each step: kept, dropped or failed.
 
-    def __init__(self, load: Load, twin: nn.Module, store: ObjectStore, count: Count) -> None:
+    A step that could not be stored within STORED_WITHIN of its answer is dropped, so that an erasure knows when no
+    step of before can arrive any more.
+    """
+
+    def __init__(
+        self, load: Load, twin: nn.Module, store: ObjectStore, count: Count, *, clock: Callable[[], datetime]
+    ) -> None:
         self._load = load
         self._twin = twin
         self._store = store
         self._count = count
+        self._clock = clock
         self._waiting: Queue[Step | None] = Queue(STEPS_WAITING)
         self._bytes = 0
         self._lock = threading.Lock()
@@ -101,7 +108,7 @@ class Keeper:
     def _run(self) -> None:
         yield_to_answers()
         while (step := self._waiting.get()) is not None:
-            outcome: Outcome = "dropped" if self._late else self._outcome(step)
+            outcome: Outcome = "dropped" if self._ends or self._is_late(step) else self._outcome(step)
             self._left(step)
             self._count(outcome)
         try:
@@ -110,8 +117,11 @@ class Keeper:
             self._say("tensors_not_ended", error)
 
     @property
-    def _late(self) -> bool:
+    def _ends(self) -> bool:
         return self._give_up_at is not None and time.monotonic() > self._give_up_at
+
+    def _is_late(self, step: Step) -> bool:
+        return self._clock() - step.answered_at > STORED_WITHIN
 
     def _left(self, step: Step) -> None:
         with self._lock:
@@ -144,7 +154,7 @@ class Keeper:
         )
         for address, body in [*self._load.objects.items(), self._load.names_object(found)]:
             self._put_daily(address, body, step.answered_at.date())
-        self._put(*self._load.step(step.number, found, facts))
+        self._put(*self._load.step(step.number, found, facts), of=step)
 
     def _scores(self, step: Step) -> Tensor:
         """Its logits [N, classes]; none of a network with another answer, whose inputs can be kept all the same."""
@@ -161,12 +171,14 @@ class Keeper:
             self._put(address, body)
             self._known[address] = day
 
-    def _put(self, address: S3Address, body: bytes) -> None:
+    def _put(self, address: S3Address, body: bytes, *, of: Step | None = None) -> None:
         for remaining in reversed(range(TRIES)):
+            if of is not None and self._is_late(of):
+                raise StoreUnavailable(f"step {of.number} could not be stored within {STORED_WITHIN} of its answer")
             try:
                 self._store.put(address, body)
             except StoreUnavailable:
-                if not remaining or self._late:
+                if not remaining or self._ends:
                     raise
                 time.sleep(RETRY_SECONDS)
             else:

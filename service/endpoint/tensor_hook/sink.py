@@ -98,7 +98,7 @@ class TensorHook:
                     f"use kind {TensorKind.REPLAY}"
                 ) from error
         watch = NetworkWatch(network, self._is_due)
-        self._watched = _Watched(served, watch, Keeper(load, twin, self._store, self._count))
+        self._watched = _Watched(served, watch, Keeper(load, twin, self._store, self._count, clock=self._clock))
         return watch.around(served)
 
     def require_room(self) -> None:
