@@ -92,7 +92,7 @@ class Decomposition:
         return completeness_errors(self.logits, self.part_sums())
 
     def magnitudes(self) -> Iterator[Tensor]:
-        """What a map is drawn from, [N, C, h, w] >= 0 each: the input's part, then those of layers that have a place."""
+        """What a map is drawn from, [N, C, h, w] >= 0 each: the input's part, then layers' that have a place."""
         yield self.input_term.abs()
         yield from (term.magnitude() for term in self.spatial())
 
