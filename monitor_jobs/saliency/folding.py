@@ -3,7 +3,7 @@
 Which convolution is before which normalisation is read from the graph of one answer, not from names or declarations.
 Only those are folded whose convolution has no bias of its own, and whose output nothing else uses: so the gradient at
 what was the normalisation, and its bias, stay what they were, and a map stays the same. The folded convolution takes
-the normalisation's place, and its name.
+the normalisation's place, and its name. One that sees a picture in steps goes over unshuffled pixels (unshuffling).
 
 What lives here: folding. What does not: gradients (decomposing).
 """
@@ -24,6 +24,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from monitor_jobs.contract.errors import ModelUnsuitable
+from monitor_jobs.saliency.unshuffling import UnshuffledConv2d, can_be_unshuffled
 
 TOLERANCE: Final = 1e-4  # of the largest logit
 
@@ -42,7 +43,8 @@ def folded(model: nn.Module, inputs: Tensor) -> nn.Module:
             cast("nn.BatchNorm2d", twin.get_submodule(normalisation)),
         )
         twin.set_submodule(convolution, nn.Identity())
-        twin.set_submodule(normalisation, fused.requires_grad_(requires_grad=False))
+        fused.requires_grad_(requires_grad=False)
+        twin.set_submodule(normalisation, UnshuffledConv2d(fused) if can_be_unshuffled(fused) else fused)
     with torch.no_grad():
         expected, answer = model(inputs), twin(inputs)
     if not (expected - answer).abs().amax() <= TOLERANCE * expected.abs().amax():

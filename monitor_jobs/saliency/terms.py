@@ -38,6 +38,10 @@ class LayerTerm:
         """Bias times gradient, [N, C, ...]."""
         return self.gradient * (self.bias if self.varies else along_channels(self.bias, self.gradient.ndim))
 
+    def magnitude(self) -> Tensor:
+        """|bias x gradient|, [N, C, ...]."""
+        return self.product().abs_()
+
     def sums(self) -> Tensor:
         """What the layer adds to each logit, [N] float64."""
         if self.varies:
@@ -86,6 +90,11 @@ class Decomposition:
         Srinivas & Fleuret 2019, proposition 1; checked in tests/papers/test_fullgrad.py.
         """
         return completeness_errors(self.logits, self.part_sums())
+
+    def magnitudes(self) -> Iterator[Tensor]:
+        """What a map is drawn from, [N, C, h, w] >= 0 each: the input's part, then layers' that have a place."""
+        yield self.input_term.abs()
+        yield from (term.magnitude() for term in self.spatial())
 
     def spatial(self) -> Iterator[LayerTerm]:
         """The layers that have a place on a map."""

@@ -45,7 +45,8 @@ RECIPES: Final = {
 class Signs:
     """Traffic signs [N, 3, 64, 64] float32 with their classes [N], none of a track of the other's.
 
-    Their colours have mean 0 and deviation 1 over all, as networks are usually given them.
+    Their colours have mean 0 and deviation 1 over all, as networks are usually given them, and they lie in memory
+    channels first, as loaders stack them: fullgrad-saliency takes four times as long for these as for channels last.
     """
 
     seen: Tensor
@@ -62,6 +63,7 @@ def signs(data: Path) -> Signs:
         torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255, (SIZE, SIZE), mode="bilinear", align_corners=False
     )
     enlarged = (enlarged - enlarged.mean((0, 2, 3), keepdim=True)) / enlarged.std((0, 2, 3), keepdim=True)
+    enlarged = enlarged.contiguous()
     return Signs(enlarged[~left_out], torch.from_numpy(labels[~left_out]), enlarged[left_out])
 
 

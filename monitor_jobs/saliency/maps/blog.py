@@ -9,7 +9,6 @@ from typing import Final
 from torch import Tensor
 
 from monitor_jobs.saliency.maps.idiap import rescaled
-from monitor_jobs.saliency.maps.magnitudes import magnitudes_of
 from monitor_jobs.saliency.maps.pyramid import corners_aligned, pyramid_of
 from monitor_jobs.saliency.terms import Decomposition
 
@@ -18,5 +17,5 @@ TINY: Final = 1e-30  # a layer without any gradient is nowhere, not NaN
 
 def blog(decomposition: Decomposition) -> Tensor:
     """The saliency map [N, H, W] >= 0 of layers' biases alone; checked in tests/papers/test_fullgrad.py."""
-    pyramid = pyramid_of(rescaled(magnitudes_of(term), TINY) for term in decomposition.spatial())
+    pyramid = pyramid_of(rescaled(term.magnitude(), TINY) for term in decomposition.spatial())
     return corners_aligned(pyramid, decomposition.size)

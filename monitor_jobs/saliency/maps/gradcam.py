@@ -5,9 +5,9 @@
 
 from typing import Final
 
+import torch
 from torch import Tensor
 
-from monitor_jobs.saliency.maps.magnitudes import Magnitudes, magnitudes_of, magnitudes_of_values, weighted_sum
 from monitor_jobs.saliency.maps.pyramid import pixels_aligned, pyramid_of
 from monitor_jobs.saliency.terms import Decomposition
 
@@ -19,16 +19,15 @@ def gradcam(decomposition: Decomposition) -> Tensor:
 
     It knows the biases of convolutions and of batch normalisations only; here those of activations count as well.
     """
-    layers = map(magnitudes_of, decomposition.spatial())
-    pyramid = pyramid_of(map(_rescaled, (magnitudes_of_values(decomposition.input_term), *layers)))
+    pyramid = pyramid_of(map(_rescaled, decomposition.magnitudes()))
     summed = pixels_aligned(pyramid, decomposition.size)
     raised = summed - summed.amin((1, 2), keepdim=True)
     return raised / (raised.amax((1, 2), keepdim=True) + EPSILON)
 
 
-def _rescaled(layer: Magnitudes) -> Tensor:
-    flat = layer.values.flatten(2)
+def _rescaled(layer: Tensor) -> Tensor:
+    flat = layer.flatten(2)
     # before anything is summed: of a channel that is the same everywhere only rounding would be left afterwards
     above = flat - flat.amin(2, keepdim=True)
-    spread = layer.scale * above.amax(2)
-    return weighted_sum(layer.scale / (spread + EPSILON), above).view(-1, *layer.values.shape[2:])
+    weights = 1 / (above.amax(2) + EPSILON)
+    return torch.bmm(weights[:, None], above).view(-1, *layer.shape[2:])

@@ -8,7 +8,6 @@ from typing import Final
 
 from torch import Tensor
 
-from monitor_jobs.saliency.maps.magnitudes import Magnitudes, magnitudes_of, magnitudes_of_values
 from monitor_jobs.saliency.maps.pyramid import Pyramid, corners_aligned, pyramid_of
 from monitor_jobs.saliency.terms import Decomposition
 
@@ -22,13 +21,11 @@ def idiap(decomposition: Decomposition) -> Tensor:
 
 def idiap_pyramid(decomposition: Decomposition) -> Pyramid:
     """What is left to resize and add up: the input's part and those of layers, by resolution."""
-    layers = map(magnitudes_of, decomposition.spatial())
-    return pyramid_of(map(rescaled, (magnitudes_of_values(decomposition.input_term), *layers)))
+    return pyramid_of(map(rescaled, decomposition.magnitudes()))
 
 
-def rescaled(layer: Magnitudes, epsilon: float = EPSILON) -> Tensor:
-    """The layer rescaled to 0 to 1 over all its channels, and summed over them, [N, h, w]."""
-    least, largest = layer.extremes()
-    low = least.amin(1)[:, None, None]
-    high = largest.amax(1)[:, None, None]
-    return (layer.summed() - layer.channels * low) / (high - low + epsilon)
+def rescaled(layer: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """The layer [N, C, h, w] rescaled to 0 to 1 over all its channels, and summed over them, [N, h, w]."""
+    low = layer.amin((1, 2, 3))[:, None, None]
+    high = layer.amax((1, 2, 3))[:, None, None]
+    return (layer.sum(1) - layer.shape[1] * low) / (high - low + epsilon)

@@ -38,4 +38,14 @@ def pixels_aligned(pyramid: Pyramid, size: tuple[int, int]) -> Tensor:
 
 
 def _resized(level: Tensor, size: tuple[int, int], resize: Resize) -> Tensor:
-    return level if level.shape[1:] == size else resize(level[:, None], size)[:, 0]
+    if level.shape[1:] == size:
+        return level
+    rows, columns = (_weights(level, axis, after, resize) for axis, after in zip((1, 2), size, strict=True))
+    return rows @ level @ columns.T
+
+
+def _weights(level: Tensor, axis: int, after: int, resize: Resize) -> Tensor:
+    """What each point has of which points before, [after, before]: two products are quicker than `interpolate`."""
+    before = level.shape[axis]
+    each_alone = torch.eye(before, dtype=level.dtype, device=level.device)
+    return resize(each_alone[None, None], (after, before))[0, 0]
