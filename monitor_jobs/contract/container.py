@@ -61,7 +61,6 @@ class Variable(StrEnum):
     GROUND_TRUTH = "SEXTANT_GROUND_TRUTH"  # local path of what came of merging ground truth into the captures
     SIDE_INDEX = "SEXTANT_SIDE_INDEX"  # local folder of what stands for captures that are not in the dataset
     WORKERS = "SEXTANT_JOB_WORKERS"  # processes that share the work
-    EXPLAIN = "SEXTANT_EXPLAIN"  # what an explanation is asked of, as contract.explanation.ExplanationRequest has it
 
 
 @dataclass(frozen=True, slots=True)

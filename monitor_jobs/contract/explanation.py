@@ -8,9 +8,11 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.map_kind import MapKind
 
 EXPLANATIONS_FILE: Final = "explanations.json"
+IDS_MAX: Final = 98  # of the 100 arguments that a processing job may have, the limit and the map are two
 INPUT_PART: Final = "input"  # of `parts`, beside the layers' own
 
 
@@ -31,6 +33,22 @@ class ExplanationRequest(_File):
     def ids(self) -> frozenset[str]:
         """All ids of both kinds."""
         return self.event_ids | self.inference_ids
+
+    def arguments(self) -> list[str]:
+        """The job's command line for it; each id has an argument of its own, since AWS bounds them at 256 characters.
+
+        Raises BadInput where there are more ids than a job may have arguments.
+        """
+        if len(self.ids) > IDS_MAX:
+            raise BadInput(
+                f"{len(self.ids)} records are named: at most {IDS_MAX} can be explained at once by their ids"
+            )
+        return [
+            *(f"--event-id={name}" for name in sorted(self.event_ids)),
+            *(f"--inference-id={name}" for name in sorted(self.inference_ids)),
+            f"--limit={self.limit}",
+            f"--map={self.map_kind}",
+        ]
 
 
 class ClassScore(_File):

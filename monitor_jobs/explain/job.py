@@ -3,16 +3,18 @@
 What lives here: settings and files. What does not: everything in between (captured, kept, explaining, pictures).
 """
 
+import argparse
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from pydantic import ValidationError
 
-from monitor_jobs.contract.container import ContainerPaths, Variable
+from monitor_jobs.contract.container import ContainerPaths
 from monitor_jobs.contract.errors import BadInput, SextantError
 from monitor_jobs.contract.explanation import (
     EXPLANATIONS_FILE,
@@ -38,12 +40,13 @@ TENSORS_FOLDER: Final = "/opt/ml/processing/tensors"
 
 def run(argv: Sequence[str]) -> int:
     """The exit code of one run: 0 where at least one record was explained; tests/integration/test_explain_job.py."""
-    return run_job(NAME, perform, argv)
+    options, others = _options().parse_known_args(argv)
+    return run_job(NAME, partial(perform, asked=vars(options)), others)
 
 
-def perform(paths: ContainerPaths, environment: Mapping[str, str]) -> None:
+def perform(paths: ContainerPaths, environment: Mapping[str, str], asked: Mapping[str, object]) -> None:
     """Explain, and leave `explanations.json` last of all files. Raises BadInput where nothing could be explained."""
-    settings, request = parse_settings(environment, paths), parse_request(environment)
+    settings, request = parse_settings(environment, paths), parse_request(asked)
     with replayed(paths.below_root(MODEL_FOLDER), environment) as model:
         tensors = paths.below_root(TENSORS_FOLDER)
         if tensors.is_dir():
@@ -91,13 +94,22 @@ def _explain(number: int, subject: Subject, output: Path) -> Iterator[Explanatio
         yield said
 
 
-def parse_request(environment: Mapping[str, str]) -> ExplanationRequest:
-    """What is asked for. Raises BadInput where the variable holds something else."""
-    text = environment.get(Variable.EXPLAIN, "{}")
+def _options() -> argparse.ArgumentParser:
+    """What ExplanationRequest.arguments writes."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("--event-id", dest="event_ids", action="append")
+    parser.add_argument("--inference-id", dest="inference_ids", action="append")
+    parser.add_argument("--limit")
+    parser.add_argument("--map", dest="map_kind")
+    return parser
+
+
+def parse_request(asked: Mapping[str, object]) -> ExplanationRequest:
+    """What is asked for. Raises BadInput for a value that is none."""
     try:
-        return ExplanationRequest.model_validate_json(text)
+        return ExplanationRequest.model_validate(asked)
     except ValidationError as error:
-        raise BadInput(f"{Variable.EXPLAIN} is {text[:200]!r}: {first_fault(error, 'the whole')}") from error
+        raise BadInput(f"nothing can be explained so: {first_fault(error, 'the whole')}") from error
 
 
 def _explanation(one: Explained, subject: Subject, *, position: int, answered: str | None, stem: str) -> Explanation:

@@ -98,8 +98,15 @@ def _explained(
     target = f"s3://{load().bucket}/explanations/{endpoint}/{name}"
     container = container_of(client, endpoint)
     sources = inputs(client, endpoint, window, container)
-    environment = _environment(container, endpoint, window, asked)
-    job = processing_job(name, image=IMAGE, inputs=sources, target=target, environment=environment, role_arn=ROLE)
+    job = processing_job(
+        name,
+        image=IMAGE,
+        inputs=sources,
+        target=target,
+        environment=_environment(container, endpoint, window),
+        role_arn=ROLE,
+        arguments=asked.arguments(),
+    )
     client.call("CreateProcessingJob", **job)
     wait_for_job(client, name, what="the explanations")
     return target, Explanations.from_json(store().get(S3Address.parse(f"{target}/{EXPLANATIONS_FILE}")))
@@ -111,14 +118,11 @@ def _inputs(client: Client, endpoint: str, window: "Window", container: dict[str
     return [*captures, s3_input("model", container["ModelDataUrl"], MODEL_FOLDER)]
 
 
-def _environment(
-    container: dict[str, Any], endpoint: str, window: "Window", asked: "ExplanationRequest"
-) -> dict[str, str]:
+def _environment(container: dict[str, Any], endpoint: str, window: "Window") -> dict[str, str]:
     from monitor_jobs.contract.window import format_timestamp
 
     return {
         **container.get("Environment", {}),
-        "SEXTANT_EXPLAIN": asked.model_dump_json(),
         "start_time": format_timestamp(window.start),
         "end_time": format_timestamp(window.end),
         "sagemaker_endpoint_name": endpoint,

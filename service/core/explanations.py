@@ -58,10 +58,10 @@ def explanation_job(
         target=target,
         environment={
             **spec.environment,
-            Variable.EXPLAIN: asked.model_dump_json(),
             Variable.DATASET_SOURCE: DATASET,
             Variable.OUTPUT_PATH: OUTPUT,
             Variable.ENDPOINT_NAME: execution.endpoint_name,
         },
         role_arn=role_arn,
+        arguments=asked.arguments(),
     )

@@ -20,6 +20,7 @@ def processing_job(
     target: str,
     environment: Mapping[str, str],
     role_arn: str,
+    arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A CreateProcessingJob whose output folder goes to `target`."""
     output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
@@ -29,7 +30,7 @@ def processing_job(
         "ProcessingInputs": list(inputs),
         "ProcessingOutputConfig": {"Outputs": [{"OutputName": "output", "S3Output": output}]},
         "ProcessingResources": {"ClusterConfig": cluster},
-        "AppSpecification": {"ImageUri": image},
+        "AppSpecification": {"ImageUri": image} | ({"ContainerArguments": list(arguments)} if arguments else {}),
         "Environment": {"dataset_source": DATASET, "output_path": OUTPUT, **environment},
         "RoleArn": role_arn,
     }

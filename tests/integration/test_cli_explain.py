@@ -83,8 +83,11 @@ def test_the_records_of_an_executions_violations_are_explained(sextant, endpoint
     execution = sextant.json("schedule", "run", "skew", "--from", window[0], "--to", window[1])
     report = sextant.json("report", "show", execution["MonitoringExecutionId"])
     offending = [row["event_id"] for violation in report["violations"] for row in violation["offending_records"]]
-    said = sextant.json("explain", "--execution", execution["MonitoringExecutionId"], "--limit", "2")
+    nobodys = [f"nobody-{number:029d}" for number in range(40)]
+    named = [f"--event-id={name}" for name in nobodys]
+    said = sextant.json("explain", "--execution", execution["MonitoringExecutionId"], "--limit", "2", *named)
     assert {one["event_id"] for one in said["explanations"]} == set(offending[:2])
+    assert said["absent"] == nobodys
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import io
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
@@ -29,7 +30,7 @@ from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
 from monitor_jobs.contract.explanation import ExplanationRequest, Explanations
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.window import Window
-from monitor_jobs.explain.job import parse_request
+from monitor_jobs.explain.job import _options, parse_request
 from monitor_jobs.explain.records import find
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
 from monitor_jobs.model_functions.network import inputs_of, network_of
@@ -84,10 +85,12 @@ def job(root: Path, **asked: object) -> "subprocess.CompletedProcess[str]":
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "output_path": "/opt/ml/processing/outputs",
         "sagemaker_endpoint_name": "signs",
-        "SEXTANT_EXPLAIN": json.dumps(asked),
     }
     shutil.rmtree(root / "opt/ml/processing/outputs", ignore_errors=True)
-    command = [sys.executable, "-m", "monitor_jobs.explain", "--root", str(root)]
+    options = {"event_ids": "event-id", "inference_ids": "inference-id", "limit": "limit", "map_kind": "map"}
+    values = [(options[name], each) for name, value in asked.items() for each in np.atleast_1d(value)]
+    arguments = [f"--{option}={value}" for option, value in values]
+    command = [sys.executable, "-m", "monitor_jobs.explain", "--root", str(root), *arguments]
     return subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -180,7 +183,7 @@ def test_ids_choose_and_those_in_no_capture_are_named(root):
     [
         ({"event_ids": ["event-9"]}, "nothing could be explained: no request that was kept is asked for"),
         ({"event_ids": ["event-4"]}, "nothing could be explained: input_fn raised"),
-        ({"map_kind": "rainbow"}, "SEXTANT_EXPLAIN is .*: map_kind: input should be 'idiap'"),
+        ({"map_kind": "rainbow"}, "nothing can be explained so: map_kind: input should be 'idiap'"),
     ],
 )
 def test_a_job_without_an_explanation_fails_with_why(root, asked, message):
@@ -276,10 +279,26 @@ def test_a_call_that_cannot_be_explained_is_refused_and_leaves_no_hook(asked, me
     assert not NET._forward_pre_hooks
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"limit": 0}', '{"events": ["a"]}'])
-def test_a_request_that_is_none_is_refused_by_its_variable(text):
-    with pytest.raises(BadInput, match="SEXTANT_EXPLAIN is"):
-        parse_request({"SEXTANT_EXPLAIN": text})
+@pytest.mark.parametrize("asked", [{"limit": "0"}, {"limit": "many"}, {"events": ["a"]}, {"map_kind": "rainbow"}])
+def test_a_request_that_is_none_is_refused_by_what_is_wrong(asked):
+    with pytest.raises(BadInput, match=f"nothing can be explained so: {next(iter(asked))}"):
+        parse_request(asked)
+
+
+NAMES = st.text(min_size=1, max_size=64)
+
+
+@given(st.frozensets(NAMES, max_size=40), st.frozensets(NAMES, max_size=40), st.integers(1, 1000))
+def test_a_request_is_the_same_behind_the_command_line(events, callers, limit):
+    asked = ExplanationRequest(event_ids=events, inference_ids=callers, limit=limit, map_kind="blog")
+    options, others = _options().parse_known_args(asked.arguments())
+    assert parse_request(vars(options)) == asked
+    assert others == []
+
+
+def test_more_ids_than_a_job_has_arguments_are_refused_with_how_many_there_may_be():
+    with pytest.raises(BadInput, match="99 records are named: at most 98"):
+        ExplanationRequest(event_ids=frozenset(map(str, range(99)))).arguments()
 
 
 def test_a_map_file_is_an_array_without_pickles(everything):
