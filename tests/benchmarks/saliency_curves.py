@@ -1,0 +1,250 @@
+"""Which maps tell best what an answer rests on: FullGrad's beside other methods', by what the network itself answers.
+
+`python -m tests.benchmarks.saliency_curves [--quick] [--json] [--picture FILE]`. Traffic signs of tracks that the
+networks have not seen, each asked about the class that it is taken for. Pixels go in the order of a map: deletion and
+insertion as of RISE, perturbation of the least salient as of FullGrad's paper. Then layers lose what they learnt, from
+the logits down, which a map of the network cannot look the same after.
+
+What lives here: what is measured, and how it is told. What does not: measures (saliency_measures), methods
+(saliency_methods, saliency_peers.captum), networks (saliency_networks).
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tests.benchmarks.figures import SEED, Figure, publish
+from tests.benchmarks.line_charts import Chart, svg_of
+from tests.benchmarks.saliency_measures import (
+    SHARES,
+    Curve,
+    Values,
+    area,
+    blurred,
+    cascade,
+    changes_by_the_least_salient,
+    curve,
+    grey,
+    mean_of,
+    places,
+    rank_correlation,
+)
+from tests.benchmarks.saliency_methods import AT_ONCE, CHANCE, FULLGRAD, METHODS, Method, drawn
+from tests.benchmarks.saliency_networks import RESNET, SIZE, signs, trained, untrained
+from tests.benchmarks.saliency_peers.captum import captum_methods
+
+IMAGES: Final = 200
+RANDOMISED_IMAGES: Final = 40
+QUICK_IMAGES: Final = 6
+GONE: Final = 0.1  # of the least salient pixels, where perturbation is told as one number
+BLANKS: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {"grey": grey, "blurred": blurred}
+DRAWN: Final = (
+    FULLGRAD,
+    "Simple FullGrad",
+    "Smooth FullGrad",
+    "gradient x input",
+    "integrated gradients",
+    "Grad-CAM",
+    "Guided Grad-CAM",
+    "centre",
+    CHANCE,
+)
+VGG: Final = "vgg-like"
+CHANGE: Final = "|change| / logit"
+NO_DATA: Final = "SEXTANT_TEST_DATA names no folder with gtsrb_train_stride3.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The layer whose output Grad-CAM takes, and the stages in which a network forgets, from the logits down."""
+
+    last_convolution: str
+    stages: Sequence[Sequence[str]]
+
+
+PLANS: Final = {
+    VGG: Plan("7", (("14",), ("11",), ("6",), ("3",), ("0",))),
+    RESNET: Plan("layers.3", (("fc",), ("layers.3",), ("layers.2",), ("layers.1",), ("layers.0",), ("conv1", "bn1"))),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """One method's curves of N images with one kind of blank."""
+
+    deletion: Curve
+    insertion: Curve
+
+    def measures(self) -> dict[str, Values]:
+        """One number an image, [N], of each measure."""
+        changes = changes_by_the_least_salient(self.insertion.logits)
+        return {
+            "deletion": area(self.deletion.confidences),
+            "insertion": area(self.insertion.confidences),
+            "perturbation": changes[SHARES.index(GONE)],
+        }
+
+
+def curves_of(network: nn.Module, images: Tensor, blank: Tensor, order: Tensor, classes: Tensor) -> Curves:
+    return Curves(
+        _in_chunks(network, images, blank, order, classes), _in_chunks(network, blank, images, order, classes)
+    )
+
+
+def _in_chunks(network: nn.Module, *tensors: Tensor) -> Curve:
+    chunks = zip(*(tensor.split(AT_ONCE) for tensor in tensors), strict=True)
+    found = [curve(network, *chunk) for chunk in chunks]
+    return Curve(
+        logits=np.concatenate([one.logits for one in found], axis=1),
+        confidences=np.concatenate([one.confidences for one in found], axis=1),
+    )
+
+
+def curves_by_method(
+    network: nn.Module, images: Tensor, maps: Mapping[str, Tensor], classes: Tensor
+) -> dict[str, dict[str, Curves]]:
+    """By kind of blank, then by method."""
+    lots = torch.Generator().manual_seed(SEED)
+    orders = {name: places(each, generator=lots) for name, each in maps.items()}
+    return {
+        kind: {name: curves_of(network, images, of(images), order, classes) for name, order in orders.items()}
+        for kind, of in BLANKS.items()
+    }
+
+
+def figures_of_curves(name: str, found: Mapping[str, Mapping[str, Curves]]) -> Iterator[tuple[str, Figure]]:
+    for kind, by_method in found.items():
+        measured = {method: curves.measures() for method, curves in by_method.items()}
+        for measure, unit in (("deletion", "area"), ("insertion", "area"), ("perturbation", CHANGE)):
+            values = {method: of[measure] for method, of in measured.items()}
+            note = f"{kind} blank, {len(values[FULLGRAD])} signs, FullGrad's"
+            yield f"{measure}_{name}_{kind}", _beside(values, unit, note)
+        gained = mean_of(measured[CHANCE]["perturbation"] - measured[FULLGRAD]["perturbation"])
+        note = f"on the same signs: lower end of {gained.value:.3f} ± {gained.reach:.3f}"
+        yield (
+            f"perturbation_chance_less_fullgrad_{name}_{kind}",
+            Figure(gained.value - gained.reach, CHANGE, "> 0", note),
+        )
+
+
+def _beside(values: Mapping[str, Values], unit: str, note: str) -> Figure:
+    """FullGrad's mean, and in the note that of each other method with its difference on the same images."""
+    ours = mean_of(values[FULLGRAD])
+    others = (_difference(name, each, values[FULLGRAD]) for name, each in values.items() if name != FULLGRAD)
+    note = f"{note} ± {ours.reach:.3f}; others, and less FullGrad's: {'; '.join(others)}"
+    return Figure(ours.value, unit, "none", note)
+
+
+def _difference(name: str, theirs: Values, ours: Values) -> str:
+    apart = mean_of(theirs - ours)
+    return f"{name} {theirs.mean():.3f} ({apart.value:+.3f} ± {apart.reach:.3f})"
+
+
+def correlations(
+    network: nn.Module, plan: Plan, images: Tensor, classes: Tensor, methods: Mapping[str, Method]
+) -> dict[str, Values]:
+    """Rank correlation of each method's maps with its own of the whole network, by stage forgotten, [stages, N]."""
+    before = {name: drawn(method, network, images, classes) for name, method in methods.items()}
+    found: dict[str, list[Values]] = {name: [] for name in methods}
+    for forgetful in cascade(network, plan.stages, generator=torch.Generator().manual_seed(SEED)):
+        for name, method in methods.items():
+            found[name].append(rank_correlation(drawn(method, forgetful, images, classes), before[name]))
+    return {name: np.stack(each) for name, each in found.items()}
+
+
+def figures_of_correlations(name: str, found: Mapping[str, Values]) -> Iterator[tuple[str, Figure]]:
+    for label, stage in (("logits_forgotten", 0), ("all_forgotten", -1)):
+        values = {method: each[stage] for method, each in found.items()}
+        note = f"rank correlation with the map before, {len(values[FULLGRAD])} signs, FullGrad's"
+        yield f"{label}_{name}", _beside(values, "rho", note)
+
+
+def picture_of(name: str, curves: Mapping[str, Curves], forgotten: Mapping[str, Values]) -> str:
+    shown = {method: curves[method] for method in DRAWN}
+    shares = [100 * share for share in SHARES]
+    half = SHARES.index(0.5) + 1
+    deletion = {method: one.deletion.confidences.mean(axis=1) for method, one in shown.items()}
+    insertion = {method: one.insertion.confidences.mean(axis=1) for method, one in shown.items()}
+    changes = {method: changes_by_the_least_salient(one.insertion.logits) for method, one in shown.items()}
+    least = {method: each[:half].mean(axis=1) for method, each in changes.items()}
+    alike = {method: np.concatenate(([1.0], forgotten[method].mean(axis=1))) for method in DRAWN}
+    stages = range(len(alike[FULLGRAD]))
+    return svg_of(
+        [
+            Chart("deletion: lower is better", "% of most salient pixels gone", shares, deletion),
+            Chart("insertion: higher is better", "% of most salient pixels shown", shares, insertion),
+            Chart("perturbation: lower is better", "% of least salient pixels gone", shares[:half], least),
+            Chart("rank correlation with the map before", "stages forgotten, from the logits", stages, alike),
+        ],
+        description=f"Softmax, change of the logit and likeness of maps by method: {name} on traffic signs",
+    )
+
+
+def classes_of(network: nn.Module, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([network(chunk).argmax(1) for chunk in images.split(AT_ONCE)])
+
+
+def measure_quick() -> tuple[dict[str, Figure], dict[str, str]]:
+    images = torch.rand(QUICK_IMAGES, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(SEED))
+    network = dict(untrained())[VGG]
+    classes = classes_of(network, images)
+    maps = {name: drawn(method, network, images, classes) for name, method in METHODS.items()}
+    found = correlations(network, PLANS[VGG], images, classes, METHODS)
+    curves = curves_by_method(network, images, maps, classes)
+    figures = dict(figures_of_curves("untrained", curves)) | dict(figures_of_correlations("untrained", found))
+    reason = "needs trained networks, and Captum: run it without --quick"
+    return figures, dict.fromkeys((f"deletion_{_slug(name)}_grey" for name in PLANS), reason)
+
+
+def measure(picture: Path | None) -> tuple[dict[str, Figure], dict[str, str]]:
+    data = Path(os.environ.get("SEXTANT_TEST_DATA", ""))
+    if not (data / "gtsrb_train_stride3.npz").exists():
+        return {}, {"deletion": NO_DATA, "insertion": NO_DATA, "perturbation": NO_DATA}
+    shown = signs(data)
+    every = len(shown.unseen) // IMAGES
+    images = shown.unseen[::every][:IMAGES]
+    figures: dict[str, Figure] = {}
+    for name, network in trained(shown):
+        if name in PLANS:
+            figures |= of_network(name, network, images, picture if name == RESNET else None)
+    return figures, {}
+
+
+def of_network(name: str, network: nn.Module, images: Tensor, picture: Path | None) -> dict[str, Figure]:
+    plan = PLANS[name]
+    methods = {**METHODS, **captum_methods(plan.last_convolution)}
+    classes = classes_of(network, images)
+    maps = {method: drawn(draw, network, images, classes) for method, draw in methods.items()}
+    curves = curves_by_method(network, images, maps, classes)
+    some = slice(None, None, len(images) // RANDOMISED_IMAGES)
+    forgotten = correlations(network, plan, images[some], classes[some], methods)
+    if picture is not None:
+        picture.write_text(picture_of(name, curves["grey"], forgotten))
+    slug = _slug(name)
+    return dict(figures_of_curves(slug, curves)) | dict(figures_of_correlations(slug, forgotten))
+
+
+def _slug(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="an untrained network on noise: that everything runs")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--picture", type=Path, help="SVG file to draw the curves in, not with --quick")
+    options = parser.parse_args()
+    figures, missing = measure_quick() if options.quick else measure(options.picture)
+    publish("saliency_curves", figures, missing, options.json)
+
+
+if __name__ == "__main__":
+    main()
