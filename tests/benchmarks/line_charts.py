@@ -25,9 +25,10 @@ class Chart:
 
     @property
     def range(self) -> tuple[float, float]:
-        """The least and the largest value that it shows."""
+        """The least and the largest value that it shows, which differ."""
         values = [value for line in self.lines.values() for value in line]
-        return min(0.0, *values), max(values)
+        low = min(0.0, *values)
+        return low, max(values) if max(values) > low else low + 1
 
 
 def svg_of(charts: Sequence[Chart], *, description: str) -> str:
