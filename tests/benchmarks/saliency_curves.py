@@ -1,17 +1,17 @@
 """Which maps tell best what an answer rests on: FullGrad's beside other methods', by what the network itself answers.
 
 `python -m tests.benchmarks.saliency_curves [--quick] [--json] [--picture FILE]`. Traffic signs of tracks that the
-networks have not seen, each asked about the class that it is taken for. Pixels go in the order of a map: deletion and
+network has not seen, each asked about the class that it is taken for. Pixels go in the order of a map: deletion and
 insertion as of RISE, perturbation of the least salient as of FullGrad's paper. Then layers lose what they learnt, from
 the logits down, which a map of the network cannot look the same after.
 
 What lives here: what is measured, and how it is told. What does not: measures (saliency_measures), methods
-(saliency_methods, saliency_peers.captum), networks (saliency_networks).
+(saliency_methods, saliency_peers.captum), the network (adversarial_signs).
 """
 
 import argparse
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tests.benchmarks.adversarial_signs import FILE, SIDE, SignNet, normalised, seen_and_unseen, trained
 from tests.benchmarks.figures import SEED, Figure, publish
 from tests.benchmarks.line_charts import Chart, svg_of
 from tests.benchmarks.saliency_measures import (
@@ -37,8 +38,8 @@ from tests.benchmarks.saliency_measures import (
     rank_correlation,
 )
 from tests.benchmarks.saliency_methods import AT_ONCE, CHANCE, FULLGRAD, METHODS, Method, drawn
-from tests.benchmarks.saliency_networks import RESNET, SIZE, signs, trained, untrained
 from tests.benchmarks.saliency_peers.captum import captum_methods
+from tests.saliency_networks import unsettled
 
 IMAGES: Final = 200
 RANDOMISED_IMAGES: Final = 40
@@ -56,23 +57,10 @@ DRAWN: Final = (
     "centre",
     CHANCE,
 )
-VGG: Final = "vgg-like"
-CHANGE: Final = "|change| / logit"
-NO_DATA: Final = "SEXTANT_TEST_DATA names no folder with gtsrb_train_stride3.npz"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The layer whose output Grad-CAM takes, and the stages in which a network forgets, from the logits down."""
-
-    last_convolution: str
-    stages: Sequence[Sequence[str]]
-
-
-PLANS: Final = {
-    VGG: Plan("7", (("14",), ("11",), ("6",), ("3",), ("0",))),
-    RESNET: Plan("layers.3", (("fc",), ("layers.3",), ("layers.2",), ("layers.1",), ("layers.0",), ("conv1", "bn1"))),
-}
+CHANGE: Final = "of the logit"
+LAST_CONVOLUTION: Final = "layers.2"  # whose output Grad-CAM takes
+STAGES: Final = (("fc",), ("layers.2",), ("layers.1",), ("layers.0",), ("conv1", "bn1"))  # from the logits down
+NO_DATA: Final = f"needs {FILE} in SEXTANT_TEST_DATA: traffic signs cannot be downloaded here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +107,16 @@ def curves_by_method(
     }
 
 
-def figures_of_curves(name: str, found: Mapping[str, Mapping[str, Curves]]) -> Iterator[tuple[str, Figure]]:
+def figures_of_curves(found: Mapping[str, Mapping[str, Curves]]) -> Iterator[tuple[str, Figure]]:
     for kind, by_method in found.items():
         measured = {method: curves.measures() for method, curves in by_method.items()}
         for measure, unit in (("deletion", "area"), ("insertion", "area"), ("perturbation", CHANGE)):
             values = {method: of[measure] for method, of in measured.items()}
             note = f"{kind} blank, {len(values[FULLGRAD])} signs, FullGrad's"
-            yield f"{measure}_{name}_{kind}", _beside(values, unit, note)
+            yield f"{measure}_{kind}", _beside(values, unit, note)
         gained = mean_of(measured[CHANCE]["perturbation"] - measured[FULLGRAD]["perturbation"])
         note = f"on the same signs: lower end of {gained.value:.3f} ± {gained.reach:.3f}"
-        yield (
-            f"perturbation_chance_less_fullgrad_{name}_{kind}",
-            Figure(gained.value - gained.reach, CHANGE, "> 0", note),
-        )
+        yield f"perturbation_chance_less_fullgrad_{kind}", Figure(gained.value - gained.reach, CHANGE, "> 0", note)
 
 
 def _beside(values: Mapping[str, Values], unit: str, note: str) -> Figure:
@@ -147,26 +132,25 @@ def _difference(name: str, theirs: Values, ours: Values) -> str:
     return f"{name} {theirs.mean():.3f} ({apart.value:+.3f} ± {apart.reach:.3f})"
 
 
-def correlations(
-    network: nn.Module, plan: Plan, images: Tensor, classes: Tensor, methods: Mapping[str, Method]
-) -> dict[str, Values]:
+def correlations(network: nn.Module, images: Tensor, methods: Mapping[str, Method]) -> dict[str, Values]:
     """Rank correlation of each method's maps with its own of the whole network, by stage forgotten, [stages, N]."""
+    classes = classes_of(network, images)
     before = {name: drawn(method, network, images, classes) for name, method in methods.items()}
     found: dict[str, list[Values]] = {name: [] for name in methods}
-    for forgetful in cascade(network, plan.stages, generator=torch.Generator().manual_seed(SEED)):
+    for forgetful in cascade(network, STAGES, generator=torch.Generator().manual_seed(SEED)):
         for name, method in methods.items():
             found[name].append(rank_correlation(drawn(method, forgetful, images, classes), before[name]))
     return {name: np.stack(each) for name, each in found.items()}
 
 
-def figures_of_correlations(name: str, found: Mapping[str, Values]) -> Iterator[tuple[str, Figure]]:
+def figures_of_correlations(found: Mapping[str, Values]) -> Iterator[tuple[str, Figure]]:
     for label, stage in (("logits_forgotten", 0), ("all_forgotten", -1)):
         values = {method: each[stage] for method, each in found.items()}
         note = f"rank correlation with the map before, {len(values[FULLGRAD])} signs, FullGrad's"
-        yield f"{label}_{name}", _beside(values, "rho", note)
+        yield label, _beside(values, "rho", note)
 
 
-def picture_of(name: str, curves: Mapping[str, Curves], forgotten: Mapping[str, Values]) -> str:
+def picture_of(curves: Mapping[str, Curves], forgotten: Mapping[str, Values]) -> str:
     shown = {method: curves[method] for method in DRAWN}
     shares = [100 * share for share in SHARES]
     half = SHARES.index(0.5) + 1
@@ -183,7 +167,7 @@ def picture_of(name: str, curves: Mapping[str, Curves], forgotten: Mapping[str, 
             Chart("perturbation: lower is better", "% of least salient pixels gone", shares[:half], least),
             Chart("rank correlation with the map before", "stages forgotten, from the logits", stages, alike),
         ],
-        description=f"Softmax, change of the logit and likeness of maps by method: {name} on traffic signs",
+        description="Softmax, change of the logit and likeness of maps, by method, on traffic signs",
     )
 
 
@@ -193,47 +177,37 @@ def classes_of(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def measure_quick() -> tuple[dict[str, Figure], dict[str, str]]:
-    images = torch.rand(QUICK_IMAGES, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(SEED))
-    network = dict(untrained())[VGG]
-    classes = classes_of(network, images)
-    maps = {name: drawn(method, network, images, classes) for name, method in METHODS.items()}
-    found = correlations(network, PLANS[VGG], images, classes, METHODS)
-    curves = curves_by_method(network, images, maps, classes)
-    figures = dict(figures_of_curves("untrained", curves)) | dict(figures_of_correlations("untrained", found))
-    reason = "needs trained networks, and Captum: run it without --quick"
-    return figures, dict.fromkeys((f"deletion_{_slug(name)}_grey" for name in PLANS), reason)
+    images = torch.rand(QUICK_IMAGES, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(SEED))
+    torch.manual_seed(SEED)
+    figures = figures_of(unsettled(SignNet()).requires_grad_(requires_grad=False), images, METHODS)
+    reason = "needs a trained network, and Captum: run it without --quick"
+    return {f"{name}_untrained": figure for name, figure in figures.items()}, dict.fromkeys(figures, reason)
 
 
 def measure(picture: Path | None) -> tuple[dict[str, Figure], dict[str, str]]:
     data = Path(os.environ.get("SEXTANT_TEST_DATA", ""))
-    if not (data / "gtsrb_train_stride3.npz").exists():
-        return {}, {"deletion": NO_DATA, "insertion": NO_DATA, "perturbation": NO_DATA}
-    shown = signs(data)
-    every = len(shown.unseen) // IMAGES
-    images = shown.unseen[::every][:IMAGES]
-    figures: dict[str, Figure] = {}
-    for name, network in trained(shown):
-        if name in PLANS:
-            figures |= of_network(name, network, images, picture if name == RESNET else None)
-    return figures, {}
+    if not (data / FILE).exists():
+        return {}, {"deletion_grey": NO_DATA, "insertion_grey": NO_DATA, "perturbation_grey": NO_DATA}
+    seen, unseen = seen_and_unseen(data)
+    network, shown = trained(seen), normalised(unseen.images)
+    right = classes_of(network, shown) == unseen.classes
+    note = f"of {len(right):,} signs of tracks that were not trained on; {SIDE} pixels"
+    accuracy = Figure(float(right.double().mean()), "share", "none", note)
+    images = shown[:: len(shown) // IMAGES][:IMAGES]
+    methods = {**METHODS, **captum_methods(LAST_CONVOLUTION)}
+    return {"network_accuracy": accuracy, **figures_of(network, images, methods, picture)}, {}
 
 
-def of_network(name: str, network: nn.Module, images: Tensor, picture: Path | None) -> dict[str, Figure]:
-    plan = PLANS[name]
-    methods = {**METHODS, **captum_methods(plan.last_convolution)}
+def figures_of(
+    network: nn.Module, images: Tensor, methods: Mapping[str, Method], picture: Path | None = None
+) -> dict[str, Figure]:
     classes = classes_of(network, images)
     maps = {method: drawn(draw, network, images, classes) for method, draw in methods.items()}
     curves = curves_by_method(network, images, maps, classes)
-    some = slice(None, None, len(images) // RANDOMISED_IMAGES)
-    forgotten = correlations(network, plan, images[some], classes[some], methods)
+    forgotten = correlations(network, images[:: max(1, len(images) // RANDOMISED_IMAGES)], methods)
     if picture is not None:
-        picture.write_text(picture_of(name, curves["grey"], forgotten))
-    slug = _slug(name)
-    return dict(figures_of_curves(slug, curves)) | dict(figures_of_correlations(slug, forgotten))
-
-
-def _slug(name: str) -> str:
-    return name.replace("-", "_")
+        picture.write_text(picture_of(curves["grey"], forgotten))
+    return dict(figures_of_curves(curves)) | dict(figures_of_correlations(forgotten))
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from monitor_jobs.contract.errors import BadInput
 # finer at both ends, where curves bend
 SHARES: Final = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 NORMAL_95: Final = 1.96
-BLUR: Final = 11  # pixels of a mean's side; RISE blurs by 11 pixels too
+BLUR: Final = 7  # pixels of a mean's side
 Values = NDArray[np.float64]
 
 
