@@ -25,7 +25,11 @@ from torch import Tensor, nn
 from monitor_jobs.saliency.adversarial import unusualness, usual_of
 from monitor_jobs.saliency.signals import SIGNALS, signals_of, smoothed
 from tests.benchmarks.adversarial_attacks import attacked
-from tests.benchmarks.adversarial_peers.published import attacked_by_torchattacks
+from tests.benchmarks.adversarial_peers.published import (
+    attacked_by_art,
+    attacked_by_foolbox,
+    attacked_by_torchattacks,
+)
 from tests.benchmarks.adversarial_signs import EPOCHS, FILE, SIDE, SignNet, Signs, normalised, seen_and_unseen, trained
 from tests.benchmarks.adversarial_windows import windows
 from tests.benchmarks.figures import SEED, Figure, publish
@@ -44,13 +48,15 @@ Values = NDArray[np.float64]
 class Case:
     """Signals of clean signs that say what is usual, of other clean signs, and of attacked ones by kind of attack.
 
-    `success` is the share of signs that were right which an attack turned.
+    `success` is the share of signs that were right which an attack turned, `moved` how far it moved a pixel at most, in
+    255ths of its range.
     """
 
     calibration: Values
     clean: Values
     attacked: dict[str, Values]
     success: dict[str, float]
+    moved: dict[str, float]
 
 
 class OfPixels(nn.Module):
@@ -82,7 +88,11 @@ def ours(network: nn.Module, images: Tensor, classes: Tensor, epsilon: float) ->
 
 Attacks = Mapping[str, tuple[Callable[[nn.Module, Tensor, Tensor, float], Tensor], type[OfPixels]]]
 OURS: Final[Attacks] = {"": (ours, OfPixels), "forewarned_": (ours, Forewarned)}
-PUBLISHED: Final[Attacks] = {"torchattacks_": (attacked_by_torchattacks, OfPixels)}
+PUBLISHED: Final[Attacks] = {
+    "torchattacks_": (attacked_by_torchattacks, OfPixels),
+    "foolbox_": (attacked_by_foolbox, OfPixels),
+    "art_": (attacked_by_art, OfPixels),
+}
 
 
 def signals(network: nn.Module, images: Tensor) -> Values:
@@ -101,15 +111,16 @@ def case_of(
     network: nn.Module, calibration: Signs, held: Signs, *, attacks: Attacks = OURS, epsilons: Sequence[int] = EPSILONS
 ) -> Case:
     was_right = right(network, held, held.images)
-    found, success = {}, {}
+    found, success, moved = {}, {}, {}
     for epsilon in epsilons:
         for kind, (attack, as_seen) in attacks.items():
             turned = attack(as_seen(network).eval(), held.images, held.classes, epsilon / 255)
             fooled = was_right & ~right(network, held, turned)
             name = f"{kind}eps_{epsilon}"
             success[name] = float(fooled.sum() / was_right.sum())
+            moved[name] = 255 * float((turned - held.images).abs().max())
             found[name] = signals(network, turned[fooled])
-    return Case(signals(network, calibration.images), signals(network, held.images), found, success)
+    return Case(signals(network, calibration.images), signals(network, held.images), found, success, moved)
 
 
 def figures_of(case: Case) -> Iterator[tuple[str, Figure]]:
@@ -129,6 +140,9 @@ def figures_of(case: Case) -> Iterator[tuple[str, Figure]]:
         yield f"auroc_outside_centre_{name}", Figure(alone["outside_centre"], "AUROC", "none", "of that share alone")
         yield f"found_share_{name}", Figure(float((scores > bar).mean()), "share", "none", "where 1 % of clean are too")
         yield f"attack_success_{name}", Figure(case.success[name], "share", "none", "of the signs that were right")
+        bound = name.rpartition("_")[2]
+        note = "the farthest that a pixel was moved, to a thousandth: float32 rounds"
+        yield f"attack_reach_{name}", Figure(round(case.moved[name], 3), "of 255 levels", f"<= {bound}", note)
 
 
 def auroc(clean: Values, attacked: Values) -> float:
@@ -172,7 +186,7 @@ def measure(quick: bool) -> tuple[dict[str, Figure], dict[str, str]]:
     if quick:
         reason = "needs a trained network: run it without --quick"
         names = [f"auroc_eps_{epsilon}" for epsilon in EPSILONS]
-        successes = {name: figure for name, figure in figures_of(quick_case()) if name.startswith("attack_success")}
+        successes = {name: figure for name, figure in figures_of(quick_case()) if name.startswith("attack_")}
         return successes, dict.fromkeys(["network_accuracy", *names], reason)
     data = Path(os.environ.get("SEXTANT_TEST_DATA", ""))
     if not (data / FILE).exists():

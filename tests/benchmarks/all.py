@@ -20,6 +20,7 @@ BENCHMARKS = (
     "data_quality",
     "model_quality",
     "saliency",
+    "saliency_curves",
     "adversarial",
     "invoke",
     "gateway",
