@@ -8,11 +8,9 @@ import asyncio
 import hashlib
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -33,6 +31,7 @@ from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import build_app
 from service.endpoint.engines import may_be_replaced
+from service.endpoint.model_folder import model_folder
 from service.endpoint.ports import Keeping, Watch
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker
@@ -72,16 +71,15 @@ def serve(
     metrics = ServingMetrics(registry, spec)
     worker = ModelWorker(timeout_seconds=spec.model_timeout_seconds, observe=metrics.model_ran)
     keeping = keeping_factory(registry)
-    folder = Path(tempfile.mkdtemp(prefix="sextant-model-"))
     app = build_app(worker, keeping.sink, metrics, spec)
     server = _Server(uvicorn.Config(app, **server_options(limits), **_SERVER_OPTIONS), worker)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            load = partial(_fetch_and_load, spec, store, folder, keeping.watch)
-            failure = runner.run(_serve(server, listener, worker, load))
-    finally:
-        keeping.sink.close(server.seconds_left)
-        shutil.rmtree(folder, ignore_errors=True)
+    with model_folder() as folder:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                load = partial(_fetch_and_load, spec, store, folder, keeping.watch)
+                failure = runner.run(_serve(server, listener, worker, load))
+        finally:
+            keeping.sink.close(server.seconds_left)
     return _exit_code(failure)
 
 
