@@ -14,7 +14,7 @@ from typing import Final
 
 from service.endpoint.segment import take_flock
 
-PREFIX: Final = "sextant-model-"
+PREFIX: Final = "sextant-package-"  # releases without locks called theirs sextant-model-: those may be alive
 
 
 @contextmanager
