@@ -77,4 +77,6 @@ def tree_pss(package: Path, scratch: Path) -> dict[str, Figure]:
 
 
 def _role(command: list[str]) -> str:
-    return next((word for word in ("control", "scheduler", "endpoint", "up") if word in command), " ".join(command)[:40])
+    return next(
+        (word for word in ("control", "scheduler", "endpoint", "up") if word in command), " ".join(command)[:40]
+    )

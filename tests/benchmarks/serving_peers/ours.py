@@ -36,7 +36,9 @@ def sextant(package: Path, scratch: Path, engine: Engine, threads: int) -> Itera
         with running_endpoint(package, Path(folder), **given) as endpoint:
             process = psutil.Process(endpoint.process.pid)
             name = f"sextant_{engine.replace('-', '_')}"
-            yield Running(name, NAMES[engine], WORDS, endpoint.port, lambda: [process, *process.children(recursive=True)])
+            yield Running(
+                name, NAMES[engine], WORDS, endpoint.port, lambda: [process, *process.children(recursive=True)]
+            )
 
 
 def captures(ours: Running) -> tuple[int, int]:

@@ -31,7 +31,9 @@ class Handler:
         self.network = load(os.environ["PACKAGE"])
 
     def handle(self, data, context):
-        arrays = [self.decoded(row.get("body", row.get("data")), position, context) for position, row in enumerate(data)]
+        arrays = [
+            self.decoded(row.get("body", row.get("data")), position, context) for position, row in enumerate(data)
+        ]
         return [[row.tolist()] for row in answers(self.network, arrays)]
 
     def decoded(self, body, position, context):
