@@ -77,6 +77,5 @@ def tree_pss(package: Path, scratch: Path) -> dict[str, Figure]:
 
 
 def _role(command: list[str]) -> str:
-    return next(
-        (word for word in ("control", "scheduler", "endpoint", "up") if word in command), " ".join(command)[:40]
-    )
+    roles = ("control", "scheduler", "up")
+    return next((role for role in roles if role in command), "endpoint")

@@ -30,7 +30,7 @@ HEADLINES: Final = (
     "overload_p99_ratio",
     "first_200_s",
     "tree_pss_mb",
-    "captures_dropped",
+    "captures_lost",
 )
 
 Compare = Callable[[Arm, Arm], float]
@@ -44,8 +44,6 @@ class Results:
     turns: dict[tuple[Workload, str], Turns] = field(default_factory=dict)
     engines: dict[str, str] = field(default_factory=dict)
     pss_mb: dict[tuple[Workload, str], float] = field(default_factory=dict)
-    captured: int = 0
-    dropped: int = 0
 
     def add(self, workload: Workload, ours: Running, theirs: Running, turns: Turns) -> None:
         """What both saw in turn, and the memory that they take now."""
@@ -54,11 +52,6 @@ class Results:
             self.windows.setdefault((workload, server.name), []).extend(windows)
             self.engines[server.name] = server.engine
             self.pss_mb[workload, server.name] = pss_mb(server.processes())
-
-    def count(self, captured: int, dropped: int) -> None:
-        """What an endpoint captured and dropped in all."""
-        self.captured += captured
-        self.dropped += dropped
 
 
 def row_name(workload: Workload, server: str) -> str:
@@ -102,12 +95,6 @@ def at_most_figure(turns: Turns, compare: Compare, goal: str, note: str) -> Figu
 
 def _measured(turns: Turns, compare: Compare) -> str:
     return f"{turns.compared(compare):.2f} over {len(turns.first)} interleaved pairs"
-
-
-def losses(results: Results) -> dict[str, Figure]:
-    """Captures that were dropped, of all that were taken beside these loads."""
-    note = f"of {results.captured:,} answers, all to be captured"
-    return {"captures_dropped": Figure(results.dropped, "records", "<= 0", note)}
 
 
 def all_names(peers: Iterable[str]) -> list[str]:

@@ -23,7 +23,6 @@ from tests.benchmarks.closed_loop import Arm, Cost, Plan, Turns, Window, alterna
 from tests.benchmarks.serving_models import Model
 
 BATCHES: Final = (1, 2, 4, 8, 16, 32)
-TRIED_SECONDS: Final = 0.5  # for each size of a batch
 
 Forward = Callable[[], object]
 T = TypeVar("T")
@@ -110,7 +109,7 @@ def forward_of(network: nn.Module, model: Model, batch: int) -> Forward:
     return forward
 
 
-def best_batch(network: nn.Module, model: Model, seconds: float = TRIED_SECONDS) -> int:
+def best_batch(network: nn.Module, model: Model, seconds: float) -> int:
     """The size of a batch at which the network computes most inputs a second."""
     rates = {}
     for batch in BATCHES:

@@ -128,7 +128,7 @@ class Workload:
 
 WORKLOADS: Final = (
     C1 := Workload("resnet64_npy_c1", RESNET_64, NPY, 1),
-    Workload("resnet64_npy_c8", RESNET_64, NPY, 8),
+    C8 := Workload("resnet64_npy_c8", RESNET_64, NPY, 8),
     C32 := Workload("resnet64_npy_c32", RESNET_64, NPY, 32),
     Workload("resnet64_png_c8", RESNET_64, PNG, 8),
     Workload("resnet128_npy_c8", RESNET_128, NPY, 8),

@@ -108,7 +108,7 @@ class Passer(asyncio.Protocol):
         self._answer = b""
         self._crowd.idle.append(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's own names
         with suppress(ValueError):
             self._crowd.idle.remove(self)
         self._crowd.connections -= 1

@@ -13,7 +13,7 @@ class Api(litserve.LitAPI):
         super().__init__(max_batch_size=MAX_BATCH, batch_timeout=WAIT_SECONDS)
         self.package = package
 
-    def setup(self, device):
+    def setup(self, device):  # noqa: ARG002  # its own names
         self.network = load(self.package)
 
     def decode_request(self, request):

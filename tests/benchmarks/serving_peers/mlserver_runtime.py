@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 from mlserver import MLModel
 from mlserver.cli import main as command
 from mlserver.codecs import NumpyCodec, StringCodec

@@ -27,30 +27,18 @@ models={{"model": {{"1.0": {{"marName": "model.mar", "minWorkers": 1, "maxWorker
 
 
 class Handler:
-    def initialize(self, context):
+    def initialize(self, context):  # noqa: ARG002  # its own names
         self.network = load(os.environ["PACKAGE"])
 
     def handle(self, data, context):
-        arrays = [
-            self.decoded(row.get("body", row.get("data")), position, context) for position, row in enumerate(data)
-        ]
+        arrays = [decoded(row["body"], position, context) for position, row in enumerate(data)]
         return [[row.tolist()] for row in answers(self.network, arrays)]
 
-    def decoded(self, body, position, context):
-        if isinstance(body, list):
-            return np.array(body, dtype=np.float32)  # it has parsed JSON itself
-        return decode(bytes(body), context.get_request_header(position, "Content-Type"))
 
-
-_HANDLER = Handler()
-
-
-def handle(data, context):
-    if data is None:
-        return None
-    if not hasattr(_HANDLER, "network"):
-        _HANDLER.initialize(context)
-    return _HANDLER.handle(data, context)
+def decoded(body, position, context):
+    if isinstance(body, list):
+        return np.array(body, dtype=np.float32)  # it has parsed JSON itself
+    return decode(bytes(body), context.get_request_header(position, "Content-Type"))
 
 
 def main():
