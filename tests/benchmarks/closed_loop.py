@@ -95,6 +95,7 @@ class Caller(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._answer = b""
+        self._ended: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -102,7 +103,7 @@ class Caller(asyncio.Protocol):
     def call_until_it_ends(self, window: Window, request: bytes) -> "asyncio.Future[None]":
         """Done once the last answer was read; raises AssertionError for one that is not 200."""
         self._window, self._request = window, request
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended = asyncio.get_running_loop().create_future()
         self._ask()
         return self._ended
 
@@ -116,7 +117,7 @@ class Caller(asyncio.Protocol):
             self._ask() if now < self._window.ends_at else self._ended.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._ended.done():
+        if self._ended is not None and not self._ended.done():
             self._ended.set_exception(exc or ConnectionResetError("the endpoint hung up"))
 
     def _ask(self) -> None:
@@ -125,7 +126,9 @@ class Caller(asyncio.Protocol):
 
 
 def is_whole(answer: bytes) -> bool:
-    head, _, body = answer.partition(END_OF_HEAD)
+    head, ended, body = answer.partition(END_OF_HEAD)
+    if not ended:
+        return False
     length = head[head.index(LENGTH) + len(LENGTH) :].partition(b"\r\n")[0]
     return len(body) == int(length)
 

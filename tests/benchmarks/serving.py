@@ -9,7 +9,6 @@ What lives here: what is compared. What does not: figures (serving_figures), net
 """
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -43,7 +42,18 @@ from tests.benchmarks.serving_load import (
     servers_in_turn,
     throughput_ratio,
 )
-from tests.benchmarks.serving_models import C1, C32, LENET_5, RESNET_64, RESNET_128, WORKLOADS, Workload, add_examples
+from tests.benchmarks.serving_models import (
+    C1,
+    C32,
+    LENET_5,
+    LENET_C32,
+    RESNET_64,
+    RESNET_128,
+    WORKLOADS,
+    Model,
+    Workload,
+    add_examples,
+)
 from tests.benchmarks.serving_overload import overloaded
 from tests.benchmarks.serving_peers.ours import Captures, sextant
 from tests.benchmarks.serving_peers.peers import PEERS, Peer
@@ -80,7 +90,7 @@ QUICK: Final = Size(
     tried_seconds=0.05,
     starts=0,
     engines=(Engine.OPENVINO,),
-    workloads=(C1, C32),
+    workloads=(LENET_C32,),
     peers=(),
 )
 
@@ -97,7 +107,7 @@ class Campaign:
         self.figures: dict[str, Figure] = {}
         self.absent: dict[str, str] = {}  # peers, and why
         self.missing: dict[str, str] = {}
-        self.packages = {model: model.package(scratch / f"package-{n}") for n, model in enumerate(MODELS)}
+        self._packages: dict[Model, Path] = {}
 
     def beside_servers(self) -> None:
         """Our compiled network beside eager torch in our endpoint, and beside each peer."""
@@ -126,14 +136,15 @@ class Campaign:
         if "amx_bf16" not in Path("/proc/cpuinfo").read_text():
             self.missing |= {name: NO_AMX for name in HEADLINES if name.startswith("bf16")}
             return
-        add_examples(self.packages[RESNET_64], RESNET_64)
+        package = self._package(RESNET_64)
+        add_examples(package, RESNET_64)
         with self._ours(C32, Engine.OPENVINO_BF16) as ours:
             network = compiled(RESNET_64, torch.bfloat16)
             self.figures["bf16_c32_vs_limit"] = self._beside_best(ours, network, ">= 0.7")
             measured = [peer for peer in self.size.peers if (C32, peer.name) in self.results.turns]
             if measured:
                 best = max(measured, key=lambda peer: Arm(self.results.windows[C32, peer.name]).per_second)
-                with started(best, self.packages[RESNET_64], self.scratch / "bf16", threads=self.threads) as theirs:
+                with started(best, package, self.scratch / "bf16", threads=self.threads) as theirs:
                     turns = self._in_turn(C32, ours, theirs)
                 self.figures["bf16_c32_vs_best_peer"] = at_least_figure(turns, throughput_ratio, ">= 4", best.name)
 
@@ -141,7 +152,7 @@ class Campaign:
         """The first answer, and memory."""
         if not self.size.starts:
             return
-        package = self.packages[RESNET_64]
+        package = self._package(RESNET_64)
         threads = {"OMP_NUM_THREADS": str(self.threads)}
         self.figures |= first_200(package, self.scratch, self.size.starts, threads)
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
@@ -149,19 +160,24 @@ class Campaign:
 
     @contextmanager
     def _ours(self, workload: Workload, engine: Engine) -> Iterator[Running]:
-        package = self.packages[workload.model]
+        package = self._package(workload.model)
         with (
             tempfile.TemporaryDirectory(dir=self.scratch) as folder,
             sextant(package, Path(folder), engine, threads=self.threads, captures=self.captures) as ours,
         ):
             yield ours
 
+    def _package(self, model: Model) -> Path:
+        if model not in self._packages:
+            self._packages[model] = model.package(self.scratch / f"package-{len(self._packages)}")
+        return self._packages[model]
+
     def _plan(self, workload: Workload) -> Plan:
         return replace(self.size.plan, callers=workload.callers)
 
     def _beside_peer(self, loads: Sequence[Workload], peer: Peer) -> None:
         folder = self.scratch / f"{peer.name}-{loads[0].name}"
-        package = self.packages[loads[0].model]
+        package = self._package(loads[0].model)
         try:
             self._compare(loads, partial(started, peer, package, folder, threads=self.threads))
         except PeerAbsent as absent:
@@ -233,7 +249,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few short windows, and no peers")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="that each network computes with")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="that networks compute with")
     parser.add_argument("--pairs", type=int, help="windows of each kind")
     parser.add_argument("--window-seconds", type=float)
     parser.add_argument("--peers", nargs="*", choices=[peer.name for peer in PEERS], help="these alone")

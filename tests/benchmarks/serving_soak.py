@@ -7,7 +7,6 @@ half minute, once the first sixth of the time has passed.
 
 import argparse
 import asyncio
-import os
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import torch
 from scipy.stats import theilslopes
 
 from monitor_jobs.contract.engines import Engine
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{60 * QUICK_MINUTES:.0f} seconds, too short for a slope")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--minutes", type=float, default=MINUTES)
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="that the network computes with")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="that the network computes with")
     options = parser.parse_args()
     soaked, captures = measure(QUICK_MINUTES if options.quick else options.minutes, options.threads)
     publish("serving_soak", *figures_of(soaked, captures), options.json)

@@ -38,7 +38,7 @@ class Running:
     def answer(self, workload: Workload) -> object:
         """The rows that it answers."""
         path, body, content_type = self._said(workload)
-        headers = {"Content-Type": content_type, **AUTHORIZED}
+        headers = {"content-type": content_type, **AUTHORIZED}
         answer = plain_http.post(f"http://127.0.0.1:{self.port}{path}", content=body, headers=headers, timeout=60)
         assert answer.is_success, f"{self.name} answers {workload.name} with {answer.status_code}: {answer.text[:400]}"
         return self.words.rows(answer.json())

@@ -43,7 +43,12 @@ def started(peer: Peer, package: Path, folder: Path, *, threads: int) -> Iterato
         raise PeerAbsent(f"{peer.name} needs {peer.needs}, which is not installed")
     python, (port,), mark = peer.python(), free_ports(1), uuid.uuid4().hex
     folder.mkdir(parents=True, exist_ok=True)
-    own = {"PATH": f"{python.parent}:{os.environ['PATH']}", "HOME": str(folder), "TMPDIR": str(folder)}
+    own = {
+        "PATH": f"{python.parent}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "TEMP": str(folder),
+    }
     environment = {**own, **QUIET, MARK: mark, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}
     command = [python, "-m", f"tests.benchmarks.serving_peers.{peer.program}", package, str(port), folder]
     with (folder / "output").open("wb") as output:

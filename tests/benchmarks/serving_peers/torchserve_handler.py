@@ -38,7 +38,7 @@ class Handler:
 def decoded(body, position, context):
     if isinstance(body, list):
         return np.array(body, dtype=np.float32)  # it has parsed JSON itself
-    return decode(bytes(body), context.get_request_header(position, "Content-Type"))
+    return decode(bytes(body), context.get_request_header(position, "content-type"))  # as it was written
 
 
 def main():
