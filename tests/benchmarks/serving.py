@@ -9,6 +9,7 @@ What lives here: what is compared. What does not: figures (serving_figures), net
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -61,6 +62,7 @@ from tests.benchmarks.serving_peers.running import Running, require_same_answers
 from tests.benchmarks.serving_peers.started import PeerAbsent, started
 
 WARM_UP_PAIRS: Final = 2
+MODELS: Final = (RESNET_64, RESNET_128, LENET_5)
 NO_AMX: Final = "this processor has no AMX, without which bfloat16 is not faster than float32"
 Start = AbstractContextManager[Running]
 
@@ -93,9 +95,6 @@ QUICK: Final = Size(
     workloads=(LENET_C32,),
     peers=(),
 )
-
-
-MODELS: Final = (RESNET_64, RESNET_128, LENET_5)
 
 
 class Campaign:
@@ -187,6 +186,7 @@ class Campaign:
         """Both are started anew, so that each comparison begins with empty disks and young processes."""
         with start() as theirs, self._ours(loads[0], Engine.OPENVINO) as ours:
             for workload in loads:
+                print(f"{workload.name} beside {theirs.name}", file=sys.stderr)
                 turns = self._in_turn(workload, ours, theirs)
                 self.results.add(workload, ours, theirs, turns)
 

@@ -53,7 +53,8 @@ class Captures:
 @contextmanager
 def sextant(package: Path, folder: Path, engine: Engine, *, threads: int, captures: Captures) -> Iterator[Running]:
     """An endpoint with this engine, which has stored all its captures when the block is left."""
-    environment = {"OMP_NUM_THREADS": str(threads), ENGINE_VARIABLE: engine}
+    # what it unpacks goes with the folder, even where it is killed
+    environment = {"OMP_NUM_THREADS": str(threads), ENGINE_VARIABLE: engine, "TMPDIR": str(folder)}
     given = {"environment": environment, "data_capture": CAPTURE_ALL, **SPOOL}
     with running_endpoint(package, folder, **given) as endpoint:
         process = psutil.Process(endpoint.process.pid)

@@ -22,6 +22,14 @@ Words = Callable[[bytes, str], tuple[str, bytes, str]]  # a body and its type ->
 
 
 @dataclass(frozen=True)
+class Program:
+    """A program that pip does not install, and Debian's package of it."""
+
+    name: str
+    package: str
+
+
+@dataclass(frozen=True)
 class Peer:
     """One server: its program, its pins, a path that answers 200 once it is ready, its words, its answer's rows."""
 
@@ -31,7 +39,7 @@ class Peer:
     words: Words
     rows: Callable[[Any], Any]
     pins: str | None = None
-    needs: str | None = None
+    needs: Program | None = None
 
     def python(self) -> Path:
         """The interpreter that has its packages; torch is ours, which comes behind them on the path."""
@@ -105,6 +113,6 @@ TORCHSERVE: Final = Peer(
     raw("/predictions/model"),
     as_given,
     pins="torchserve",
-    needs="java",
+    needs=Program("java", "openjdk-17-jre-headless"),
 )
 PEERS: Final = (FASTAPI, LITSERVE, MLSERVER, BENTOML, TORCHSERVE)

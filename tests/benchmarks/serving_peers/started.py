@@ -39,8 +39,8 @@ def started(peer: Peer, package: Path, folder: Path, *, threads: int) -> Iterato
 
     Raises PeerAbsent where a program that it needs is not installed, AssertionError where it does not come up.
     """
-    if peer.needs is not None and shutil.which(peer.needs) is None:
-        raise PeerAbsent(f"{peer.name} needs {peer.needs}, which is not installed")
+    if peer.needs is not None and shutil.which(peer.needs.name) is None:
+        raise PeerAbsent(f"{peer.name} needs {peer.needs.name}: install {peer.needs.package}")
     python, (port,), mark = peer.python(), free_ports(1), uuid.uuid4().hex
     folder.mkdir(parents=True, exist_ok=True)
     own = {
