@@ -62,6 +62,7 @@ from tests.benchmarks.serving_peers.running import Running, require_same_answers
 from tests.benchmarks.serving_peers.started import PeerAbsent, started
 
 WARM_UP_PAIRS: Final = 2
+REASON_CHARACTERS: Final = 200
 MODELS: Final = (RESNET_64, RESNET_128, LENET_5)
 NO_AMX: Final = "this processor has no AMX, without which bfloat16 is not faster than float32"
 Start = AbstractContextManager[Running]
@@ -104,7 +105,7 @@ class Campaign:
         self.size, self.scratch, self.threads = size, scratch, threads
         self.results, self.captures = Results(), Captures()
         self.figures: dict[str, Figure] = {}
-        self.absent: dict[str, str] = {}  # peers, and why
+        self.absent: dict[str, str] = {}  # peers that were not measured to the end, and why
         self.missing: dict[str, str] = {}
         self._packages: dict[Model, Path] = {}
 
@@ -179,8 +180,8 @@ class Campaign:
         package = self._package(loads[0].model)
         try:
             self._compare(loads, partial(started, peer, package, folder, threads=self.threads))
-        except PeerAbsent as absent:
-            self.absent[peer.name] = str(absent)
+        except (PeerAbsent, AssertionError, OSError) as failed:  # an hour of others need not be lost by one
+            self.absent[peer.name] = " ".join(str(failed).split())[:REASON_CHARACTERS]
 
     def _compare(self, loads: Sequence[Workload], start: Callable[[], Start]) -> None:
         """Both are started anew, so that each comparison begins with empty disks and young processes."""

@@ -41,13 +41,9 @@ class Asked:
         times = [process.cpu_times() for process in self.processes]
         return np.array([sum(each.user + each.system for each in times), 0.0])
 
-    def pss_mb(self) -> float:
-        """Memory of all processes, what they share counted once."""
-        return pss_mb(self.processes)
-
 
 def pss_mb(processes: Sequence[psutil.Process]) -> float:
-    """Proportional memory of processes together."""
+    """Memory of processes together, what they share with others counted by its share."""
     return sum(process.memory_full_info().pss for process in processes) / 1e6
 
 

@@ -10,6 +10,7 @@ from mlserver.codecs import NumpyCodec, StringCodec
 from mlserver.types import InferenceResponse
 
 from tests.benchmarks.serving_peers.network import MAX_BATCH, WAIT_SECONDS, answers, decode_base64, load
+from tests.servers.processes import free_ports
 
 
 class Runtime(MLModel):
@@ -32,7 +33,7 @@ def main():
     settings = {
         "host": "127.0.0.1",
         "http_port": int(port),
-        "grpc_port": int(port) + 1,
+        "grpc_port": free_ports(1)[0],
         "metrics_endpoint": None,
         "use_structured_logging": False,
         "debug": False,
