@@ -23,7 +23,7 @@ from monitor_jobs.contract.engines import Engine
 from tests.benchmarks.closed_loop import Window, connected, window_of
 from tests.benchmarks.figures import BENCH_FOLDER, Figure, publish
 from tests.benchmarks.serving_load import run
-from tests.benchmarks.serving_models import C8
+from tests.benchmarks.serving_models import C8, LENET_C32, Workload
 from tests.benchmarks.serving_peers.ours import Captures, sextant
 from tests.benchmarks.serving_peers.running import Running, require_same_answers
 
@@ -58,12 +58,12 @@ class Soaked:
         return float(found.slope), float(found.high_slope)
 
 
-async def soak(ours: Running, folder: Path, captures: Captures, seconds: float) -> Soaked:
+async def soak(ours: Running, load: Workload, folder: Path, captures: Captures, seconds: float) -> Soaked:
     """Load for so long, with the endpoint's memory beside it."""
-    asked, started = ours.asked(C8), time.perf_counter()
+    asked, started = ours.asked(load), time.perf_counter()
     soaked = Soaked([], [], Window(started))
     async with AsyncExitStack() as stack:
-        callers = await connected(ours.port, C8.callers, stack)
+        callers = await connected(ours.port, load.callers, stack)
         loading = asyncio.create_task(window_of(callers, asked.request, seconds))
         while not loading.done():
             soaked.seconds.append(time.perf_counter() - started)
@@ -73,33 +73,35 @@ async def soak(ours: Running, folder: Path, captures: Captures, seconds: float) 
         return Soaked(soaked.seconds, soaked.rss_mb, await loading)
 
 
-def measure(minutes: float, threads: int) -> tuple[Soaked, Captures]:
+def measure(load: Workload, minutes: float, threads: int) -> tuple[Soaked, Captures]:
     """Raises AssertionError where an answer is not the network's own, or not 200."""
     captures = Captures()
     BENCH_FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BENCH_FOLDER) as scratch:
-        package, folder = C8.model.package(Path(scratch) / "package"), Path(scratch) / "endpoint"
+        package, folder = load.model.package(Path(scratch) / "package"), Path(scratch) / "endpoint"
         folder.mkdir()
         with sextant(package, folder, Engine.AUTO, threads=threads, captures=captures) as ours:
-            require_same_answers(ours, C8)
-            soaked = run(partial(soak, ours, folder, captures, 60 * minutes))
+            require_same_answers(ours, load)
+            soaked = run(partial(soak, ours, load, folder, captures, 60 * minutes))
     return soaked, captures
 
 
-def figures_of(soaked: Soaked, captures: Captures) -> tuple[dict[str, Figure], dict[str, str]]:
+def figures_of(load: Workload, soaked: Soaked, captures: Captures) -> tuple[dict[str, Figure], dict[str, str]]:
     """The slope where the time was long enough for one, and what was answered and captured meanwhile."""
     answers, minutes = len(soaked.window.seconds), soaked.seconds[-1] / 60
-    load = f"{C8.callers} callers, {answers:,} answers in {minutes:.1f} minutes"
+    asked = f"{load.name}: {answers:,} answers in {minutes:.1f} minutes"
     lost = captures.answered - captures.stored
     figures = {
-        "soak_rss_mb": Figure(max(soaked.rss_mb), "MB", "none", f"the highest; {load}"),
+        "soak_rss_mb": Figure(max(soaked.rss_mb), "MB", "none", f"the highest; {asked}"),
         "soak_captures_lost": Figure(lost, "records", "<= 0", f"of {captures.answered:,} answers"),
     }
     try:
         slope, at_most = soaked.slope()
     except ValueError as short:
         return figures, {"soak_rss_slope_mb_per_h": f"{short}: {MINUTES:g} minutes are meant"}
-    note = f"95 % upper bound; {slope:.2f}; {load}; {soaked.rss_mb[0]:.0f} MB at first, {soaked.rss_mb[-1]:.0f} at last"
+    note = (
+        f"95 % upper bound; {slope:.2f}; {asked}; {soaked.rss_mb[0]:.0f} MB at first, {soaked.rss_mb[-1]:.0f} at last"
+    )
     return figures | {"soak_rss_slope_mb_per_h": Figure(at_most, "MB/h", "<= 1", note)}, {}
 
 
@@ -110,8 +112,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=MINUTES)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="that the network computes with")
     options = parser.parse_args()
-    soaked, captures = measure(QUICK_MINUTES if options.quick else options.minutes, options.threads)
-    publish("serving_soak", *figures_of(soaked, captures), options.json)
+    load, minutes = (LENET_C32, QUICK_MINUTES) if options.quick else (C8, options.minutes)
+    publish("serving_soak", *figures_of(load, *measure(load, minutes, options.threads)), options.json)
 
 
 if __name__ == "__main__":
