@@ -23,7 +23,7 @@ RESAMPLES = 1000
 STATUS_OK, END_OF_HEAD, LENGTH = b"HTTP/1.1 200 ", b"\r\n\r\n", b"content-length: "
 
 
-Cost = npt.NDArray[np.float64]  # seconds of processor time: of the endpoint, and of its event loop
+Cost = npt.NDArray[np.float64]  # seconds of processor time: of the endpoint, and of its event loop where that is asked
 
 
 @dataclass

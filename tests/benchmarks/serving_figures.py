@@ -38,7 +38,7 @@ Compare = Callable[[Arm, Arm], float]
 
 @dataclass
 class Results:
-    """All windows of each load and server, our compiled network's turns with each other server, memory and losses."""
+    """All windows of each load and server, our compiled network's turns with each other server, and memory."""
 
     windows: dict[tuple[Workload, str], list[Window]] = field(default_factory=dict)
     turns: dict[tuple[Workload, str], Turns] = field(default_factory=dict)
