@@ -61,7 +61,6 @@ from tests.benchmarks.serving_peers.peers import PEERS, Peer
 from tests.benchmarks.serving_peers.running import Running, require_same_answers
 from tests.benchmarks.serving_peers.started import PeerAbsent, started
 
-WARM_UP_PAIRS: Final = 2
 REASON_CHARACTERS: Final = 200
 MODELS: Final = (RESNET_64, RESNET_128, LENET_5)
 NO_AMX: Final = "this processor has no AMX, without which bfloat16 is not faster than float32"
@@ -74,6 +73,7 @@ class Size:
 
     plan: Plan
     overload: Plan
+    warm_up_seconds: float  # before each comparison, for each of the two: one of the peers compiles itself as it runs
     tried_seconds: float  # for each size of a batch
     starts: int
     engines: Sequence[Engine] = (Engine.OPENVINO, Engine.TORCH)
@@ -84,12 +84,14 @@ class Size:
 FULL: Final = Size(
     plan=Plan(pairs=20, window_seconds=0.6, pause_seconds=0.1),
     overload=Plan(pairs=20, window_seconds=1.5),
+    warm_up_seconds=2.5,
     tried_seconds=0.5,
     starts=7,
 )
 QUICK: Final = Size(
     plan=Plan(pairs=2, window_seconds=0.2),
     overload=Plan(pairs=2, window_seconds=0.3),
+    warm_up_seconds=0.2,
     tried_seconds=0.05,
     starts=0,
     engines=(Engine.OPENVINO,),
@@ -175,6 +177,9 @@ class Campaign:
     def _plan(self, workload: Workload) -> Plan:
         return replace(self.size.plan, callers=workload.callers)
 
+    def _warm_up(self, workload: Workload) -> Plan:
+        return Plan(pairs=1, window_seconds=self.size.warm_up_seconds, callers=workload.callers)
+
     def _beside_peer(self, loads: Sequence[Workload], peer: Peer) -> None:
         folder = self.scratch / f"{peer.name}-{loads[0].name}"
         package = self._package(loads[0].model)
@@ -194,9 +199,8 @@ class Campaign:
     def _in_turn(self, workload: Workload, ours: Running, theirs: Running) -> Turns:
         for server in (ours, theirs):
             require_same_answers(server, workload)
-        plan = self._plan(workload)
-        servers_in_turn(ours.asked(workload), theirs.asked(workload), replace(plan, pairs=WARM_UP_PAIRS))
-        return servers_in_turn(ours.asked(workload), theirs.asked(workload), plan)
+        servers_in_turn(ours.asked(workload), theirs.asked(workload), self._warm_up(workload))
+        return servers_in_turn(ours.asked(workload), theirs.asked(workload), self._plan(workload))
 
     def _one_caller(self, ours: Running, network: nn.Module) -> Figure:
         forward = forward_of(network, RESNET_64, 1)
@@ -208,7 +212,7 @@ class Campaign:
         require_same_answers(ours, C32)
         batch = best_batch(network, RESNET_64, self.size.tried_seconds)
         forward, plan = forward_of(network, RESNET_64, batch), self._plan(C32)
-        beside_forward(ours.asked(C32), forward, batch, replace(plan, pairs=WARM_UP_PAIRS))
+        beside_forward(ours.asked(C32), forward, batch, self._warm_up(C32))
         turns = beside_forward(ours.asked(C32), forward, batch, plan)
         limit = Arm(turns.second).per_second
         note = f"{C32.callers} callers against {limit:.0f} inputs/s in batches of {batch}, {ours.engine}"
