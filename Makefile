@@ -13,7 +13,7 @@ ROOMS := tests/integration
 CLIENTS := tests/e2e/test_client_flows.py
 PIP := $(BIN)/pip --disable-pip-version-check
 
-.PHONY: demo test test-alone test-attacks test-capture test-doors test-rooms test-commands test-clients test-whole check unit bench faults clean
+.PHONY: demo test test-alone test-attacks test-capture test-doors test-rooms test-commands test-clients test-whole check unit bench faults soak clean
 
 demo: .venv/installed
 	$(BIN)/sextant demo $(if $(KEEP),--keep)
@@ -69,6 +69,10 @@ bench: .venv/installed-for-tests
 # Minutes of kill -9 at the worst moments: what capture promises, counted.
 faults: .venv/installed-for-tests
 	$(BIN)/python -m tests.benchmarks.capture_faults
+
+# Half an hour of load on one endpoint: whether it takes ever more memory.
+soak: .venv/installed-for-tests
+	$(BIN)/python -m tests.benchmarks.serving_soak
 
 # Real servers for the tests, by apt, only where asked for; elsewhere a test whose server is absent is skipped by name.
 .PHONY: servers

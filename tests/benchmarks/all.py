@@ -24,6 +24,8 @@ BENCHMARKS = (
     "adversarial",
     "invoke",
     "gateway",
+    "serving",
+    "serving_soak",
     "capture_tax",
     "capture_faults",
     "dialect",

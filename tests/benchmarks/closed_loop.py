@@ -6,9 +6,10 @@ show. The callers are protocols on one uvloop: they share the machine with the e
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ RESAMPLES = 1000
 STATUS_OK, END_OF_HEAD, LENGTH = b"HTTP/1.1 200 ", b"\r\n\r\n", b"content-length: "
 
 
-Cost = npt.NDArray[np.float64]  # seconds of processor time: of the endpoint, and of its event loop
+Cost = npt.NDArray[np.float64]  # seconds of processor time: of the endpoint, and of its event loop where that is asked
 
 
 @dataclass
@@ -54,8 +55,15 @@ class Arm:
         return np.sum([window.cost for window in self.windows], axis=0) / self.answers
 
     @property
+    def p50_seconds(self) -> float:
+        return self._quantile(0.5)
+
+    @property
     def p99_seconds(self) -> float:
-        return float(np.quantile(np.concatenate([window.seconds for window in self.windows]), 0.99))
+        return self._quantile(0.99)
+
+    def _quantile(self, share: float) -> float:
+        return float(np.quantile(np.concatenate([window.seconds for window in self.windows]), share))
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,16 @@ class Turns:
 
     def at_most(self, how: Callable[[Arm, Arm], float]) -> float:
         """The upper end of the 95 % bootstrap interval of a comparison, pairs of windows drawn together."""
+        return float(np.quantile(self._redrawn(how), 0.975))
+
+    def at_least(self, how: Callable[[Arm, Arm], float]) -> float:
+        """The lower end of the same interval."""
+        return float(np.quantile(self._redrawn(how), 0.025))
+
+    def _redrawn(self, how: Callable[[Arm, Arm], float]) -> list[float]:
         draws = np.random.default_rng(SEED).integers(0, len(self.first), (RESAMPLES, len(self.first)))
         drawn = (Turns([self.first[each] for each in draw], [self.second[each] for each in draw]) for draw in draws)
-        return float(np.quantile([each.compared(how) for each in drawn], 0.975))
+        return [each.compared(how) for each in drawn]
 
 
 class Caller(asyncio.Protocol):
@@ -80,6 +95,7 @@ class Caller(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._answer = b""
+        self._ended: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -87,7 +103,7 @@ class Caller(asyncio.Protocol):
     def call_until_it_ends(self, window: Window, request: bytes) -> "asyncio.Future[None]":
         """Done once the last answer was read; raises AssertionError for one that is not 200."""
         self._window, self._request = window, request
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended = asyncio.get_running_loop().create_future()
         self._ask()
         return self._ended
 
@@ -101,7 +117,7 @@ class Caller(asyncio.Protocol):
             self._ask() if now < self._window.ends_at else self._ended.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._ended.done():
+        if self._ended is not None and not self._ended.done():
             self._ended.set_exception(exc or ConnectionResetError("the endpoint hung up"))
 
     def _ask(self) -> None:
@@ -110,7 +126,9 @@ class Caller(asyncio.Protocol):
 
 
 def is_whole(answer: bytes) -> bool:
-    head, _, body = answer.partition(END_OF_HEAD)
+    head, ended, body = answer.partition(END_OF_HEAD)
+    if not ended:
+        return False
     length = head[head.index(LENGTH) + len(LENGTH) :].partition(b"\r\n")[0]
     return len(body) == int(length)
 
@@ -141,6 +159,9 @@ class Plan:
     callers: int = CALLERS
 
 
+Load = Callable[[], Awaitable[Window]]  # one window of it
+
+
 def nothing() -> Cost:
     """The cost of windows that is not asked for."""
     return np.zeros(2)
@@ -159,15 +180,26 @@ def in_turn(targets: tuple[Target, Target], plan: Plan, cost: Callable[[], Cost]
 async def _in_turn(targets: tuple[Target, Target], plan: Plan, cost: Callable[[], Cost]) -> Turns:
     async with AsyncExitStack() as stack:
         callers = {port: await connected(port, plan.callers, stack) for port in {target.port for target in targets}}
-        windows: dict[Target, list[Window]] = {target: [] for target in targets}
-        for pair in range(plan.pairs):
-            for target in targets if pair % 2 else targets[::-1]:
-                before = cost()
-                window = await window_of(callers[target.port], target.request, plan.window_seconds)
-                await asyncio.sleep(plan.pause_seconds)
-                window.cost = cost() - before
-                windows[target].append(window)
-        return Turns(*windows.values())
+        first, second = (partial(loaded, callers[target.port], target.request, plan, cost) for target in targets)
+        return await alternating(first, second, plan.pairs)
+
+
+async def alternating(first: Load, second: Load, pairs: int) -> Turns:
+    """Windows of both in turn; who goes first changes."""
+    loads, windows = (first, second), ([], [])
+    for pair in range(pairs):
+        for which in (0, 1) if pair % 2 else (1, 0):
+            windows[which].append(await loads[which]())
+    return Turns(*windows)
+
+
+async def loaded(callers: list[Caller], request: bytes, plan: Plan, cost: Callable[[], Cost]) -> Window:
+    """One window of load, and what it and the pause after it cost."""
+    before = cost()
+    window = await window_of(callers, request, plan.window_seconds)
+    await asyncio.sleep(plan.pause_seconds)
+    window.cost = cost() - before
+    return window
 
 
 async def connected(port: int, count: int, stack: AsyncExitStack) -> list[Caller]:
