@@ -35,7 +35,7 @@ BENCHMARKS = (
 )
 INTRODUCTION = """# Benchmarks
 
-Measured by `make bench`, each on the day that it says: {machine}.
+Measured by `make bench`, each on the day and the processor that it says, with {packages}.
 
 Ratios against another way of doing the same work are measured in the same run, in interleaved pairs, with the same
 answer checked; a ratio is the end of its 95 % interval that is worse for us. A figure that could not be measured is
@@ -72,7 +72,7 @@ def run(name: str, options: list[str]) -> dict[str, Any]:
 def page_of(results: list[dict[str, Any]], before: str, today: date) -> str:
     """The page with these results; sections of other benchmarks stay as they were."""
     sections = sections_of(before) | {result["benchmark"]: section(result, today) for result in results}
-    return "\n".join([introduction(results), *(sections[name] for name in BENCHMARKS if name in sections)])
+    return "\n".join([introduction(results[0]["machine"]), *(sections[name] for name in BENCHMARKS if name in sections)])
 
 
 def sections_of(page: str) -> dict[str, str]:
@@ -81,12 +81,15 @@ def sections_of(page: str) -> dict[str, str]:
     return {text.partition("\n")[0].removeprefix("## "): text.rstrip("\n") + "\n" for text in sections}
 
 
-def introduction(results: list[dict[str, Any]]) -> str:
-    """The head of the page, with the machine."""
-    described = results[0]["machine"]
-    packages = ", ".join(f"{name} {version}" for name, version in described["packages"].items())
-    machine = f"{described['cpu']}, {described['cores']} cores, {described['memory_gib']} GiB, {packages}"
-    return INTRODUCTION.format(machine=machine)
+def introduction(machine: dict[str, Any]) -> str:
+    """The head of the page, with what all sections have in common."""
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return INTRODUCTION.format(packages=packages)
+
+
+def place(machine: dict[str, Any]) -> str:
+    """What one section was measured on."""
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB"
 
 
 def section(result: dict[str, Any], today: date) -> str:
@@ -100,7 +103,7 @@ def section(result: dict[str, Any], today: date) -> str:
         [
             f"## {result['benchmark']}",
             "",
-            f"{today}",
+            f"{today}, {place(result['machine'])}",
             "",
             "| figure | value | goal | note |",
             "|---|---|---|---|",
