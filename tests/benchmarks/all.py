@@ -72,7 +72,9 @@ def run(name: str, options: list[str]) -> dict[str, Any]:
 def page_of(results: list[dict[str, Any]], before: str, today: date) -> str:
     """The page with these results; sections of other benchmarks stay as they were."""
     sections = sections_of(before) | {result["benchmark"]: section(result, today) for result in results}
-    return "\n".join([introduction(results[0]["machine"]), *(sections[name] for name in BENCHMARKS if name in sections)])
+    return "\n".join(
+        [introduction(results[0]["machine"]), *(sections[name] for name in BENCHMARKS if name in sections)]
+    )
 
 
 def sections_of(page: str) -> dict[str, str]:
