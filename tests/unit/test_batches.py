@@ -41,6 +41,12 @@ def double(given: Tensor) -> Tensor:
     return 2 * given.flatten(1)
 
 
+def picky(given: Tensor) -> Tensor:
+    if (given < 0).any():
+        raise ValueError("negative")
+    return double(given)
+
+
 def listed(prediction: object, _accept: str) -> str:
     return json.dumps(prediction.tolist() if isinstance(prediction, Tensor) else prediction)
 
@@ -165,11 +171,6 @@ def test_one_bad_body_costs_no_other_an_answer() -> None:
 
 
 def test_a_call_that_fails_for_several_is_made_again_for_each() -> None:
-    def picky(given: Tensor) -> Tensor:
-        if (given < 0).any():
-            raise ValueError("negative")
-        return double(given)
-
     network = Counted(picky)
     batches = batches_of(network)
     bodies(batches, [[1]], [[2]])
@@ -178,11 +179,6 @@ def test_a_call_that_fails_for_several_is_made_again_for_each() -> None:
 
 
 def test_a_kind_of_which_one_fails_is_proven_later() -> None:
-    def picky(given: Tensor) -> Tensor:
-        if (given < 0).any():
-            raise ValueError("negative")
-        return double(given)
-
     network = Counted(picky)
     batches = batches_of(network)
     bodies(batches, [[1]], [[-1]])
