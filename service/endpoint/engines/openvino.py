@@ -40,12 +40,7 @@ def compile_network(network: nn.Module, example: Tensor, *, precision: torch.dty
     Raises ModelUnsuitable where OpenVINO is not installed, or cannot compile the network, or that answers with other
     than one tensor.
     """
-    # Its converter reports each use to its makers, and a model server reports to nobody.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    try:
-        import openvino
-    except ImportError as error:
-        raise ModelUnsuitable(f"OpenVINO is not installed: {EXTRA}") from error
+    openvino = import_openvino()
     options = {
         "INFERENCE_PRECISION_HINT": {torch.float32: "f32", torch.bfloat16: "bf16"}[precision],
         "PERFORMANCE_HINT": "LATENCY",
@@ -62,3 +57,13 @@ def compile_network(network: nn.Module, example: Tensor, *, precision: torch.dty
     if len(compiled.outputs) != 1:
         raise ModelUnsuitable(f"the network answers with {len(compiled.outputs)} tensors: compiled it can with one")
     return OpenVinoNetwork(compiled)
+
+
+def import_openvino() -> Any:  # noqa: ANN401  # it has no types
+    """OpenVINO without what reports each conversion to its makers. Raises ModelUnsuitable where it is not installed."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except ImportError as error:
+        raise ModelUnsuitable(f"OpenVINO is not installed: {EXTRA}") from error
+    return openvino
