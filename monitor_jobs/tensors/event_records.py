@@ -61,9 +61,13 @@ def _payload(record: bytes) -> bytes:
 
 
 def _message(message: bytes, *path: int) -> bytes:
-    """The first message below a path of field numbers."""
+    """The first message below a path of field numbers. Raises ValueError where there is none."""
     for number in path:
-        message = next(value for found, value in _fields(message) if found == number and isinstance(value, bytes))
+        below = (value for found, value in _fields(message) if found == number and isinstance(value, bytes))
+        inner = next(below, None)
+        if inner is None:
+            raise ValueError(f"it has no field {number}")
+        message = inner
     return message
 
 

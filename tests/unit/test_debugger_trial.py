@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor_jobs.contract.errors import BadInput
@@ -105,6 +105,7 @@ def test_bytes_that_are_no_record_are_refused(content):
 
 
 @given(st.integers(0, len(RECORD) - 1), st.integers(1, 255))
+@example(place=525, change=5)  # a message of another number: the one that is looked for is not there
 def test_a_record_with_a_changed_byte_is_another_tensor_or_is_refused(place, change):
     index = json.loads((RUN / "index/000000000/000000000004_worker_0.json").read_text())
     one = index["tensor_payload"][0]
