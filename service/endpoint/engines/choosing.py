@@ -5,7 +5,7 @@ What lives here: what is asked for, what can be had, what is faster. What does n
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -41,20 +41,20 @@ def with_engine(served: ServedModel, folder: Path, asked: Engine) -> ServedModel
     """
     try:
         if asked is Engine.AUTO:
-            return _fastest(served)
-        return replace(served, model=_compiled(served, folder, asked))
+            return _fastest(served, folder)
+        compiled, measured = _compiled(served, folder, asked)
     except ModelUnsuitable as error:
         if asked is Engine.AUTO:
             log.info("engine_chosen", engine=Engine.TORCH, why=str(error))
             return served
         raise ModelUnsuitable(f"{ENGINE_VARIABLE} is {asked}: {error}") from error
+    log.info("engine_chosen", engine=asked, parity=str(measured))
+    return replace(served, model=compiled)
 
 
-def _fastest(served: ServedModel) -> ServedModel:
-    network, example = _network_of(served), _drawn(served.card, 1)
-    compiled = compile_network(network, example, precision=torch.float32)
-    _require_same(network, compiled, _drawn(served.card, DRAWN), require_float32)
-    candidates = {Engine.TORCH: network, Engine.OPENVINO: compiled}
+def _fastest(served: ServedModel, folder: Path) -> ServedModel:
+    compiled, _ = _compiled(served, folder, Engine.OPENVINO)
+    candidates = {Engine.TORCH: _network_of(served), Engine.OPENVINO: compiled}
     milliseconds = {
         engine: {size: _milliseconds(candidate, _drawn(served.card, size)) for size in SIZES}
         for engine, candidate in candidates.items()
@@ -64,17 +64,17 @@ def _fastest(served: ServedModel) -> ServedModel:
     return replace(served, model=candidates[fastest])
 
 
-def _compiled(served: ServedModel, folder: Path, asked: Engine) -> nn.Module:
+def _compiled(served: ServedModel, folder: Path, asked: Engine) -> tuple[nn.Module, Parity]:
+    """The network as a program that was seen to answer as it does, and how nearly. Raises ModelUnsuitable."""
     network, example = _network_of(served), _drawn(served.card, 1)
-    if asked is Engine.OPENVINO:
-        compiled = compile_network(network, example, precision=torch.float32)
-        measured = _require_same(network, compiled, _drawn(served.card, DRAWN), require_float32)
+    if asked is Engine.OPENVINO_BF16:
+        examples, precision, require = _examples(folder, served.card), torch.bfloat16, require_classes
     else:
-        examples = _examples(folder, served.card)
-        compiled = compile_network(network, example, precision=torch.bfloat16)
-        measured = _require_same(network, compiled, examples, require_classes)
-    log.info("engine_chosen", engine=asked, parity=str(measured))
-    return compiled
+        examples, precision, require = _drawn(served.card, DRAWN), torch.float32, require_float32
+    compiled = compile_network(network, example, precision=precision)
+    measured = parity(_answers(network, examples), _answers(compiled, examples))
+    require(measured)
+    return compiled, measured
 
 
 def _network_of(served: ServedModel) -> nn.Module:
@@ -108,14 +108,6 @@ def _examples(folder: Path, card: ModelCard) -> Tensor:
     if examples.shape[1:] != drawn.shape[1:] or not len(examples):
         raise ModelUnsuitable(f"{EXAMPLES_FILE} holds {list(examples.shape)}: [N, {list(drawn.shape[1:])}] is meant")
     return examples
-
-
-def _require_same(
-    network: nn.Module, compiled: nn.Module, examples: Tensor, require: Callable[[Parity], None]
-) -> Parity:
-    measured = parity(_answers(network, examples), _answers(compiled, examples))
-    require(measured)
-    return measured
 
 
 def _answers(network: nn.Module, examples: Tensor) -> Tensor:
