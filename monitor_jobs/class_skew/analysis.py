@@ -6,7 +6,6 @@ here too), the two-sample test (shift_test), limits (constraints), files (job).
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,16 +14,10 @@ from monitor_jobs.class_skew.shift_test import Shift, shift_between
 from monitor_jobs.class_skew.summary import RecordRef, Summary, empty, merge, summarise
 from monitor_jobs.contract.report import Measurement, OffendingRecord, Violation
 from monitor_jobs.contract.window import format_timestamp
+from monitor_jobs.findings import Finding, percent, unreadable_lines
 from monitor_jobs.monitor import Verdict
 
 __all__ = ["Summary", "empty", "judge", "merge", "suggest_baseline", "summarise"]
-
-
-class Finding(NamedTuple):
-    """A measurement, and the violation that it is where its limit is not kept."""
-
-    measurement: Measurement
-    violation: Violation | None = None
 
 
 def judge(summary: Summary, constraints: ClassSkewConstraints, baseline: Mapping[str, int] | None) -> Verdict:
@@ -38,7 +31,7 @@ def judge(summary: Summary, constraints: ClassSkewConstraints, baseline: Mapping
         *_skew(summary, constraints),
         *_low_confidence(summary, constraints),
         *_shift(summary, constraints, baseline or {}),
-        *_unreadable(summary, constraints),
+        *unreadable_lines(summary.unreadable, summary.records, constraints.unreadable_limit),
     ]
     broken = (finding.violation for finding in findings if finding.measurement.violated)
     return Verdict(
@@ -63,7 +56,7 @@ def _skew(summary: Summary, constraints: ClassSkewConstraints) -> Iterator[Findi
         return
     label, count = min(summary.class_counts.items(), key=lambda item: (-item[1], item[0]))
     limit = constraints.threshold if summary.predictions >= constraints.judged_from else None
-    sentence = f"{_predicted(label, count, summary.predictions)}, above the {_percent(constraints.threshold)} threshold"
+    sentence = f"{_predicted(label, count, summary.predictions)}, above the {percent(constraints.threshold)} threshold"
     yield Finding(
         Measurement(name="top_class_share", value=count / summary.predictions, unit="ratio", limit=limit),
         Violation(
@@ -81,8 +74,8 @@ def _low_confidence(summary: Summary, constraints: ClassSkewConstraints) -> Iter
     share = summary.low_confidence / summary.scored
     limit = constraints.low_confidence_limit if summary.scored >= constraints.judged_from else None
     sentence = (
-        f"Best score below {_percent(constraints.low_confidence_below)} for {_percent(share)} of predictions "
-        f"({summary.low_confidence} of {summary.scored}), above the {_percent(constraints.low_confidence_limit)} limit"
+        f"Best score below {percent(constraints.low_confidence_below)} for {percent(share)} of predictions "
+        f"({summary.low_confidence} of {summary.scored}), above the {percent(constraints.low_confidence_limit)} limit"
     )
     yield Finding(
         Measurement(name="low_confidence_share", value=share, unit="ratio", limit=limit),
@@ -127,34 +120,16 @@ def _shift_violation(
     now, before = summary.class_counts.get(gainer, 0), baseline.get(gainer, 0)
     total = sum(baseline.values())
     sentence = (
-        f"Predicted classes moved by {_percent(shift.proven)} from the baseline, above the "
-        f"{_percent(constraints.minimum_shift)} limit (p = {shift.p_value:.2g}). "
+        f"Predicted classes moved by {percent(shift.proven)} from the baseline, above the "
+        f"{percent(constraints.minimum_shift)} limit (p = {shift.p_value:.2g}). "
         f"{_predicted(gainer, now, summary.predictions)}, "
-        f"in the baseline {_percent(before / total)} ({before} of {total})"
+        f"in the baseline {percent(before / total)} ({before} of {total})"
     )
     return Violation(
         feature_name=FEATURE,
         constraint_check_type="class_shift_check",
         description=sentence,
         offending_records=_offending(summary.recent.get(gainer, ()), f"class {gainer}"),
-    )
-
-
-def _unreadable(summary: Summary, constraints: ClassSkewConstraints) -> Iterator[Finding]:
-    unreadable = sum(summary.unreadable.values())
-    lines = summary.records + unreadable
-    if not lines:
-        return
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(summary.unreadable.items()))
-    sentence = (
-        f"{_percent(unreadable / lines)} of captured lines cannot be read ({unreadable} of {lines}: {reasons}), "
-        f"above the {_percent(constraints.unreadable_limit)} limit"
-    )
-    yield Finding(
-        Measurement(
-            name="unreadable_share", value=unreadable / lines, unit="ratio", limit=constraints.unreadable_limit
-        ),
-        Violation(feature_name="capture", constraint_check_type="unreadable_check", description=sentence),
     )
 
 
@@ -168,12 +143,7 @@ def _remark(summary: Summary, constraints: ClassSkewConstraints) -> str:
 
 
 def _predicted(label: str, count: int, total: int) -> str:
-    return f"Class {label} predicted {_percent(count / total)} of the time ({count} of {total})"
-
-
-def _percent(share: float) -> str:
-    """Four digits, as few as say the same."""
-    return f"{100 * share:.4g} %"
+    return f"Class {label} predicted {percent(count / total)} of the time ({count} of {total})"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -5,12 +5,12 @@ offered here too), asking them (asking), p-values (two_sample), files (baseline)
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor_jobs.contract.report import MAX_OFFENDING_RECORDS, Measurement, OffendingRecord, Violation
+from monitor_jobs.findings import Finding, percent, unreadable_lines
 from monitor_jobs.monitor import Baseline, Verdict
 from monitor_jobs.saliency.adversarial import unusualness
 from monitor_jobs.saliency.signals import SIGNALS
@@ -27,13 +27,6 @@ JUDGED_FROM = 30  # records
 USUAL_SHARE = 0.99  # of good records, by the threshold above which a record is unusual
 
 
-class Finding(NamedTuple):
-    """A measurement, and the violation that it is where its limit is not kept."""
-
-    measurement: Measurement
-    violation: Violation | None = None
-
-
 def judge(summary: Summary, observed: Observed, limits: Limits, baseline: CleanSignals | None) -> Verdict:
     """The verdict on a window of which `observed` was asked again.
 
@@ -42,7 +35,10 @@ def judge(summary: Summary, observed: Observed, limits: Limits, baseline: CleanS
     baseline's were, by Bonferroni. Without a baseline, or below JUDGED_FROM records, nothing is; the remark says so.
     Checked in tests/papers/test_saliency_drift_chance.py.
     """
-    findings = [*_asked(observed, limits), *_unreadable(summary, limits)]
+    findings = [
+        *_asked(observed, limits),
+        *unreadable_lines(summary.unreadable, summary.records, limits.unreadable_limit),
+    ]
     scores = unusualness(baseline.usual, observed.signals) if baseline else None
     if baseline is not None and scores is not None and len(observed) >= JUDGED_FROM:
         findings += _drifts(observed, limits, baseline)
@@ -72,27 +68,11 @@ def _asked(observed: Observed, limits: Limits) -> Iterator[Finding]:
     reasons = "; ".join(f"{count} times: {why}" for why, count in sorted(observed.not_asked.items())[:3])
     sentence = (
         f"{failed} of {sampled} sampled records could not be asked again, above the "
-        f"{_percent(limits.not_asked_limit)} limit. {reasons}"
+        f"{percent(limits.not_asked_limit)} limit. {reasons}"
     )
     yield Finding(
         Measurement(name="not_asked_share", value=failed / sampled, unit="ratio", limit=limits.not_asked_limit),
         Violation(feature_name="capture", constraint_check_type="not_asked_check", description=sentence),
-    )
-
-
-def _unreadable(summary: Summary, limits: Limits) -> Iterator[Finding]:
-    unreadable = sum(summary.unreadable.values())
-    lines = summary.records + unreadable
-    if not lines:
-        return
-    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(summary.unreadable.items()))
-    sentence = (
-        f"{_percent(unreadable / lines)} of captured lines cannot be read ({unreadable} of {lines}: {reasons}), "
-        f"above the {_percent(limits.unreadable_limit)} limit"
-    )
-    yield Finding(
-        Measurement(name="unreadable_share", value=unreadable / lines, unit="ratio", limit=limits.unreadable_limit),
-        Violation(feature_name="capture", constraint_check_type="unreadable_check", description=sentence),
     )
 
 
@@ -167,8 +147,3 @@ def _remark(observed: Observed, baseline: CleanSignals | None) -> str:
     if baseline is None:
         return f"No verdict: no baseline to compare with. {HOW_TO_MAKE}"
     return ""
-
-
-def _percent(share: float) -> str:
-    """Four digits, as few as say the same."""
-    return f"{100 * share:.4g} %"
