@@ -176,6 +176,14 @@ def debug_hook_of(environment: Mapping[str, str]) -> DebugHook | None:
     return _hook(config, config.s3_output_path or output)
 
 
+def required_debug_hook(endpoint: str, environment: Mapping[str, str]) -> DebugHook:
+    """What the model of an endpoint that is to keep tensors asks for. Raises BadInput where it keeps none."""
+    hook = debug_hook_of(environment)
+    if hook is None:
+        raise BadInput(f"endpoint {endpoint} keeps no tensors: its model's Environment has no {HOOK_VARIABLE}")
+    return hook
+
+
 def _hook(config: DebugHookConfig, output: str | None) -> DebugHook:
     if not output:
         raise BadInput(f"{HOOK_VARIABLE} has no S3OutputPath: say where tensors go, there or in {OUTPUT_VARIABLE}")

@@ -5,13 +5,12 @@ What lives here: files to steps. What does not: formats (monitor_jobs.tensors), 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.contract.report import OffendingRecord
-from monitor_jobs.contract.tensor_files import ModeKeys, StepFacts, step_of
+from monitor_jobs.contract.tensor_files import ModeKeys, StepFacts, step_folder_of, step_of
 from monitor_jobs.tensor_rules.choosing import SCORES, Network, network_of
 from monitor_jobs.tensor_rules.looking import Step
 from monitor_jobs.tensor_rules.rules import Array, inputs_of
@@ -19,17 +18,17 @@ from monitor_jobs.tensors.load import KeptLoad, StepPlace
 from monitor_jobs.tensors.source import FolderSource
 from monitor_jobs.tensors.trial import Trial
 
-FOLDERS_TO_LOAD: Final = 6  # steps/yyyy/mm/dd/hh/FILE
-
 
 def read_step(path: Path, object_key: str) -> tuple[Step, StepFacts]:
     """The step in a file below its load's folder, and what was said of it.
 
     Raises BadInput where either file is none of ours, ObjectMissing where the load's is gone.
     """
-    folder = path.parents[FOLDERS_TO_LOAD - 1]
+    named, placed = step_of(path.name), step_folder_of(path.as_posix())
+    if named is None or placed is None:
+        raise BadInput(f"{object_key} is no step by its path")
+    number, folder = named[0], Path(placed[0])
     load = KeptLoad(FolderSource(folder))
-    number, _ = step_of(path.name) or (0, "")
     place = StepPlace(ModeKeys.PREDICT, number, path.relative_to(folder).as_posix())
     facts = load.facts_of(place)
     return _kept(load.arrays(place), facts, network_of(load.facts), object_key), facts

@@ -55,12 +55,10 @@ class _Kept(NamedTuple):
 
 
 def _kept_of(client: Client, endpoint: str, window: "Window", container: dict[str, Any]) -> _Kept:
-    from monitor_jobs.contract.debug_hook import HOOK_VARIABLE, debug_hook_of
+    from monitor_jobs.contract.debug_hook import required_debug_hook
     from monitor_jobs.object_store import S3Address
 
-    hook = debug_hook_of(container.get("Environment", {}))
-    if hook is None:
-        raise BadInput(f"endpoint {endpoint} keeps no tensors: its model's Environment has no {HOOK_VARIABLE}")
+    hook = required_debug_hook(endpoint, container.get("Environment", {}))
     variant = S3Address.parse(hook.output).joined(endpoint, _variant(client, endpoint))
     loads = {load: _facts(variant.joined(load)) for load in _loads(variant)}
     steps = {load: list(_hours(variant.joined(load), window)) for load in loads}

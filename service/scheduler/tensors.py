@@ -5,25 +5,17 @@ What lives here: which objects a window has, and copying them. What does not: ca
 """
 
 from pathlib import Path
-from typing import Final
 
-from monitor_jobs.contract.capture import hour_folder
-from monitor_jobs.contract.debug_hook import HOOK_VARIABLE, debug_hook_of
-from monitor_jobs.contract.errors import BadInput
-from monitor_jobs.contract.tensor_files import HOOK_FILE, hour_of_step
+from monitor_jobs.contract.debug_hook import required_debug_hook
+from monitor_jobs.contract.tensor_files import HOOK_FILE, step_folder_of
 from monitor_jobs.contract.window import Window, hours_of
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 
-FOLDERS_ABOVE_STEP: Final = 6  # LOAD/steps/yyyy/mm/dd/hh
-
 
 def tensors_address(spec: EndpointSpec) -> S3Address:
     """Below which address an endpoint's tensors lie. Raises BadInput where it keeps none."""
-    hook = debug_hook_of(spec.environment)
-    if hook is None:
-        raise BadInput(f"endpoint {spec.endpoint} keeps no tensors: its model's Environment has no {HOOK_VARIABLE}")
-    return S3Address.parse(hook.output).joined(spec.endpoint)
+    return S3Address.parse(required_debug_hook(spec.endpoint, spec.environment).output).joined(spec.endpoint)
 
 
 def stage_steps(store: ObjectStore, spec: EndpointSpec, window: Window, target: Path) -> int:
@@ -33,12 +25,13 @@ def stage_steps(store: ObjectStore, spec: EndpointSpec, window: Window, target: 
     keeps no tensors. Proven by tests/integration/test_staging_tensors.py.
     """
     variant = tensors_address(spec).joined(spec.variant)
-    hours = {hour_folder(hour) for hour in hours_of(window)}
+    hours = set(hours_of(window))
     start = len(variant.key) + 1
     steps, hooks = [], set()
     for found in store.list(S3Address.parse(f"{variant}/")):
         path = found.address.key[start:]
-        if _is_step(path) and hour_of_step(path) in hours:
+        placed = step_folder_of(path)
+        if placed is not None and _is_load(placed[0]) and placed[1] in hours:
             steps.append(path)
         elif path.endswith(f"/{HOOK_FILE}"):
             hooks.add(path)
@@ -48,9 +41,9 @@ def stage_steps(store: ObjectStore, spec: EndpointSpec, window: Window, target: 
     return len(steps)
 
 
-def _is_step(path: str) -> bool:
+def _is_load(folder: str) -> bool:
     # a key may begin with ../ and lead anywhere
-    return path.count("/") == FOLDERS_ABOVE_STEP and not path.startswith(".")
+    return bool(folder) and "/" not in folder and not folder.startswith(".")
 
 
 def _download(store: ObjectStore, address: S3Address, path: Path) -> None:
