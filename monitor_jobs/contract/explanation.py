@@ -39,10 +39,9 @@ class ExplanationRequest(_File):
 
         Raises BadInput where there are more ids than a job may have arguments.
         """
-        if len(self.ids) > IDS_MAX:
-            raise BadInput(
-                f"{len(self.ids)} records are named: at most {IDS_MAX} can be explained at once by their ids"
-            )
+        named = len(self.event_ids) + len(self.inference_ids)
+        if named > IDS_MAX:
+            raise BadInput(f"{named} records are named: at most {IDS_MAX} can be explained at once by their ids")
         return [
             *(f"--event-id={name}" for name in sorted(self.event_ids)),
             *(f"--inference-id={name}" for name in sorted(self.inference_ids)),

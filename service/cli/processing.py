@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from monitor_jobs.contract.errors import BadInput, SextantError
 from service.cli.client import Client, wait_for
-from service.core.processing_requests import DATASET, s3_input
+from service.core.processing_requests import DATASET, MAX_CAPTURE_INPUTS, s3_input
 
 if TYPE_CHECKING:
     from monitor_jobs.contract.window import Window
     from monitor_jobs.object_store import ObjectStore
 
-MAX_CAPTURE_INPUTS = 9  # of the ten inputs that a processing job may have; the tenth is a command's own
 RUN_SECONDS = 3600.0
 
 

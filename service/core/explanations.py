@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from monitor_jobs.contract.container import Variable
-from monitor_jobs.contract.explanation import ExplanationRequest
+from monitor_jobs.contract.explanation import IDS_MAX, ExplanationRequest
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.contract.report import OffendingRecord, Report
 from service.core.deployment import EndpointSpec
-from service.core.processing_requests import DATASET, MODEL_FOLDER, OUTPUT, processing_job, s3_input
+from service.core.processing_requests import MODEL_FOLDER, processing_job, s3_input
 from service.core.records import ExecutionRecord
 
 IMAGE: Final = "sextant/explain"
@@ -26,9 +26,12 @@ def can_be_explained(spec: EndpointSpec, card: ModelCard) -> bool:
 
 
 def worst_records(report: Report, most: int) -> tuple[OffendingRecord, ...]:
-    """The first records that the violations name, each once, in the report's order; records without an id are none."""
+    """The first records that the violations name, each once, in the report's order; records without an id are none.
+
+    No more than a job can be asked for by their ids.
+    """
     named = (record for violation in report.violations for record in violation.offending_records)
-    return tuple({record.event_id: record for record in named if record.event_id}.values())[:most]
+    return tuple({record.event_id: record for record in named if record.event_id}.values())[: min(most, IDS_MAX)]
 
 
 def explanation_job_name(execution: ExecutionRecord) -> str:
@@ -56,12 +59,7 @@ def explanation_job(
         image=IMAGE,
         inputs=[*inputs, s3_input("model", spec.model_data_url, MODEL_FOLDER)],
         target=target,
-        environment={
-            **spec.environment,
-            Variable.DATASET_SOURCE: DATASET,
-            Variable.OUTPUT_PATH: OUTPUT,
-            Variable.ENDPOINT_NAME: execution.endpoint_name,
-        },
+        environment={**spec.environment, Variable.ENDPOINT_NAME: execution.endpoint_name},
         role_arn=role_arn,
         arguments=asked.arguments(),
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 DATASET: Final = "/opt/ml/processing/input/endpoint"
 MODEL_FOLDER: Final = "/opt/ml/processing/model"
+MAX_CAPTURE_INPUTS: Final = 9  # of the ten inputs that a processing job may have; the tenth is the model, or its card
 OUTPUT: Final = "/opt/ml/processing/outputs"
 
 
@@ -22,7 +23,7 @@ def processing_job(
     role_arn: str,
     arguments: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A CreateProcessingJob whose output folder goes to `target`."""
+    """A CreateProcessingJob whose output folder goes to `target`; the variables that name folders are ours."""
     output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
     return {
@@ -31,7 +32,7 @@ def processing_job(
         "ProcessingOutputConfig": {"Outputs": [{"OutputName": "output", "S3Output": output}]},
         "ProcessingResources": {"ClusterConfig": cluster},
         "AppSpecification": {"ImageUri": image} | ({"ContainerArguments": list(arguments)} if arguments else {}),
-        "Environment": {"dataset_source": DATASET, "output_path": OUTPUT, **environment},
+        "Environment": {**environment, "dataset_source": DATASET, "output_path": OUTPUT},
         "RoleArn": role_arn,
     }
 

@@ -23,13 +23,11 @@ from service.core.explanations import (
     worst_records,
 )
 from service.core.ports import Database
-from service.core.processing_requests import DATASET
+from service.core.processing_requests import DATASET, MAX_CAPTURE_INPUTS
 from service.core.records import ExecutionRecord, ProcessingJobRecord
 from service.core.states import ProcessingJobStatus
 from service.logs import EventLog
 from service.scheduler.staging import model_card
-
-MAX_CAPTURE_INPUTS = 9  # of the ten that a processing job may have; the tenth is the model
 
 log = EventLog(__name__)
 

@@ -299,6 +299,9 @@ def test_a_request_is_the_same_behind_the_command_line(events, callers, limit):
 def test_more_ids_than_a_job_has_arguments_are_refused_with_how_many_there_may_be():
     with pytest.raises(BadInput, match="99 records are named: at most 98"):
         ExplanationRequest(event_ids=frozenset(map(str, range(99)))).arguments()
+    both = frozenset(map(str, range(50)))
+    with pytest.raises(BadInput, match="100 records are named: at most 98"):
+        ExplanationRequest(event_ids=both, inference_ids=both).arguments()
 
 
 def test_a_map_file_is_an_array_without_pickles(everything):
