@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor_jobs.contract.errors import BadInput
-from service.cli.client import Client, connect, store
+from service.cli.client import Client, connect, endpoint_config_of, store
 from service.cli.output import AsJson, print_json, print_table
 from service.cli.schedule import utc
 
@@ -79,8 +79,7 @@ def verify(
 
 def captures_of(client: Client, endpoint: str) -> tuple[str, str]:
     """The address that an endpoint's captures go to, and the folder of its one variant below it."""
-    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
-    config = client.call("DescribeEndpointConfig", EndpointConfigName=name)
+    config = endpoint_config_of(client, endpoint)
     if "DataCaptureConfig" not in config:
         raise BadInput(f"endpoint {endpoint} captures nothing: create it with a DataCaptureConfig")
     variant = config["ProductionVariants"][0]["VariantName"]

@@ -189,6 +189,12 @@ def store() -> "ObjectStore":
     return open_store(load())
 
 
+def endpoint_config_of(client: Client, endpoint: str) -> dict[str, Any]:
+    """The endpoint config by which an endpoint serves. Raises NotFound."""
+    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
+    return client.call("DescribeEndpointConfig", EndpointConfigName=name)
+
+
 def wait_for(look: Callable[[], Found | None], *, what: str, timeout_seconds: float) -> Found:
     """What `look` finds, once it finds something; shows a spinner. Raises SextantError when the time is up."""
     from rich.console import Console

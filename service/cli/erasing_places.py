@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from monitor_jobs.contract.errors import BadInput, NotFound
-from service.cli.client import Client
+from service.cli.client import Client, endpoint_config_of
 
 if TYPE_CHECKING:
     from monitor_jobs.erasure import Variant
@@ -28,7 +28,7 @@ def variants_of(
     from monitor_jobs.erasure import Variant
     from service.core.erasures import told_at
 
-    config = _config_of(client, endpoint)
+    config = endpoint_config_of(client, endpoint)
     destination = config.get("DataCaptureConfig", {}).get("DestinationS3Uri")
     served = {one["VariantName"]: _environment_of(client, one["ModelName"]) for one in config["ProductionVariants"]}
     told = {name: at for name, of in served.items() if (at := told_at(destination, of)) is not None}
@@ -51,11 +51,6 @@ def reports_of(client: Client, endpoint: str) -> Iterator[str]:
         told = client.call("DescribeMonitoringSchedule", MonitoringScheduleName=row["MonitoringScheduleName"])
         for uri in _outputs_of_reports(client, told["MonitoringScheduleConfig"]):
             yield f"{uri.rstrip('/')}/{endpoint}/"
-
-
-def _config_of(client: Client, endpoint: str) -> dict[str, Any]:
-    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
-    return client.call("DescribeEndpointConfig", EndpointConfigName=name)
 
 
 def _outputs_of_reports(client: Client, config: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ which image, and what for (baseline, explain).
 from typing import TYPE_CHECKING, Any
 
 from monitor_jobs.contract.errors import BadInput, SextantError
-from service.cli.client import Client, wait_for
+from service.cli.client import Client, endpoint_config_of, wait_for
 from service.core.processing_requests import DATASET, MAX_CAPTURE_INPUTS, s3_input
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def capture_inputs(objects: "ObjectStore", destination: str, below: str, window:
 
 def container_of(client: Client, endpoint: str) -> dict[str, Any]:
     """The PrimaryContainer of the model that an endpoint serves."""
-    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
-    config = client.call("DescribeEndpointConfig", EndpointConfigName=name)
+    config = endpoint_config_of(client, endpoint)
     model = client.call("DescribeModel", ModelName=config["ProductionVariants"][0]["ModelName"])
     return dict(model["PrimaryContainer"])
 

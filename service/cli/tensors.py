@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor_jobs.contract.errors import BadInput
-from service.cli.client import Client, store
+from service.cli.client import Client, endpoint_config_of, store
 from service.core.processing_requests import DATASET, MODEL_FOLDER, s3_input
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ def _kept_of(client: Client, endpoint: str, window: "Window", container: dict[st
 
 
 def _variant(client: Client, endpoint: str) -> str:
-    name = client.call("DescribeEndpoint", EndpointName=endpoint)["EndpointConfigName"]
-    return str(client.call("DescribeEndpointConfig", EndpointConfigName=name)["ProductionVariants"][0]["VariantName"])
+    return str(endpoint_config_of(client, endpoint)["ProductionVariants"][0]["VariantName"])
 
 
 def _loads(variant: "S3Address") -> list[str]:
