@@ -18,6 +18,7 @@ import httptools
 import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.core.caller import EXTENSION, Caller
 from service.core.http_limits import DEFAULT_LIMITS, NO_HTTP, TOO_MANY, TOO_SLOW, HttpLimits, Refusal, too_much
 
 KEEP_ALIVE_SECONDS: Final = 75  # longer than the pools of usual clients keep an idle connection
@@ -86,6 +87,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._ending = _Ending(self)
         self.transport = cast("asyncio.Transport", self._ending)
         self._unsent, self._taken_at = 0, self.loop.time()
+        self._caller = Caller()
         self._keeps_alive, self.headers = True, []
         self._kept = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -102,6 +104,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
         super().connection_lost(exc)
+        self._caller.hang_up()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
@@ -134,6 +137,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._require_little(len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers))
         if len(self.pipeline) >= self.limits.pipelined:
             raise RefusedError(TOO_MANY)
+        self.scope["extensions"] = {EXTENSION: {"caller": self._caller}}
         super().on_headers_complete()
         self._begin(BODY)
         self.headers = []  # of those that come behind a body, which are no part of what was asked
@@ -165,6 +169,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """End once the answer that was begun is sent, at once where there is none."""
         self._keeps_alive = False
         if self.cycle is None or self.cycle.response_complete:
+            self._ending.flush()
             self._socket.close()
         else:
             self.cycle.keep_alive = False
@@ -186,6 +191,7 @@ class LimitedProtocol(HttpToolsProtocol):
         others = (other for other in self.connections if isinstance(other, LimitedProtocol) and other._phase is IDLE)
         longest = min(others, key=lambda other: other._since, default=None)
         if longest is not None:
+            longest._ending.flush()
             longest._socket.close()
             self.connections.discard(longest)  # now: its end is told later
         return longest is not None
@@ -213,6 +219,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._last()
             return
         date = b"".join(b"%s: %s\r\n" % line for line in self.server_state.default_headers)
+        self._ending.flush()
         self._socket.write(refusal.start + date + refusal.rest)
         if self.cycle is not None:
             self.cycle.disconnected = True
@@ -233,6 +240,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _leave(self, *, by: float) -> None:
         self._begin(LEAVING)
+        self._ending.flush()
         self._ending.leave()
         self._leaves_by = max(by, self._since + self.limits.leave_seconds)
         self._look_after(self.limits.leave_seconds)
@@ -280,14 +288,36 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 class _Ending:
-    """The transport that uvicorn is given: the socket's own, but for how a connection ends."""
+    """The transport that uvicorn is given: the socket's own, but for how a connection ends.
+
+    What is written first in a turn of the loop waits for what may follow in it: uvicorn writes an answer's head and its
+    body one after the other, and each system call would wake whoever waits for them.
+    """
 
     def __init__(self, protocol: LimitedProtocol) -> None:
-        self.write, self.is_closing = protocol.connection.write, protocol.connection.is_closing
+        self._socket, self._loop = protocol.connection, protocol.loop
+        self.is_closing = protocol.connection.is_closing
         self.end = protocol.end
+        self._held = b""
+
+    def write(self, data: bytes) -> None:
+        """Send this, at the latest at the end of this turn of the loop."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._socket.writelines((held, data))
+        else:
+            self._held = data
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._socket.write(held)
 
     def close(self) -> None:
-        """End the connection."""
+        """End the connection, behind what was written."""
+        self.flush()
         self.end()
 
     def leave(self) -> None:

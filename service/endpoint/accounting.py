@@ -8,9 +8,10 @@ does not: files, threads, the store. The identity is tested as a state machine i
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from monitor_jobs.capture_io import Contents
 from monitor_jobs.contract.watermark import SECOND, Gap, floor_second
@@ -27,6 +28,13 @@ class Ticket:
 
     moment: datetime
     size_bytes: int
+
+
+class Line(NamedTuple):
+    """A record that was taken, as the line that is to be written of it."""
+
+    ticket: Ticket
+    content: bytes
 
 
 @dataclass(slots=True)
@@ -105,20 +113,24 @@ class Ledger:
             free = self._budget_bytes - self._spent_bytes()
             return free >= kept_free and self._queued_bytes <= self._queue_limit_bytes / 2
 
-    def fits(self, ticket: Ticket, line_bytes: int) -> bool:
-        """True where the budget holds the record's line in place of the queued record."""
+    def fit(self, lines: Sequence[Line]) -> bool:
+        """True where the budget holds the records' lines in place of the queued records."""
+        grown = sum(len(line.content) - line.ticket.size_bytes for line in lines)
         with self._settled:
-            return self._spent_bytes() - ticket.size_bytes + line_bytes <= self._budget_bytes
+            return self._spent_bytes() + grown <= self._budget_bytes
 
-    def write(self, ticket: Ticket, name: SegmentName, line_bytes: int) -> None:
-        """A queued record has become a line of a segment of our own."""
+    def write(self, name: SegmentName, lines: Sequence[Line]) -> None:
+        """Queued records have become lines of a segment of our own."""
+        moments, size_bytes = [line.ticket.moment for line in lines], sum(len(line.content) for line in lines)
+        oldest, newest = min(moments), max(moments)
         with self._settled:
-            self._unqueue(ticket)
-            holding = self._holdings.setdefault(name, _Holding(ticket.moment, ticket.moment, own=True))
-            holding.oldest, holding.newest = min(holding.oldest, ticket.moment), max(holding.newest, ticket.moment)
-            holding.records += 1
-            holding.size_bytes += line_bytes
-            self._held_bytes += line_bytes
+            for line in lines:
+                self._unqueue(line.ticket)
+            holding = self._holdings.setdefault(name, _Holding(oldest, newest, own=True))
+            holding.oldest, holding.newest = min(holding.oldest, oldest), max(holding.newest, newest)
+            holding.records += len(lines)
+            holding.size_bytes += size_bytes
+            self._held_bytes += size_bytes
 
     def finish(self, name: SegmentName, contents: Contents) -> None:
         """A segment of our own is sealed with these contents, and the disk refused none of it: it changes no more."""

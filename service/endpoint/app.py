@@ -18,11 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable, SextantError
 from monitor_jobs.model_functions.codecs import Answer, NotAcceptable, UnsupportedContentType
 from monitor_jobs.model_functions.functions import ModelRequest
+from service.core.caller import caller_of
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.callers_only import CallersOnly
 from service.endpoint.invocation import (
     InvocationHeaders,
-    client_gone,
     read_headers,
     send_answer,
     send_error,
@@ -105,7 +105,7 @@ class Invocations:
             body = await room.read(scope, receive, limit=self._limit)
             request = ModelRequest(body, headers.content_type, headers.accept)
             pass_on = partial(self._pass_on, headers, body)
-            answer = await self._worker.answer(place, request, hung_up=client_gone(receive), before_answer=pass_on)
+            answer = await self._worker.answer(place, request, caller=caller_of(scope), before_answer=pass_on)
         await send_answer(send, answer.body, answer.content_type)
         if answer.has_nan:
             self._metrics.held_nan()

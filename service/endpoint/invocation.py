@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Message, Scope, Send
 
 from monitor_jobs.contract.errors import BadInput
 from monitor_jobs.model_functions.codecs import UnsupportedContentType
@@ -52,12 +52,6 @@ def read_headers(scope: Scope) -> InvocationHeaders:
         inference_id=found.get("x-amzn-sagemaker-inference-id"),
         custom_attributes=found.get("x-amzn-sagemaker-custom-attributes"),
     )
-
-
-async def client_gone(receive: Receive) -> None:
-    """Return when the caller hangs up; to be awaited once the body is read."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def send_answer(send: Send, body: bytes, content_type: str) -> None:

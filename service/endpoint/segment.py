@@ -104,9 +104,9 @@ def parse_file_name(file_name: str) -> tuple[SegmentName, State] | None:
 
 
 class OpenSegment:
-    """A file that is appended to under flock, one system call a record. Every method may raise OSError.
+    """A file that is appended to under flock. Every method may raise OSError.
 
-    After a failed append the file ends at the last whole record; where even that could not be had it is `torn`. One
+    After a failed append the file ends where it did before; where even that could not be had it is `torn`. One
     that failed to reach the disk is `doubtful`: the kernel reports that once, and then forgets the pages. Neither is
     written again: seal it, and open another. A sealed one that had nothing in it is `discarded`: no file has its name
     any more. One thread may sync while another appends.
@@ -131,16 +131,17 @@ class OpenSegment:
             os.close(self._fd)
             raise
 
-    def append(self, line: bytes) -> None:
-        """Write one record whole, or leave the file as it was and raise OSError."""
+    def append(self, *lines: bytes) -> None:
+        """Write records whole, in one system call, or leave the file as it was and raise OSError."""
+        content = b"".join(lines)  # of one it is that one
         try:
-            write_whole(self._fd, line, self._files)
+            write_whole(self._fd, content, self._files)
         except OSError:
             self._roll_back()
             raise
-        self.size_bytes += len(line)
+        self.size_bytes += len(content)
         self._unsynced = True
-        self._uncounted.append(line)
+        self._uncounted += lines
 
     def count(self) -> None:
         """Take the digest of what was appended, while it is still in the processor's cache and nobody waits for it."""

@@ -1,12 +1,17 @@
 """The endpoint's own metrics, made real for one endpoint and variant."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
 from service.core.deployment import EndpointSpec
 from service.endpoint.predictions import Predictions
-from service.metrics import Metric, counter, gauge, histogram
+from service.metrics import CLASSES_MAX, Metric, counter, gauge, histogram
+
+STATUSES_MAX: Final = 64
+LABELS_MAX: Final = CLASSES_MAX + 1  # and `other`
 
 
 class ServingMetrics:
@@ -15,9 +20,10 @@ class ServingMetrics:
     def __init__(self, registry: CollectorRegistry, spec: EndpointSpec) -> None:
         labels: Mapping[str, str] = {"endpoint": spec.endpoint, "variant": spec.variant}
         self.registry = registry
-        self._labels = labels
-        self._invocations = counter(Metric.INVOCATIONS, registry)
-        self._predictions = counter(Metric.PREDICTIONS, registry)
+        invocations, predictions = counter(Metric.INVOCATIONS, registry), counter(Metric.PREDICTIONS, registry)
+        # looked up once: finding a labelled child takes longer than counting with it
+        self._invocations = lru_cache(STATUSES_MAX)(lambda status: invocations.labels(**labels, code=str(status)))
+        self._predictions = lru_cache(LABELS_MAX)(lambda name: predictions.labels(**labels, **{"class": name}))
         self._seconds = histogram(Metric.INVOCATION_SECONDS, registry).labels(**labels)
         self._model_seconds = histogram(Metric.MODEL_SECONDS, registry).labels(**labels)
         self._batch_invocations = histogram(Metric.BATCH_INVOCATIONS, registry).labels(**labels)
@@ -27,7 +33,7 @@ class ServingMetrics:
 
     def answered(self, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self._invocations.labels(**self._labels, code=str(status)).inc()
+        self._invocations(status).inc()
         self._seconds.observe(seconds)
 
     def model_ran(self, seconds: float, requests: int) -> None:
@@ -38,7 +44,7 @@ class ServingMetrics:
     def predicted(self, predictions: Predictions) -> None:
         """Count the predictions of one answer."""
         for name, count in predictions.counts.items():
-            self._predictions.labels(**self._labels, **{"class": name}).inc(count)
+            self._predictions(name).inc(count)
         for confidence in predictions.confidences:
             self._confidence.observe(confidence)
 

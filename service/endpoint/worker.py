@@ -11,16 +11,17 @@ process.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import Final
 
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
 from monitor_jobs.model_functions.codecs import Answer
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
+from service.core.caller import Caller
 from service.endpoint.batches import Batches, Outcome
 from service.endpoint.ports import Tell
 from service.request_bodies import CallerGone
@@ -98,7 +99,7 @@ class ModelWorker:
             place.leave()
 
     async def answer(
-        self, place: Place, request: ModelRequest, *, hung_up: Coroutine[Any, Any, None], before_answer: BeforeAnswer
+        self, place: Place, request: ModelRequest, *, caller: Caller, before_answer: BeforeAnswer
     ) -> Answer:
         """The model's answer, once `before_answer` has let it pass.
 
@@ -107,22 +108,21 @@ class ModelWorker:
         costs as much as all else that is done for an answer.
 
         Raises ModelTimedOut where the model runs longer than the limit, ModelBusy where the request waited that long
-        for others, CallerGone when `hung_up` ends first, else what ServedModel.answer raises. What has not started by
-        then never will, and what was given up is not shown to `before_answer`.
+        for others, CallerGone when the caller hangs up before, else what ServedModel.answer raises. What has not
+        started by then never will, and what was given up is not shown to `before_answer`.
         """
-        call = _Call(place, request, before_answer)
+        loop = asyncio.get_running_loop()
+        call = _Call(loop, place, request, before_answer)
+        hung_up = partial(_give_up, call, _caller_gone)
+        caller.when_gone(hung_up)
+        limit = loop.call_later(self._timeout_seconds, _give_up, call, self._too_late)
         self._calls.put(call)
-        watching = asyncio.ensure_future(hung_up)
         try:
-            waited_for = (call.answered, watching)
-            await asyncio.wait(waited_for, timeout=self._timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
-            if not call.answered.done() and call.give_up():
-                raise self._given_up(call, watching)
             return await call.answered
         finally:
             call.give_up()  # where this was cancelled; whatever the model says then is for nobody
-            call.answered.cancel()
-            watching.cancel()
+            limit.cancel()
+            caller.forget(hung_up)
 
     @property
     def _overdue(self) -> bool:
@@ -131,9 +131,7 @@ class ModelWorker:
         since = self._running_since
         return since is not None and self.served is not None and time.monotonic() - since > self._timeout_seconds
 
-    def _given_up(self, call: "_Call", watching: "asyncio.Future[None]") -> SextantError:
-        if watching.done():
-            return CallerGone("the caller hung up before the answer")
+    def _too_late(self, call: "_Call") -> SextantError:
         if call.started:
             self._given_up_call = call
             return ModelTimedOut(f"the model did not answer within {self._timeout_seconds:g} s")
@@ -190,12 +188,14 @@ class _Once:
 class _Call:
     """One request's way through the model's thread, which either its caller gives up or the model's answer ends."""
 
-    def __init__(self, place: Place, request: ModelRequest, before_answer: BeforeAnswer) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, place: Place, request: ModelRequest, before_answer: BeforeAnswer
+    ) -> None:
         self.request = request
         self.started = False
         self.returned = False
-        self._loop = asyncio.get_running_loop()
-        self.answered: asyncio.Future[Answer] = self._loop.create_future()
+        self._loop = loop
+        self.answered: asyncio.Future[Answer] = loop.create_future()
         self._place = place
         self._before_answer = before_answer
         self._ended = _Once()
@@ -228,6 +228,16 @@ class _Call:
     def _end(self, outcome: Answer | Exception) -> None:
         with suppress(RuntimeError):  # the loop has ended, and its requests with it
             self._loop.call_soon_threadsafe(_settle, self.answered, outcome)
+
+
+def _give_up(call: _Call, why: "Callable[[_Call], SextantError]") -> None:
+    """On the loop: raise this in place of an answer that has not come, which none will."""
+    if call.give_up():
+        _settle(call.answered, why(call))
+
+
+def _caller_gone(_call: _Call) -> SextantError:
+    return CallerGone("the caller hung up before the answer")
 
 
 def _settle(answered: "asyncio.Future[Answer]", outcome: Answer | Exception) -> None:

@@ -8,7 +8,7 @@ import errno
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from monitor_jobs.contract.manifest import FIRST_SEQUENCE
 from monitor_jobs.contract.window import floor_hour
 from service.core.deployment import Durability, Exchange
-from service.endpoint.accounting import Ticket
+from service.endpoint.accounting import Line, Ticket
 from service.endpoint.segment import OpenSegment, SegmentName
 from service.endpoint.snapshot import DropReason, Fate
 from service.endpoint.spool import Spool
@@ -30,6 +30,7 @@ SEGMENT_BYTES = 8 * 2**20
 SYNC_INTERVAL = timedelta(seconds=0.1)  # what a power failure may cost; a process that dies loses no written record
 PROBE_SECONDS = 1.0
 BATCH_RECORDS = 128  # more than answers can wait at a time
+TOGETHER_BYTES = 2**20  # that are written by one call: each call waits its turn among Python's threads
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 Encode = Callable[[Exchange, datetime], bytes]
@@ -40,6 +41,21 @@ class _Queued(NamedTuple):
 
     ticket: Ticket
     exchange: Exchange
+
+
+def _written_together(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    """Lines in their order, so that each list has those of one hour, and not many bytes beyond the first."""
+    together: list[Line] = []
+    size_bytes = 0
+    for line in lines:
+        one_hour = not together or floor_hour(together[0].ticket.moment) == floor_hour(line.ticket.moment)
+        if not one_hour or (together and size_bytes + len(line.content) > TOGETHER_BYTES):
+            yield together
+            together, size_bytes = [], 0
+        together.append(line)
+        size_bytes += len(line.content)
+    if together:
+        yield together
 
 
 class Writer:
@@ -94,8 +110,8 @@ class Writer:
     def _run(self) -> None:
         while not self._ending.is_set() or self._spool.ledger.queued_records:
             batch, self._distrusted = self._batch(), False
-            for queued in batch:
-                self._take(queued)
+            for lines in _written_together(self._encoded(batch)):
+                self._take(lines)
             self._settle()
             self._keep_time()
         self._seal()
@@ -120,23 +136,49 @@ class Writer:
             self._waiting.tell(ticket, Fate.AT_RISK if self._distrusted else Fate.SAFE)
         self._unsynced = []
 
-    def _take(self, queued: _Queued) -> None:
-        ticket, exchange = queued
+    def _encoded(self, batch: list[_Queued]) -> Iterator[Line]:
+        for ticket, exchange in batch:
+            try:
+                line = Line(ticket, self._encode(exchange, ticket.moment))
+            except Exception as error:  # noqa: BLE001 -- logged with its traceback
+                log.fault("capture_record_not_encoded", cause=error)
+                self._drop(ticket, DropReason.UNENCODABLE)
+            else:
+                yield line
+
+    def _take(self, lines: list[Line]) -> None:
+        """Write lines by one call; where that cannot be, one by one, so that none is dropped for another."""
+        failure = self._failure(lines)
+        if failure is not None and len(lines) > 1:
+            for line in lines:
+                self._take([line])
+            return
+        for ticket, _ in lines:
+            if failure is None:
+                self._tell(ticket, None)
+            else:
+                self._drop(ticket, failure)
+        if self._segment is not None:
+            self._segment.count()
+            if self._segment.size_bytes >= SEGMENT_BYTES:
+                self._seal()
+        if failure is None:
+            self._log(None)
+
+    def _failure(self, lines: list[Line]) -> DropReason | None:
+        """Why these lines could not be written; None once they are."""
         try:
-            failure = self._write(ticket, self._encode(exchange, ticket.moment))
+            return self._write(lines)
         except OSError as error:
             failure = DropReason.DISK_FULL if error.errno in NO_ROOM else DropReason.DISK_ERROR
             self._failed_at = time.monotonic()
             self._leave_bad_segment(failure)
-        except Exception as error:  # noqa: BLE001 -- logged with its traceback
-            log.fault("capture_record_not_encoded", cause=error)
-            failure = DropReason.UNENCODABLE
-        if failure is not None:
-            self._spool.ledger.drop(ticket, failure)
-        self._tell(ticket, failure)
-        if self._segment is not None:
-            self._segment.count()
-        self._log(failure)
+            return failure
+
+    def _drop(self, ticket: Ticket, reason: DropReason) -> None:
+        self._spool.ledger.drop(ticket, reason)
+        self._tell(ticket, reason)
+        self._log(reason)
 
     def _tell(self, ticket: Ticket, failure: DropReason | None) -> None:
         if failure is None and self._durability is Durability.POWER:
@@ -144,15 +186,13 @@ class Writer:
         else:
             self._waiting.tell(ticket, Fate.SAFE if failure is None else Fate.AT_RISK)
 
-    def _write(self, ticket: Ticket, line: bytes) -> DropReason | None:
+    def _write(self, lines: list[Line]) -> DropReason | None:
         ledger = self._spool.ledger
-        if not ledger.fits(ticket, len(line)):
+        if not ledger.fit(lines):
             return DropReason.SPOOL_FULL
-        segment = self._segment_for(ticket.moment)
-        segment.append(line)
-        ledger.write(ticket, segment.name, len(line))
-        if segment.size_bytes >= SEGMENT_BYTES:
-            self._seal()
+        segment = self._segment_for(lines[0].ticket.moment)
+        segment.append(*(line.content for line in lines))
+        ledger.write(segment.name, lines)
         return None
 
     def _segment_for(self, moment: datetime) -> OpenSegment:

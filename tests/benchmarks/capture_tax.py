@@ -27,6 +27,7 @@ from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_functions.codecs import Answer
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel
 from monitor_jobs.object_store.folder import FolderStore
+from service.core.caller import Caller
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import Capture, start_capture
 from service.endpoint.ports import CaptureSink, NoCapture, Tell
@@ -106,16 +107,12 @@ def capturing(folder: Path) -> Iterator[Capture]:
 
 async def answer_all(worker: ModelWorker, sink: CaptureSink, bodies: list[bytes]) -> float:
     """Seconds of processor time that the loop's thread spent on answering one after another."""
-    started = time.thread_time()
+    started, caller = time.thread_time(), Caller()
     for body in bodies:
         request = ModelRequest(body, "application/octet-stream", "application/json")
         with worker.place() as place:
-            await worker.answer(place, request, hung_up=never(), before_answer=partial(pass_on, sink, body))
+            await worker.answer(place, request, caller=caller, before_answer=partial(pass_on, sink, body))
     return time.thread_time() - started
-
-
-async def never() -> None:
-    await asyncio.get_running_loop().create_future()
 
 
 def pass_on(sink: CaptureSink, body: bytes, answer: Answer, tell: Tell) -> None:

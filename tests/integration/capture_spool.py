@@ -115,6 +115,12 @@ def offer_all(capture: Capture, inference_ids, **fields) -> None:
     assert capture.wait_until_written(30)
 
 
+def offer_one_by_one(capture: Capture, inference_ids, **fields) -> None:
+    """No two of these are written by one call."""
+    for inference_id in inference_ids:
+        offer_all(capture, [inference_id], **fields)
+
+
 def stored_keys(store: FolderStore) -> list[str]:
     return [found.address.key.removeprefix(CAPTURES.key) for found in store.list(CAPTURES)]
 

@@ -21,6 +21,7 @@ from tests.integration.capture_spool import (
     exchange_of,
     gaps,
     offer_all,
+    offer_one_by_one,
     spec_of,
     started,
     stored_ids,
@@ -93,7 +94,7 @@ def test_half_a_record_is_rolled_back_and_counted(tmp_path, store):
     capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=files)
     offer_all(capture, ["before"], at=NOON)
     files.fail(1)
-    offer_all(capture, ["half", "after"], at=NOON)
+    offer_one_by_one(capture, ["half", "after"], at=NOON)
     capture.close()
     assert stored_ids(store) == ["after", "before"]
     assert dropped_of(capture) == {DropReason.DISK_FULL: 1}
@@ -116,7 +117,7 @@ def test_a_file_that_could_not_be_rolled_back_is_mended_and_delivered(tmp_path, 
     capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=files)
     offer_all(capture, ["before"], at=NOON)
     files.fail(1)
-    offer_all(capture, ["half", "after"], at=NOON)
+    offer_one_by_one(capture, ["half", "after"], at=NOON)
     capture.close()
     assert files.torn
     assert stored_ids(store) == ["after", "before"]
@@ -128,7 +129,7 @@ def test_after_a_disk_error_another_file_is_used(tmp_path, store):
     capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=files)
     offer_all(capture, ["before"], at=NOON)
     files.fail(1)
-    offer_all(capture, ["lost", "after"], at=NOON)
+    offer_one_by_one(capture, ["lost", "after"], at=NOON)
     capture.close()
     assert (len(stored_keys(store)), stored_ids(store)) == (2, ["after", "before"])
     assert dropped_of(capture) == {DropReason.DISK_ERROR: 1}
@@ -245,6 +246,40 @@ def test_a_watermark_is_not_closed_over_records_that_are_only_in_memory(tmp_path
     assert capture.wait_until_written(PATIENCE)
 
 
+class Crowded(HalfWrites):
+    """A disk whose first record takes long, so that others wait behind it; of these it takes half, some times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.released = threading.Event(), threading.Event()
+        self.records = []
+
+    def faulty(self, real, descriptor, content):
+        self.records.append(content.count(b"\n"))
+        if not self.first.is_set():
+            self.first.set()
+            self.released.wait(PATIENCE)
+        return super().faulty(real, descriptor, content)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_records_that_wait_are_written_by_one_call_and_where_that_fails_one_by_one(tmp_path, store, failures):
+    files = Crowded()
+    files.fail(failures, after=1)
+    capture = started(spec_of(tmp_path), store, clock=Clock(NOON), files=files)
+    capture.offer(exchange_of("0", at=NOON))
+    assert files.first.wait(PATIENCE)
+    for name in "1234":
+        capture.offer(exchange_of(name, at=NOON))
+    files.released.set()
+    assert capture.wait_until_written(PATIENCE)
+    capture.close()
+    lost = failures == 2  # the first of those that were tried alone
+    assert files.records[:2] == [1, 4]
+    assert stored_ids(store) == (["0", "2", "3", "4"] if lost else ["0", "1", "2", "3", "4"])
+    assert dropped_of(capture) == ({DropReason.DISK_FULL: 1} if lost else {})
+
+
 CALLS = {"open": 3, "write": 30, "ftruncate": 1, "fdatasync": 3, "fsync": 8, "rename": 3, "unlink": 3}
 NTH_CALLS = [(call, nth) for call, most in CALLS.items() for nth in range(0, most, 1 + most // 10)]
 
@@ -256,7 +291,9 @@ def test_whichever_system_call_fails_every_record_is_stored_once_or_counted(tmp_
     files.fail(1, after=nth)
     capture = started(spec_of(tmp_path), store, clock=clock, files=files)
     for number_of_second in range(3):
-        offer_all(capture, [f"{number_of_second}-{each}" for each in range(8)], at=clock.now)
+        names = [f"{number_of_second}-{each}" for each in range(8)]
+        offer_one_by_one(capture, names[:4], at=clock.now)
+        offer_all(capture, names[4:], at=clock.now)
         clock.advance(1)
     capture.close()
     now = capture.snapshot()

@@ -29,6 +29,7 @@ from tests.integration.capture_spool import (
     gaps,
     manifests,
     offer_all,
+    offer_one_by_one,
     spec_of,
     started,
     stored_ids,
@@ -188,7 +189,7 @@ def test_a_file_that_never_took_a_record_and_cannot_be_emptied_has_a_manifest_be
     capture = started(spec_of(tmp_path), store, clock=clock, files=files)
     wait_until(lambda: watermarks(store), timeout_seconds=PATIENCE, what="the first watermark")
     files.fail(1)
-    offer_all(capture, ["half", "kept"], at=NOON)
+    offer_one_by_one(capture, ["half", "kept"], at=NOON)
     clock.advance(2)
     wait_until(lambda: len(manifests(store)) == 2, timeout_seconds=PATIENCE, what="both manifests")
     assert [each.outcome for each in manifests(store)] == [Outcome.EMPTY, Outcome.STORED]

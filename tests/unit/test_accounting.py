@@ -8,7 +8,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from monitor_jobs.capture_io import Contents
 from monitor_jobs.contract.watermark import SECOND, Gap
-from service.endpoint.accounting import Ledger
+from service.endpoint.accounting import Ledger, Line
 from service.endpoint.segment import SegmentName
 from service.endpoint.snapshot import DropReason, Source
 
@@ -24,6 +24,10 @@ def ledger_of(budget_bytes=BUDGET, queue_bytes=QUEUE):
 
 def segment_of(sequence=0, opened_at=NOON):
     return SegmentName.new("0" * 32, sequence, opened_at)
+
+
+def line(ticket, size_bytes):
+    return Line(ticket, bytes(size_bytes))
 
 
 def seconds(count):
@@ -54,12 +58,14 @@ class EveryRecordIsSomewhere(RuleBasedStateMachine):
         self.queued[ticket.moment] += 1
         return ticket
 
-    @rule(target=segments, ticket=consumes(tickets), size=st.integers(1, 600))
-    def write(self, ticket, size):
-        name = segment_of(opened_at=ticket.moment)
-        self.ledger.write(ticket, name, size)
-        self.queued[ticket.moment] -= 1
-        self.unsafe[name] = ticket.moment
+    @rule(target=segments, written=st.lists(consumes(tickets), min_size=1, max_size=3), size=st.integers(1, 600))
+    def write(self, written, size):
+        oldest = min(ticket.moment for ticket in written)
+        name = segment_of(opened_at=oldest)
+        self.ledger.write(name, [line(ticket, size) for ticket in written])
+        for ticket in written:
+            self.queued[ticket.moment] -= 1
+        self.unsafe[name] = oldest
         return name
 
     @rule(ticket=consumes(tickets), reason=st.sampled_from(DropReason))
@@ -154,16 +160,19 @@ def test_what_others_keep_in_the_folder_counts_against_the_budget():
 
 def test_what_is_stored_gives_its_bytes_back():
     ledger, name = ledger_of(), segment_of()
-    ledger.write(ledger.admit(NOON, 10), name, BUDGET)
+    ledger.write(name, [line(ledger.admit(NOON, 10), BUDGET)])
     assert ledger.admit(NOON, 1) is None
     ledger.store(name)
     assert ledger.admit(NOON, 1) is not None
 
 
-def test_a_line_longer_than_its_record_may_not_fit_any_more():
+def test_lines_longer_than_their_records_may_not_fit_any_more():
     ledger = ledger_of()
-    ticket = ledger.admit(NOON, 100)
-    assert (ledger.fits(ticket, BUDGET), ledger.fits(ticket, BUDGET + 1)) == (True, False)
+    first, second = ledger.admit(NOON, 100), ledger.admit(NOON, 100)
+    assert ledger.fit([line(first, BUDGET - 100)])
+    assert not ledger.fit([line(first, BUDGET - 99)])
+    assert ledger.fit([line(first, BUDGET - 50), line(second, 50)])
+    assert not ledger.fit([line(first, BUDGET - 50), line(second, 51)])
 
 
 def test_after_the_end_everything_is_dropped():
@@ -186,7 +195,7 @@ def test_a_queued_record_holds_the_watermark_at_its_second():
 
 def test_a_written_record_holds_the_watermark_until_it_is_stored():
     ledger, name = ledger_of(), segment_of()
-    ledger.write(ledger.admit(NOON, 1), name, 1)
+    ledger.write(name, [line(ledger.admit(NOON, 1), 1)])
     assert ledger.promise(NOON + seconds(60)) == NOON
     ledger.store(name)
     assert ledger.promise(NOON + seconds(60)) == NOON + seconds(60)
@@ -244,7 +253,7 @@ def test_a_gap_that_was_given_back_is_told_again_with_what_came_since():
 def test_a_segment_of_our_own_that_lost_records_tells_how_many():
     ledger, name = ledger_of(), segment_of()
     for _ in range(3):
-        ledger.write(ledger.admit(NOON, 1), name, 1)
+        ledger.write(name, [line(ledger.admit(NOON, 1), 1)])
     ledger.adopt(name, 1, 1)
     now = ledger.snapshot()
     assert (now.dropped[DropReason.DISK_ERROR], now.backlog_records, now.balanced) == (2, 1, True)
@@ -262,7 +271,7 @@ def test_whoever_waits_for_the_queue_is_told_when_it_is_empty(settle):
     ticket = ledger.admit(NOON, 1)
     assert not ledger.wait_until_written(0)
     finish = {
-        "write": lambda: ledger.write(ticket, segment_of(), 1),
+        "write": lambda: ledger.write(segment_of(), [line(ticket, 1)]),
         "drop": lambda: ledger.drop(ticket, DropReason.DISK_FULL),
     }
     threading.Thread(target=finish[settle]).start()
@@ -272,7 +281,7 @@ def test_whoever_waits_for_the_queue_is_told_when_it_is_empty(settle):
 def test_the_oldest_backlog_is_the_oldest_of_queue_and_segments():
     ledger, name = ledger_of(), segment_of()
     ledger.admit(NOON, 1)
-    ledger.write(ledger.admit(NOON - SECOND, 1), name, 1)
+    ledger.write(name, [line(ledger.admit(NOON - SECOND, 1), 1)])
     assert ledger.snapshot().oldest_backlog == NOON - SECOND
     ledger.store(name)
     assert ledger.snapshot().oldest_backlog == NOON
@@ -304,7 +313,7 @@ def test_a_gap_that_was_given_back_stays_in_its_hour():
 
 def test_a_segment_that_is_lost_whole_is_dropped_and_leaves_no_gap():
     ledger, name = ledger_of(), segment_of()
-    ledger.write(ledger.admit(NOON, 1), name, 1)
+    ledger.write(name, [line(ledger.admit(NOON, 1), 1)])
     assert ledger.records_of(name) == 1
     ledger.lose(name, DropReason.VANISHED)
     assert (ledger.records_of(name), ledger.take_gaps()) == (0, [])
@@ -320,7 +329,7 @@ def test_what_was_promised_last_can_be_asked_for():
 
 def test_a_segment_is_finished_until_somebody_had_to_mend_it():
     ledger, name = ledger_of(), segment_of()
-    ledger.write(ledger.admit(NOON, 1), name, 1)
+    ledger.write(name, [line(ledger.admit(NOON, 1), 1)])
     told = [ledger.contents_of(name)]
     ledger.finish(name, CONTENTS)
     told.append(ledger.contents_of(name))
@@ -330,7 +339,7 @@ def test_a_segment_is_finished_until_somebody_had_to_mend_it():
 
 def test_a_segment_that_is_stored_already_is_not_finished_again():
     ledger, name = ledger_of(), segment_of()
-    ledger.write(ledger.admit(NOON, 1), name, 1)
+    ledger.write(name, [line(ledger.admit(NOON, 1), 1)])
     ledger.store(name)
     ledger.finish(name, CONTENTS)
     assert ledger.contents_of(name) is None

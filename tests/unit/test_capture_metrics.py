@@ -3,7 +3,7 @@ from datetime import timedelta
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.endpoint.accounting import Ledger
+from service.endpoint.accounting import Ledger, Line
 from service.endpoint.capture_metrics import CaptureCollector
 from service.endpoint.snapshot import DropReason
 from service.metrics import Metric, spec_of
@@ -25,7 +25,7 @@ def ledger_with_history():
     stored, waiting = segment_of(), segment_of()
     ledger.adopt(stored, 5, 50)
     ledger.store(stored)
-    ledger.write(ledger.admit(NOON, 10), waiting, 20)
+    ledger.write(waiting, [Line(ledger.admit(NOON, 10), bytes(20))])
     ledger.drop(ledger.admit(NOON, 10), DropReason.DISK_FULL)
     ledger.quarantine(segment_of(), 2)
     ledger.note_request("upload", "failed")

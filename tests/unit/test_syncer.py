@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from monitor_jobs.capture_io import read_contents
-from service.endpoint.accounting import Ledger
+from service.endpoint.accounting import Ledger, Line
 from service.endpoint.segment import OpenSegment, SegmentName
 from service.endpoint.spool import Spool
 from service.endpoint.syncer import Syncer
@@ -29,7 +29,7 @@ def spool_in(folder, files=os):
 def written(spool, sequence=1):
     segment = OpenSegment(spool.folder, SegmentName.new(PRODUCER, sequence, NOON), spool.files)
     segment.append(RECORD)
-    spool.ledger.write(spool.ledger.admit(NOON, len(RECORD)), segment.name, len(RECORD))
+    spool.ledger.write(segment.name, [Line(spool.ledger.admit(NOON, len(RECORD)), RECORD)])
     return segment
 
 

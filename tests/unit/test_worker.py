@@ -12,6 +12,7 @@ import uvloop
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_functions.codecs import Answer
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, Stages
+from service.core.caller import Caller
 from service.endpoint.ports import Tell
 from service.endpoint.worker import BeforeAnswer, ModelBusy, ModelTimedOut, ModelWorker
 from service.request_bodies import CallerGone
@@ -37,16 +38,12 @@ async def ask(
     worker: ModelWorker,
     body: bytes = b"[1]",
     *,
-    hung_up: asyncio.Event | None = None,
+    caller: Caller | None = None,
     before_answer: BeforeAnswer = let_pass,
 ) -> Answer:
-    request, gone = ModelRequest(body, "application/json", ""), hung_up or asyncio.Event()
-
-    async def until_gone() -> None:
-        await gone.wait()
-
+    request = ModelRequest(body, "application/json", "")
     with worker.place() as place:
-        return await worker.answer(place, request, hung_up=until_gone(), before_answer=before_answer)
+        return await worker.answer(place, request, caller=caller or Caller(), before_answer=before_answer)
 
 
 def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -161,10 +158,10 @@ def test_a_caller_who_hangs_up_takes_its_request_out_of_the_queue() -> None:
 
     async def scenario() -> None:
         worker = await loaded(transform)
-        gone = asyncio.Event()
-        first, second = asyncio.create_task(ask(worker, b"1")), asyncio.create_task(ask(worker, b"2", hung_up=gone))
+        gone = Caller()
+        first, second = asyncio.create_task(ask(worker, b"1")), asyncio.create_task(ask(worker, b"2", caller=gone))
         third = asyncio.create_task(ask(worker, b"3"))
-        gone.set()
+        gone.hang_up()
         with pytest.raises(CallerGone):
             await second
         gate.set()
@@ -192,6 +189,9 @@ def test_the_models_time_is_observed_even_when_it_fails() -> None:
         await worker.load(lambda: ServedModel(ModelCard(), "", None, lambda *_: 1 // 0))
         with pytest.raises(ZeroDivisionError):
             await ask(worker)
+        async with asyncio.timeout(10):
+            while not seen:  # noted behind the answer
+                await asyncio.sleep(0)
 
     run(scenario)
     assert len(seen) == 1
@@ -217,12 +217,12 @@ def test_requests_that_waited_for_the_model_are_answered_together_without_those_
         stages = Stages(input_fn, predict_fn, output_fn)
         await worker.load(lambda: ServedModel(ModelCard(), "", None, stages.transform, stages, 16))
         for expected in ([1, 1, 1, 4], [1, 2]):  # the first turn with company is the proof
-            gone = asyncio.Event()
+            gone = Caller()
             first = asyncio.create_task(ask(worker, b"[[1, 2]]"))
             await asyncio.to_thread(running.wait, 10)
             waiting = [asyncio.create_task(ask(worker, b"[[%d, 4]]" % number)) for number in (5, 6)]
-            left = asyncio.create_task(ask(worker, b"[[7, 8]]", hung_up=gone))
-            gone.set()
+            left = asyncio.create_task(ask(worker, b"[[7, 8]]", caller=gone))
+            gone.hang_up()
             with pytest.raises(CallerGone):
                 await left
             gate.set()
@@ -302,10 +302,10 @@ def test_an_answer_that_nobody_waits_for_any_more_is_shown_to_nobody(how: str) -
 
     async def scenario() -> None:
         worker = await loaded(lambda *_: gate.wait(30), timeout_seconds=0.05 if how == "limit" else 30)
-        gone = asyncio.Event()
-        asking = asyncio.create_task(ask(worker, hung_up=gone, before_answer=held))
+        gone = Caller()
+        asking = asyncio.create_task(ask(worker, caller=gone, before_answer=held))
         asyncio.get_running_loop().call_later(
-            0.02, {"limit": bool, "hung up": gone.set, "cancelled": asking.cancel}[how]
+            0.02, {"limit": bool, "hung up": gone.hang_up, "cancelled": asking.cancel}[how]
         )
         with pytest.raises((ModelTimedOut, CallerGone, asyncio.CancelledError)):
             await asking
@@ -321,10 +321,10 @@ def test_an_answer_that_nobody_waits_for_any_more_is_shown_to_nobody(how: str) -
 
 def test_a_caller_who_hangs_up_while_the_answer_waits_to_pass_is_waited_for() -> None:
     async def scenario() -> None:
-        worker, held, gone = await loaded(), Held(), asyncio.Event()
-        asking = asyncio.create_task(ask(worker, hung_up=gone, before_answer=held))
+        worker, held, gone = await loaded(), Held(), Caller()
+        asking = asyncio.create_task(ask(worker, caller=gone, before_answer=held))
         await asyncio.to_thread(held.came.wait, 10)
-        gone.set()
+        gone.hang_up()
         for _ in range(10):
             await asyncio.sleep(0)
         held.tells[0](None)
