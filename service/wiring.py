@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 from monitor_jobs.contract.errors import Conflict
@@ -144,7 +145,6 @@ def with_tensors(
     sink: "CaptureSink", spec: "EndpointSpec", store: "ObjectStore", registry: "CollectorRegistry"
 ) -> "Keeping":
     """Captures, and beside them the tensors that the model's environment asks for. Raises BadInput."""
-    import random
 
     from monitor_jobs.contract.debug_hook import debug_hook_of
     from service.endpoint.ports import Keeping
@@ -156,14 +156,13 @@ def with_tensors(
     from service.endpoint.tensor_hook.sink import TensorHook
 
     count = tensor_steps(registry, endpoint=spec.endpoint, variant=spec.variant)
-    tensors = TensorHook(hook, spec, sink, store, generator=random.SystemRandom(), clock=_now, count=count)
+    tensors = TensorHook(hook, spec, sink, store, generator=_dice(), clock=_now, count=count)
     return Keeping(tensors, tensors.watch)
 
 
 def _capture_sink(
     spec: "EndpointSpec", store: "ObjectStore", settings: Settings, registry: "CollectorRegistry"
 ) -> "CaptureSink":
-    import random
 
     from service.endpoint.capture import start_capture
     from service.endpoint.capture_metrics import CaptureCollector
@@ -172,7 +171,7 @@ def _capture_sink(
     if spec.data_capture is None or not spec.data_capture.enable_capture:
         return NoCapture()
     redactor = open_redactor(spec, settings.data, registry)
-    started = start_capture(spec, store, clock=_now, generator=random.SystemRandom(), redactor=redactor)
+    started = start_capture(spec, store, clock=_now, generator=_dice(), redactor=redactor)
     serving = (spec.endpoint, spec.variant)
     budget = spec.spool_budget_bytes
     registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=_now))
@@ -321,6 +320,11 @@ def _introduced(settings: Settings, issuer: "Issuer") -> "Introduction":
     from service.control.access.introduction import introduce
 
     return introduce(settings.data.absolute(), issuer, given=given_pair(settings), now=_now())
+
+
+def _dice() -> Random:
+    """What is seeded by the kernel, and asks it nothing more: requests wait for what it draws."""
+    return Random()  # noqa: S311  # it draws samples, no secrets
 
 
 def _now() -> datetime:

@@ -5,7 +5,7 @@ as it should be (monitor_jobs.capture_proof).
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -39,12 +39,12 @@ class Tally:
         self._size_bytes = self._records = 0
         self._times: set[bytes] = set()  # whole seconds: few, however many records
 
-    def add(self, line: bytes) -> None:
-        """Count one more line."""
-        self._digest.update(line)
-        self._size_bytes += len(line)
-        self._records += 1
-        self._times.add(_field_of(line, INFERENCE_TIME))
+    def add(self, content: bytes, lines: Sequence[bytes]) -> None:
+        """Count more lines, which together are the content."""
+        self._digest.update(content)
+        self._size_bytes += len(content)
+        self._records += len(lines)
+        self._times.update(_field_of(line, INFERENCE_TIME) for line in lines)
 
     def contents(self) -> Contents:
         """What a file of these lines holds."""
@@ -58,7 +58,7 @@ def read_contents(path: Path, visit: Callable[[bytes], object] | None = None) ->
     tally = Tally()
     with path.open("rb", buffering=BUFFER_BYTES) as lines:
         for line in lines:
-            tally.add(line)
+            tally.add(line, (line,))
             if visit is not None:
                 visit(line)
     return tally.contents()

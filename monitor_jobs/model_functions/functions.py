@@ -62,13 +62,15 @@ class ModelContext:
 class Stages:
     """The toolkit's three functions, where a package does not answer in one.
 
-    `predicts_by_default` says that predict_fn is the toolkit's: it calls the model with what input_fn returned.
+    `predicts_by_default` says that predict_fn is the toolkit's: it calls the model with what input_fn returned;
+    `writes_by_default` that output_fn is, which takes an array for a tensor.
     """
 
     input_fn: Function
     predict_fn: Function
     output_fn: Function
     predicts_by_default: bool = False
+    writes_by_default: bool = False
 
     def transform(self, model: object, data: bytes | str, content_type: str, accept: str) -> object:
         """What the toolkit's transform does where the package has none."""
@@ -187,6 +189,7 @@ def _stages_of(package: _Package) -> Stages:
         package.function("predict_fn", 2, default_predict_fn),
         package.function("output_fn", 2, _default_output_fn),
         predicts_by_default=not package.has("predict_fn"),
+        writes_by_default=not package.has("output_fn"),
     )
 
 

@@ -28,7 +28,6 @@ from service.endpoint.invocation import (
     send_error,
 )
 from service.endpoint.ports import CaptureRefused, CaptureSink, Tell
-from service.endpoint.predictions import read_predictions
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelBusy, ModelWorker
 from service.local_only import LocalOnly
@@ -82,8 +81,11 @@ class Invocations:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, then count it."""
         started = time.perf_counter()
-        with self._metrics.inflight.track_inprogress():
+        self._metrics.inflight.inc()
+        try:
             status = await self._respond(scope, receive, send)
+        finally:
+            self._metrics.inflight.dec()
         self._metrics.answered(status, time.perf_counter() - started)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> int:
@@ -109,7 +111,7 @@ class Invocations:
         await send_answer(send, answer.body, answer.content_type)
         if answer.has_nan:
             self._metrics.held_nan()
-        self._metrics.predicted(read_predictions(answer, place.served.card))
+        self._metrics.predicted(answer, place.served.card)
 
     def _pass_on(self, headers: InvocationHeaders, body: bytes, answer: Answer, tell: Tell) -> None:
         """On the model's thread."""

@@ -7,10 +7,11 @@ proof that they may. What does not: the queue (worker), the package's functions 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from monitor_jobs.contract.errors import ModelUnsuitable
-from monitor_jobs.model_functions.codecs import Answer
+from monitor_jobs.model_functions.codecs import Answer, as_plain
 from monitor_jobs.model_functions.functions import ModelRequest, ServedModel, Stages, as_answer, data_of
 from service.logs import EventLog
 
@@ -81,7 +82,9 @@ class Batches:
         if len(data) > 1 and self._shared.get(kind):
             together = _tried(partial(self._together, stages, data))
             if not isinstance(together, Exception):
-                return list(together)
+                # once for all: each call of torch lets go of Python, and has to wait for it again
+                whole = as_plain(together) if stages.writes_by_default else together
+                return _by_rows(whole, data)
         alone = [_tried(partial(stages.predict_fn, each, self._served.model)) for each in data]
         failed = any(isinstance(each, Exception) for each in alone)
         if len(data) > 1 and not failed and kind not in self._shared and len(self._shared) < KINDS_MAX:
@@ -91,19 +94,19 @@ class Batches:
     def _answers_by_rows(self, stages: Stages, data: list["Tensor"], alone: list[object]) -> bool:
         unlike = [_unlike(each) for each in data]
         together = _tried(partial(self._together, stages, [*data, *unlike]))
-        found = not isinstance(together, Exception) and all(map(_same, alone, together))
+        found = not isinstance(together, Exception) and all(map(_same, alone, _by_rows(together, data)))
         if not found:
             log.info("requests_not_batched", shape=str(tuple(data[0].shape[1:])), dtype=str(data[0].dtype))
         return found
 
-    def _together(self, stages: Stages, data: list["Tensor"]) -> list["Tensor"]:
+    def _together(self, stages: Stages, data: list["Tensor"]) -> "Tensor":
         import torch
 
-        rows = [len(each) for each in data]
         prediction = stages.predict_fn(torch.cat(data), self._served.model)
-        if not isinstance(prediction, torch.Tensor) or prediction.ndim == 0 or len(prediction) != sum(rows):
+        rows = sum(map(len, data))
+        if not isinstance(prediction, torch.Tensor) or prediction.ndim == 0 or len(prediction) != rows:
             raise ModelUnsuitable("the network does not answer by rows")
-        return list(torch.split(prediction, rows))
+        return prediction
 
     def _written(self, stages: Stages, request: ModelRequest, prediction: object) -> Outcome:
         if isinstance(prediction, Exception):
@@ -125,6 +128,12 @@ def _kind(data: object) -> Kind | None:
     if not isinstance(data, torch.Tensor) or data.ndim < 2 or data.layout != torch.strided:
         return None
     return data.shape[1:], data.dtype, data.device
+
+
+def _by_rows(whole: Any, data: Sequence["Tensor"]) -> list[Any]:  # noqa: ANN401  # a tensor or an array
+    """The part of a common answer that belongs to each."""
+    ends = list(accumulate(map(len, data)))
+    return [whole[start:end] for start, end in pairwise([0, *ends])]
 
 
 def _unlike(data: "Tensor") -> "Tensor":

@@ -1,12 +1,12 @@
-"""Reads predicted classes and confidences from an answer, for the endpoint's metrics.
+"""Reads predicted classes and confidences from answers, for the endpoint's metrics.
 
-What lives here: a pure reading of one answer that never fails; answers it cannot read count no prediction. What does
+What lives here: a pure reading that never fails; answers it cannot read count no prediction. What does
 not: the verdicts of monitors, which read captures (monitor_jobs).
 """
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import exp, isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,6 @@ from service.metrics import CLASSES_MAX, OTHER_CLASS
 TEXT_MAX_BYTES: Final = 64 * 1024
 PREDICTIONS_MAX: Final = 10_000
 SUM_TOLERANCE: Final = 1e-3
-PLAIN_MAX: Final = 512  # numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +28,44 @@ class Predictions:
     """How often each class was answered, and the best score of each prediction that has scores."""
 
     counts: dict[str, int]
-    confidences: tuple[float, ...] = ()
+    confidences: tuple[float, ...]
 
 
-NO_PREDICTIONS: Final = Predictions({})
-
-
-def read_predictions(answer: Answer, card: ModelCard) -> Predictions:
-    """The predictions of an answer, by the model card's first 200 labels; all other classes count as `other`.
+def read_predictions(answers: Iterable[Answer], card: ModelCard) -> Predictions:
+    """The predictions of answers together, by the model card's first 200 labels; all other classes count as `other`.
 
     Integers are classes, strings are labels, floats are scores along the last axis (softmax where they do not sum to
     1 within 1e-3); rows that hold NaN count no prediction. Answers of more than 10,000 predictions, or that only
     exist as more than 64 KiB of text, are not read: this must cost a request next to nothing.
     """
+    counts: Counter[str] = Counter()
+    confidences: list[float] = []
+    scores: dict[
+        int, list[NDArray[np.float64]]
+    ] = {}  # by their number of classes: numpy takes as long for one as for many
+    for answer in answers:
+        array = _array_of(answer)
+        if array is None:
+            continue
+        if array.dtype.kind == "f" and array.ndim:
+            classes = array.shape[-1]
+            if classes > 1 and array.size <= PREDICTIONS_MAX * classes:
+                scores.setdefault(classes, []).append(array.reshape(-1, classes).astype(np.float64))
+        elif array.size <= PREDICTIONS_MAX:
+            counts.update(_labels(array, card))
+    for rows in scores.values():
+        found, best = _from_scores(np.concatenate(rows))
+        counts.update(_label(index, card) for index in found)
+        confidences += best
+    return Predictions(dict(counts), tuple(confidences))
+
+
+def _array_of(answer: Answer) -> NDArray[Any] | None:
+    """What an answer predicts; None where it is no array of numbers or of texts."""
     try:
-        array = _array(_value(answer))
+        return _array(_value(answer))
     except ValueError:
-        return NO_PREDICTIONS
-    if array.dtype.kind == "f" and array.ndim:
-        return _from_scores(array, card)
-    if array.size > PREDICTIONS_MAX:
-        return NO_PREDICTIONS
-    if array.dtype.kind in "biu":
-        return Predictions(_counted([_label(int(index), card) for index in array.ravel()]))
-    if array.dtype.kind in "UO":
-        labels = frozenset(card.classes[:CLASSES_MAX])
-        return Predictions(_counted([name if name in labels else OTHER_CLASS for name in array.ravel().tolist()]))
-    return NO_PREDICTIONS
+        return None
 
 
 def _value(answer: Answer) -> object:
@@ -78,32 +88,21 @@ def _array(value: object) -> NDArray[Any]:
     return np.asarray(value)
 
 
-def _from_scores(scores: NDArray[Any], card: ModelCard) -> Predictions:
-    classes = scores.shape[-1]
-    if classes < 2 or scores.size > PREDICTIONS_MAX * classes:
-        return NO_PREDICTIONS
-    rows = scores.reshape(-1, classes).astype(np.float64)
-    if rows.size <= PLAIN_MAX:
-        return _from_rows([row for row in rows.tolist() if all(map(isfinite, row))], card)
+def _labels(array: NDArray[Any], card: ModelCard) -> Iterator[str]:
+    """The classes that integers name, or texts."""
+    if array.dtype.kind in "biu":
+        yield from (_label(int(index), card) for index in array.ravel())
+    if array.dtype.kind in "UO":
+        labels = frozenset(card.classes[:CLASSES_MAX])
+        yield from (name if name in labels else OTHER_CLASS for name in array.ravel().tolist())
+
+
+def _from_scores(rows: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+    """The best class of each row without NaN, and its share."""
     if not np.isfinite(rows.sum()):
         rows = rows[np.isfinite(rows).all(axis=1)]
     best = rows.max(axis=1, initial=-np.inf)
-    return Predictions(
-        _counted([_label(index, card) for index in rows.argmax(axis=1).tolist()]), tuple(_shares(rows, best).tolist())
-    )
-
-
-def _from_rows(rows: list[list[float]], card: ModelCard) -> Predictions:
-    """The same of a few numbers, for which numpy takes ten times as long."""
-    best = [max(row) for row in rows]
-    labels = [_label(row.index(top), card) for row, top in zip(rows, best, strict=True)]
-    return Predictions(_counted(labels), tuple(map(_share, rows, best)))
-
-
-def _share(row: list[float], best: float) -> float:
-    if abs(sum(row) - 1) <= SUM_TOLERANCE and min(row) >= 0:
-        return best
-    return 1 / sum(exp(score - best) for score in row)
+    return rows.argmax(axis=1).tolist(), _shares(rows, best).tolist()
 
 
 def _shares(rows: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,7 +116,3 @@ def _shares(rows: NDArray[np.float64], best: NDArray[np.float64]) -> NDArray[np.
 
 def _label(index: int, card: ModelCard) -> str:
     return card.classes[index] if 0 <= index < min(len(card.classes), CLASSES_MAX) else OTHER_CLASS
-
-
-def _counted(labels: list[str]) -> dict[str, int]:
-    return dict(Counter(labels))

@@ -121,7 +121,7 @@ class OpenSegment:
         self._path = folder / name.file(State.OPEN)
         self._files = files
         self._tally = Tally()
-        self._uncounted: list[bytes] = []
+        self._uncounted: list[tuple[bytes, tuple[bytes, ...]]] = []
         self._unsynced = False
         self._named = False  # on the disk; without its name a file's content is not to be found there
         self._fd = files.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -141,12 +141,12 @@ class OpenSegment:
             raise
         self.size_bytes += len(content)
         self._unsynced = True
-        self._uncounted += lines
+        self._uncounted.append((content, lines))
 
     def count(self) -> None:
         """Take the digest of what was appended, while it is still in the processor's cache and nobody waits for it."""
-        for line in self._uncounted:
-            self._tally.add(line)
+        for content, lines in self._uncounted:
+            self._tally.add(content, lines)
         self._uncounted.clear()
 
     def contents(self) -> Contents:

@@ -13,10 +13,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, Self
 
 from monitor_jobs.contract.errors import ModelUnsuitable, SextantError
 from monitor_jobs.model_functions.codecs import Answer
@@ -41,12 +41,18 @@ class ModelTimedOut(ModelUnsuitable):
 
 
 class Place:
-    """One of the queue's places and the model: taken until the model has answered, or its holder leaves."""
+    """One of the queue's places and the model: taken until the model has answered, or the block is left."""
 
     def __init__(self, served: ServedModel, free: Callable[[], None]) -> None:
         self.served = served
         self._free = free
         self._left = _Once()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
     def leave(self) -> None:
         """Give the place to somebody else; from any thread, and again for nothing."""
@@ -80,9 +86,8 @@ class ModelWorker:
         threading.Thread(target=self._run, args=(loaded, load), name="model", daemon=True).start()
         self.served = await asyncio.wrap_future(loaded)
 
-    @contextmanager
-    def place(self) -> Iterator[Place]:
-        """One of the queue's places, for a request that waits for the model.
+    def place(self) -> Place:
+        """One of the queue's places, for a request that waits for the model; to be entered at once.
 
         Raises ModelBusy where the model is not loaded, stuck, or all places are taken.
         """
@@ -92,11 +97,7 @@ class ModelWorker:
             raise ModelBusy(f"the model is busy with one request for more than {self._timeout_seconds:g} s")
         if not self._free.acquire(blocking=False):
             raise ModelBusy(f"{self._places} requests wait for the model already")
-        place = Place(self.served, self._free.release)
-        try:
-            yield place
-        finally:
-            place.leave()
+        return Place(self.served, self._free.release)
 
     async def answer(
         self, place: Place, request: ModelRequest, *, caller: Caller, before_answer: BeforeAnswer

@@ -16,7 +16,6 @@ from service.control.monitoring_metrics import MonitoringCollector
 from service.core.deployment import EndpointSpec
 from service.endpoint.accounting import Ledger
 from service.endpoint.capture_metrics import CaptureCollector
-from service.endpoint.predictions import read_predictions
 from service.endpoint.redaction.counts import withheld_counts
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.tensor_hook.counts import tensor_steps
@@ -127,7 +126,7 @@ def test_a_model_that_answers_a_class_of_its_own_each_time_grows_nothing(tmp_pat
     serving = ServingMetrics(registry, endpoint_spec(tmp_path))
     card = ModelCard(classes=tuple(f"class {number}" for number in range(10_000)))
     for number in range(2000):
-        serving.predicted(read_predictions(Answer(b"", "", [f"class {number}", f"made up {number}"]), card))
+        serving.predicted(Answer(b"", "", [f"class {number}", f"made up {number}"]), card)
     assert series_of(registry) <= 1000
 
 

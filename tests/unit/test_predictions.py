@@ -22,7 +22,7 @@ ANYTHING = st.recursive(
 
 
 def counts_of(value: object) -> dict[str, int]:
-    return read_predictions(Answer(b"", "application/json", value), CARD).counts
+    return read_predictions([Answer(b"", "application/json", value)], CARD).counts
 
 
 @pytest.mark.parametrize(
@@ -51,16 +51,16 @@ def test_classes_are_counted_by_the_cards_labels(value: object, counts: dict[str
 
 def test_scores_that_sum_to_one_are_confidences() -> None:
     answer = Answer(b"", "", [[0.25, 0.75]])
-    assert read_predictions(answer, CARD).confidences == (0.75,)
+    assert read_predictions([answer], CARD).confidences == (0.75,)
 
 
 def test_other_scores_become_confidences_by_softmax() -> None:
     answer = Answer(b"", "", [[1000.0, 1000.0], [-1.0, 2.0]])
-    assert read_predictions(answer, CARD).confidences == pytest.approx((0.5, 1 / (1 + math.exp(-3))))
+    assert read_predictions([answer], CARD).confidences == pytest.approx((0.5, 1 / (1 + math.exp(-3))))
 
 
 def test_small_json_text_of_a_package_is_read() -> None:
-    assert read_predictions(Answer(b"[[1]]", "application/json; charset=utf-8"), CARD).counts == {"go": 1}
+    assert read_predictions([Answer(b"[[1]]", "application/json; charset=utf-8")], CARD).counts == {"go": 1}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_small_json_text_of_a_package_is_read() -> None:
     [(b"[[1]]", "text/csv"), (b"[1" + b" " * 65_536 + b"]", "application/json"), (b"\xff", "application/json")],
 )
 def test_other_text_counts_no_prediction(body: bytes, content_type: str) -> None:
-    assert read_predictions(Answer(body, content_type), CARD).counts == {}
+    assert read_predictions([Answer(body, content_type)], CARD).counts == {}
 
 
 @given(ANYTHING)
@@ -77,13 +77,13 @@ def test_no_answer_makes_reading_fail(value: object) -> None:
 
 
 def test_an_answer_that_was_encoded_is_read_from_its_value() -> None:
-    assert read_predictions(answer_from(np.array([1]), "application/json"), CARD).counts == {"go": 1}
+    assert read_predictions([answer_from(np.array([1]), "application/json")], CARD).counts == {"go": 1}
 
 
 def test_classes_beyond_the_first_two_hundred_of_the_card_are_other() -> None:
     card = ModelCard(classes=tuple(f"class {number}" for number in range(1000)))
-    by_number = read_predictions(Answer(b"", "", list(range(1000))), card).counts
-    by_name = read_predictions(Answer(b"", "", list(card.classes)), card).counts
+    by_number = read_predictions([Answer(b"", "", list(range(1000)))], card).counts
+    by_name = read_predictions([Answer(b"", "", list(card.classes))], card).counts
     assert by_number == by_name
     assert (len(by_number), by_number["other"], by_number["class 199"]) == (201, 800, 1)
 
