@@ -6,6 +6,7 @@ Contract: sagemaker-pytorch-inference-toolkit, default_pytorch_inference_handler
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from monitor_jobs.contract.errors import BadInput
@@ -16,11 +17,13 @@ from monitor_jobs.torch_model import device
 def default_input_fn(data: bytes | str, content_type: str) -> torch.Tensor:
     """The body as a tensor; numbers that came as text are float32, as the toolkit reads them. Raises BadInput."""
     array = decode(data, content_type)
+    if isinstance(data, str):
+        with np.errstate(over="ignore"):  # by numpy: torch would start its threads for it
+            array = array.astype(np.float32)
     try:
-        tensor = torch.from_numpy(array)
+        return torch.from_numpy(array)
     except TypeError as error:
         raise BadInput(f"an array of {array.dtype} cannot become a tensor: {error}") from error
-    return tensor.float() if isinstance(data, str) else tensor
 
 
 def default_predict_fn(data: object, model: Any) -> object:  # noqa: ANN401  # whatever model_fn returned

@@ -49,7 +49,7 @@ def with_engine(served: ServedModel, folder: Path, asked: Engine) -> ServedModel
             return served
         raise ModelUnsuitable(f"{ENGINE_VARIABLE} is {asked}: {error}") from error
     log.info("engine_chosen", engine=asked, parity=str(measured))
-    return replace(served, model=compiled)
+    return _answered_by(served, compiled)
 
 
 def _fastest(served: ServedModel, folder: Path) -> ServedModel:
@@ -61,7 +61,13 @@ def _fastest(served: ServedModel, folder: Path) -> ServedModel:
     }
     fastest = min(milliseconds, key=lambda engine: sum(milliseconds[engine][size] / size for size in SIZES))
     log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds))
-    return replace(served, model=candidates[fastest])
+    return served if fastest is Engine.TORCH else _answered_by(served, compiled)
+
+
+def _answered_by(served: ServedModel, compiled: nn.Module) -> ServedModel:
+    # What torch has left to do is small, and its threads would look for more of it while the engine's need the cores.
+    torch.set_num_threads(1)
+    return replace(served, model=compiled)
 
 
 def _compiled(served: ServedModel, folder: Path, asked: Engine) -> tuple[nn.Module, Parity]:
