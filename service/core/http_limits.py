@@ -37,15 +37,19 @@ DEFAULT_LIMITS: Final = HttpLimits()
 
 
 class Refusal:
-    """The answer to a request that the application does not see."""
+    """The answer to a request that the application does not see: `start`, other headers, and one of two ends.
 
-    def __init__(self, status: HTTPStatus, sentence: str, *headers: tuple[bytes, bytes]) -> None:
-        body = json.dumps({"error": sentence}).encode()
+    `rest` ends the connection, `kept` keeps it. `more` is what a program may want to know beside the sentence.
+    """
+
+    def __init__(self, status: HTTPStatus, sentence: str, *headers: tuple[bytes, bytes], **more: str) -> None:
+        body = json.dumps({"error": sentence, **more}).encode()
         lines = [*headers, (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         self.start = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) + b"".join(
             b"%s: %s\r\n" % line for line in lines
         )
         self.rest = b"connection: close\r\n\r\n" + body
+        self.kept = b"\r\n" + body
 
 
 def too_much(limits: HttpLimits) -> Refusal:

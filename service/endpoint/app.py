@@ -5,6 +5,7 @@ messages (invocation), the model's thread (worker), capture itself (behind ports
 FastAPI, whose machinery costs more than all of this file; the other pages use it.
 """
 
+import math
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +21,7 @@ from monitor_jobs.model_functions.codecs import Answer, NotAcceptable, Unsupport
 from monitor_jobs.model_functions.functions import ModelRequest
 from service.core.caller import caller_of
 from service.core.deployment import EndpointSpec, Exchange
+from service.core.http_limits import Refusal
 from service.endpoint.callers_only import CallersOnly
 from service.endpoint.invocation import (
     InvocationHeaders,
@@ -35,6 +37,8 @@ from service.logs import EventLog
 from service.request_bodies import BodyTooLong, CallerGone, RequestBodies, TooManyBodies
 
 INVOKE_PATHS: Final = frozenset({"/invoke", "/invocations"})
+INVOKE_URLS: Final = frozenset(path.encode() for path in INVOKE_PATHS)
+LOG_SECONDS: Final = 1.0  # between two lines about refusals: there may be thousands a second
 CLIENT_CLOSED_REQUEST: Final = 499  # nobody receives it; it is what the metrics say
 STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
     (BodyTooLong, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -50,7 +54,7 @@ STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
 log = EventLog("sextant.endpoint")
 
 
-def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics, spec: EndpointSpec) -> ASGIApp:
+def build_app(invocations: "Invocations", worker: ModelWorker, metrics: ServingMetrics, spec: EndpointSpec) -> ASGIApp:
     """The ASGI application of one endpoint process, open to this machine's holders of the token only.
 
     POST /invoke and /invocations answer with the model's answer, 4xx with a sentence for what the caller can mend
@@ -58,8 +62,7 @@ def build_app(served: ModelWorker, capture: CaptureSink, metrics: ServingMetrics
     capture where that is asked to refuse. GET /ping is 200 while the model is ready, else 503. Checked in
     tests/integration/test_endpoint.py.
     """
-    pages = _pages(served, metrics)
-    invocations = Invocations(served, capture, metrics, spec)
+    pages = _pages(worker, metrics)
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         invoked = scope["type"] == "http" and scope["path"] in INVOKE_PATHS
@@ -77,6 +80,18 @@ class Invocations:
         self._metrics = metrics
         self._limit = spec.max_body_bytes
         self._bodies = RequestBodies(longest=self._limit)
+        self._full = Refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE, served.full_sentence, (b"retry-after", b"1"), type=ModelBusy.__name__
+        )
+        self._log = _SparseLog()
+
+    def declines(self, url: bytes) -> Refusal | None:
+        """The answer to an invocation for which there is no place, before anything is made of it; see http_server."""
+        if url not in INVOKE_URLS or not self._worker.full:
+            return None
+        self._metrics.answered(HTTPStatus.SERVICE_UNAVAILABLE, 0.0)
+        self._log.refused(self._worker.full_sentence)
+        return self._full
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, then count it."""
@@ -97,7 +112,7 @@ class Invocations:
         except CallerGone:
             return CLIENT_CLOSED_REQUEST
         except SextantError as error:
-            return await _refuse(send, error)
+            return await self._refuse(send, error)
         return HTTPStatus.OK
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,6 +128,15 @@ class Invocations:
             self._metrics.held_nan()
         self._metrics.predicted(answer, place.served.card)
 
+    async def _refuse(self, send: Send, error: SextantError) -> int:
+        status = next(status for kind, status in STATUSES if isinstance(error, kind))
+        if isinstance(error, ModelUnsuitable):
+            log.fault("model_failed", cause=error.__cause__ or error)  # the caller is told the text
+        elif isinstance(error, ModelBusy | CaptureRefused | TooManyBodies):
+            self._log.refused(str(error))
+        await send_error(send, status, str(error), type=type(error.__cause__ or error).__name__)
+        return status
+
     def _pass_on(self, headers: InvocationHeaders, body: bytes, answer: Answer, tell: Tell) -> None:
         """On the model's thread."""
         if len(answer.body) > self._limit:
@@ -120,6 +144,21 @@ class Invocations:
             tell(ModelUnsuitable(f"the model's answer has {size} bytes: an answer may have {self._limit}"))
         else:
             self._capture.before_answer(_exchange(headers, body, answer), tell)
+
+
+class _SparseLog:
+    """Tells of refusals at most once a second; the metrics count each."""
+
+    def __init__(self) -> None:
+        self._untold, self._told_at = 0, -math.inf
+
+    def refused(self, why: str) -> None:
+        """Note one more."""
+        self._untold += 1
+        now = time.monotonic()
+        if now - self._told_at >= LOG_SECONDS:
+            log.warning("invocations_refused", invocations=self._untold, error=why)
+            self._untold, self._told_at = 0, now
 
 
 def _exchange(headers: InvocationHeaders, body: bytes, answer: Answer) -> Exchange:
@@ -146,13 +185,3 @@ def _pages(worker: ModelWorker, metrics: ServingMetrics) -> ASGIApp:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return pages
-
-
-async def _refuse(send: Send, error: SextantError) -> int:
-    status = next(status for kind, status in STATUSES if isinstance(error, kind))
-    if isinstance(error, ModelUnsuitable):
-        log.fault("model_failed", cause=error.__cause__ or error)  # the caller is told the text
-    elif isinstance(error, ModelBusy | CaptureRefused | TooManyBodies):
-        log.warning("invocation_refused", error=str(error))
-    await send_error(send, status, str(error), type=type(error.__cause__ or error).__name__)
-    return status

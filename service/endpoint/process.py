@@ -29,7 +29,7 @@ from monitor_jobs.model_functions.functions import ServedModel, load_model
 from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
-from service.endpoint.app import build_app
+from service.endpoint.app import Invocations, build_app
 from service.endpoint.engines import may_be_replaced
 from service.endpoint.model_folder import model_folder
 from service.endpoint.ports import Keeping, Watch
@@ -71,8 +71,10 @@ def serve(
     metrics = ServingMetrics(registry, spec)
     worker = ModelWorker(timeout_seconds=spec.model_timeout_seconds, observe=metrics.model_ran)
     keeping = keeping_factory(registry)
-    app = build_app(worker, keeping.sink, metrics, spec)
-    server = _Server(uvicorn.Config(app, **server_options(limits), **_SERVER_OPTIONS), worker)
+    invocations = Invocations(worker, keeping.sink, metrics, spec)
+    app = build_app(invocations, worker, metrics, spec)
+    options = server_options(limits, invocations.declines)
+    server = _Server(uvicorn.Config(app, **options, **_SERVER_OPTIONS), worker)
     with model_folder() as folder:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -68,11 +68,19 @@ class ModelWorker:
         self.draining = False
         self._timeout_seconds = timeout_seconds
         self._observe = observe
-        self._places = places
         self._free = threading.BoundedSemaphore(places)
+        self.full_sentence = f"{places} requests wait for the model already"
         self._running_since: float | None = None
         self._given_up_call: _Call | None = None  # the last one that ran when its caller gave it up
         self._calls: SimpleQueue[_Call] = SimpleQueue()
+
+    @property
+    def full(self) -> bool:
+        """True while all places are taken; for the loop's thread, which alone takes any."""
+        free = self._free.acquire(blocking=False)
+        if free:
+            self._free.release()
+        return not free
 
     @property
     def ready(self) -> bool:
@@ -96,7 +104,7 @@ class ModelWorker:
         if self._overdue:
             raise ModelBusy(f"the model is busy with one request for more than {self._timeout_seconds:g} s")
         if not self._free.acquire(blocking=False):
-            raise ModelBusy(f"{self._places} requests wait for the model already")
+            raise ModelBusy(self.full_sentence)
         return Place(self.served, self._free.release)
 
     async def answer(

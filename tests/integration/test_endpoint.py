@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 
+from service.endpoint.worker import PLACES
 from tests import plain_http
 from tests.endpoint_token import AUTHORIZATION, AUTHORIZED, TOKEN
 from tests.servers.endpoint import RunningEndpoint, running_endpoint, started_endpoint, write_package
@@ -387,6 +388,31 @@ def test_requests_that_wait_for_the_model_are_all_answered(endpoint: RunningEndp
         gate.touch()
         assert [other.result().text for other in others] == [f"[{number}]" for number in range(8)]
         assert first.result().status_code == 200
+
+
+def test_who_finds_no_place_is_told_so_at_once_and_counted(endpoint: RunningEndpoint, tmp_path: Path) -> None:
+    gate, refused = tmp_path / "gate", 'code="503"'
+    before = metric(endpoint, "sextant_invocations_total", refused)
+    request = b"POST /invoke HTTP/1.1\r\nhost: localhost\r\n" + AUTHORIZATION + b"content-length: %d\r\n\r\n%s"
+    with ExitStack() as stack:
+        dialled = [
+            stack.enter_context(closing(socket.create_connection(("127.0.0.1", endpoint.port)))) for _ in range(PLACES)
+        ]
+        for connection in dialled:
+            body = f"wait {gate}".encode()
+            connection.sendall(request % (len(body), body))
+        wait_until(
+            lambda: metric(endpoint, "sextant_inflight_invocations") == PLACES, timeout_seconds=10, what="a full house"
+        )
+        with plain_http.Client() as client:  # one connection
+            late = [client.post(f"{endpoint.url}/invoke", content="[1]", headers=AUTHORIZED) for _ in range(20)]
+            gate.touch()
+            assert all(connection.recv(65536).startswith(b"HTTP/1.1 200 ") for connection in dialled)
+            assert client.post(f"{endpoint.url}/invoke", content="[2]", headers=AUTHORIZED).text == "[2]"
+    assert {(each.status_code, each.headers["retry-after"]) for each in late} == {(503, "1")}
+    assert late[0].json() == {"error": f"{PLACES} requests wait for the model already", "type": "ModelBusy"}
+    assert metric(endpoint, "sextant_invocations_total", refused) == before + len(late)
+    assert 0 < (endpoint.folder / "stderr").read_text().count('"event": "invocations_refused"') < len(late)
 
 
 def test_a_caller_who_hangs_up_is_neither_answered_nor_captured(endpoint: RunningEndpoint, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def main(folder: Path, descriptor: int) -> int:
         if spec.data_capture is None:
             return FileCapture(folder / "captured")
         redactor = open_redactor(spec, folder / "data", registry)
-        clock, generator = (lambda: datetime.now(UTC)), random.SystemRandom()
+        clock, generator = (lambda: datetime.now(UTC)), random.Random()
         return Asked(start_capture(spec, store, clock=clock, generator=generator, redactor=redactor))
 
     def keeping(registry: CollectorRegistry) -> Keeping:

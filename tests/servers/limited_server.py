@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 
 from service.core.http_limits import HttpLimits
-from service.http_server import server_options
+from service.http_server import Declines, nobody, server_options
 from tests.wait import wait_until
 
 
@@ -52,7 +52,7 @@ def rest_of(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def limited_server(limits: HttpLimits, **options: Any) -> Iterator[LimitedServer]:
+def limited_server(limits: HttpLimits, declines: Declines = nobody, **options: Any) -> Iterator[LimitedServer]:
     """A server whose application answers a path `/early` before it reads, `/large/N` with N bytes, else the body.
 
     `options` are more of uvicorn's, such as a certificate.
@@ -69,7 +69,8 @@ def limited_server(limits: HttpLimits, **options: Any) -> Iterator[LimitedServer
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1, **server_options(limits), **options)
+    all_options = server_options(limits, declines) | options
+    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1, **all_options)
     running = LimitedServer(listener.getsockname()[1], uvicorn.Server(config))
     thread = threading.Thread(target=running.server.run, kwargs={"sockets": [listener]})
     thread.start()
