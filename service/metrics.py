@@ -30,6 +30,13 @@ class Kind(StrEnum):
     HISTOGRAM = "histogram"
 
 
+class Across(StrEnum):
+    """What the values of an endpoint's workers make together."""
+
+    SUM = "sum"
+    LARGEST = "largest"  # each tells of what they have in common
+
+
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
     """One exported metric; `name` as it is scraped, without the _bucket, _sum and _count of histograms."""
@@ -39,6 +46,7 @@ class MetricSpec:
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    across: Across = Across.SUM
 
 
 class Metric(StrEnum):
@@ -56,6 +64,7 @@ class Metric(StrEnum):
     STORED = "sextant_capture_stored_records_total"
     DROPPED = "sextant_capture_dropped_records_total"
     QUARANTINED = "sextant_capture_quarantined_records_total"
+    LEFT = "sextant_capture_left_records_total"
     WITHHELD = "sextant_capture_withheld_bodies_total"
     TENSOR_STEPS = "sextant_tensor_steps_total"
     BACKLOG_RECORDS = "sextant_capture_backlog_records"
@@ -109,13 +118,19 @@ METRICS: Final = (
         Metric.CAPTURED,
         Kind.COUNTER,
         "Records taken for capture, from a request or adopted from a process that died."
-        " captured = stored + backlog + dropped + quarantined.",
+        " captured = stored + backlog + dropped + quarantined + left.",
         (*SERVING, "source"),
     ),
     MetricSpec(Metric.STORED, Kind.COUNTER, "Captured records that reached the object store.", SERVING),
     MetricSpec(Metric.DROPPED, Kind.COUNTER, "Captured records that were given up, by reason.", (*SERVING, "reason")),
     MetricSpec(
         Metric.QUARANTINED, Kind.COUNTER, "Captured records set aside in segments that cannot be read.", SERVING
+    ),
+    MetricSpec(
+        Metric.LEFT,
+        Kind.COUNTER,
+        "Captured records that a worker left when it died; another one of the endpoint adopts them.",
+        SERVING,
     ),
     MetricSpec(
         Metric.WITHHELD,
@@ -131,8 +146,14 @@ METRICS: Final = (
     ),
     MetricSpec(Metric.BACKLOG_RECORDS, Kind.GAUGE, "Captured records that wait for the object store.", SERVING),
     MetricSpec(Metric.BACKLOG_BYTES, Kind.GAUGE, "Bytes of captured records that wait for the object store.", SERVING),
-    MetricSpec(Metric.BACKLOG_AGE, Kind.GAUGE, "Age of the oldest record that waits for the object store.", SERVING),
-    MetricSpec(Metric.SPOOL_CAPACITY, Kind.GAUGE, "Byte budget of the spool.", SERVING),
+    MetricSpec(
+        Metric.BACKLOG_AGE,
+        Kind.GAUGE,
+        "Age of the oldest record that waits for the object store.",
+        SERVING,
+        across=Across.LARGEST,
+    ),
+    MetricSpec(Metric.SPOOL_CAPACITY, Kind.GAUGE, "Byte budget of the spool.", SERVING, across=Across.LARGEST),
     MetricSpec(
         Metric.STORE_REQUESTS,
         Kind.COUNTER,
@@ -144,6 +165,7 @@ METRICS: Final = (
         Kind.GAUGE,
         "1 where the object store denies access or knows no such bucket, else 0.",
         SERVING,
+        across=Across.LARGEST,
     ),
     MetricSpec(Metric.ENDPOINT_IN_SERVICE, Kind.GAUGE, "1 where the endpoint is InService, else 0.", ("endpoint",)),
     MetricSpec(

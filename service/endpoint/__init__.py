@@ -1,4 +1,4 @@
-"""The process that serves one model package.
+"""The process that serves one model package, or several beside each other (`workers`).
 
 What lives here: a request's way from the socket to the model and back (`app`, `invocation`, `worker`,
 `model_functions`, `codecs`), what is counted of it (`predictions`, `serving_metrics`), and the capture of answered

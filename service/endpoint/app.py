@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor_jobs.contract.errors import BadInput, ModelUnsuitable, SextantError
@@ -29,7 +29,7 @@ from service.endpoint.invocation import (
     send_answer,
     send_error,
 )
-from service.endpoint.ports import CaptureRefused, CaptureSink, Tell
+from service.endpoint.ports import CaptureRefused, CaptureSink, Face, Tell
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelBusy, ModelWorker
 from service.local_only import LocalOnly
@@ -54,15 +54,15 @@ STATUSES: Final[tuple[tuple[type[SextantError], int], ...]] = (
 log = EventLog("sextant.endpoint")
 
 
-def build_app(invocations: "Invocations", worker: ModelWorker, metrics: ServingMetrics, spec: EndpointSpec) -> ASGIApp:
+def build_app(invocations: "Invocations", face: Face, spec: EndpointSpec) -> ASGIApp:
     """The ASGI application of one endpoint process, open to this machine's holders of the token only.
 
     POST /invoke and /invocations answer with the model's answer, 4xx with a sentence for what the caller can mend
     (413 over size), 424 for the model's own failure, 503 with Retry-After while the model cannot take more, or its
-    capture where that is asked to refuse. GET /ping is 200 while the model is ready, else 503. Checked in
+    capture where that is asked to refuse. GET /ping is 200 while `face` is ready, else 503. Checked in
     tests/integration/test_endpoint.py.
     """
-    pages = _pages(worker, metrics)
+    pages = _pages(face)
 
     async def route(scope: Scope, receive: Receive, send: Send) -> None:
         invoked = scope["type"] == "http" and scope["path"] in INVOKE_PATHS
@@ -173,15 +173,15 @@ def _exchange(headers: InvocationHeaders, body: bytes, answer: Answer) -> Exchan
     )
 
 
-def _pages(worker: ModelWorker, metrics: ServingMetrics) -> ASGIApp:
+def _pages(face: Face) -> ASGIApp:
     pages = FastAPI(title="Sextant endpoint", docs_url=None, redoc_url=None, openapi_url=None)
 
     @pages.get("/ping")
     async def ping() -> Response:
-        return Response(status_code=HTTPStatus.OK if worker.ready else HTTPStatus.SERVICE_UNAVAILABLE)
+        return Response(status_code=HTTPStatus.OK if face.is_ready() else HTTPStatus.SERVICE_UNAVAILABLE)
 
     @pages.get("/metrics")
     async def scrape() -> Response:
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(face.metrics(), media_type=CONTENT_TYPE_LATEST)
 
     return pages

@@ -35,6 +35,7 @@ class CaptureCollector(Collector):
         yield self._counter(Metric.STORED, {(): now.stored})
         yield self._counter(Metric.DROPPED, {(reason,): count for reason, count in now.dropped.items()})
         yield self._counter(Metric.QUARANTINED, {(): now.quarantined})
+        yield self._counter(Metric.LEFT, {(): 0})  # of a process that lives; see workers.pages
         yield self._counter(Metric.STORE_REQUESTS, now.store_requests)
         yield self._gauge(Metric.STORE_REFUSED, float(now.store_refuses))
         yield self._gauge(Metric.BACKLOG_RECORDS, now.backlog_records)

@@ -47,6 +47,14 @@ class Keeping:
     watch: Watch | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What an endpoint says of itself: whether it is ready, and its metrics as Prometheus scrapes them."""
+
+    is_ready: Callable[[], bool]
+    metrics: Callable[[], bytes]
+
+
 class NoCapture:
     """Captures nothing: the adapter of an endpoint without DataCaptureConfig."""
 

@@ -92,8 +92,9 @@ def test_a_proxy_in_the_environment_does_not_stand_between_us(host, start, monke
     wait_ready(host, start())
 
 
-def test_a_model_that_does_not_load_ends_the_process_with_its_own_sentence(host, start):
-    handle = start(BEHAVIOUR="raise")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_model_that_does_not_load_ends_the_process_with_its_own_sentence(host, start, workers):
+    handle = start(BEHAVIOUR="raise", SAGEMAKER_MODEL_SERVER_WORKERS=workers)
     wait_ended(host, handle)
     assert "the weights are those of another network" in host.last_words(handle)
     assert "Traceback" not in host.last_words(handle)
@@ -111,13 +112,16 @@ def test_a_process_that_ended_without_a_word_has_none(host, start):
     assert "model_failed_to_load" not in host.last_words(handle)
 
 
-def test_another_service_finds_a_living_endpoint_and_ends_it(host, start):
-    handle = start()
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_another_service_finds_a_living_endpoint_and_ends_it(host, start, workers):
+    handle = start(SAGEMAKER_MODEL_SERVER_WORKERS=workers)
     wait_ready(host, handle)
+    forked = psutil.Process(handle["pid"]).children()
     other = ProcessHost({}, token_sha256="")
     assert (other.running(handle), other.ready(handle)) == (True, True)
     other.stop(handle)
     assert not other.running(handle)
+    assert not any(lives(worker.pid) for worker in forked)
 
 
 def test_a_killed_endpoint_does_not_run(host, start):

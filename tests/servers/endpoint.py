@@ -20,6 +20,7 @@ from monitor_jobs.object_store.port import S3Address
 from service import logs
 from service.core.deployment import EndpointSpec, Exchange
 from service.endpoint.capture import start_capture
+from service.endpoint.capture_metrics import CaptureCollector
 from service.endpoint.ports import CaptureSink, Keeping, Tell
 from service.endpoint.process import serve
 from service.wiring import open_redactor, with_tensors
@@ -158,7 +159,10 @@ def main(folder: Path, descriptor: int) -> int:
             return FileCapture(folder / "captured")
         redactor = open_redactor(spec, folder / "data", registry)
         clock, generator = (lambda: datetime.now(UTC)), random.Random()
-        return Asked(start_capture(spec, store, clock=clock, generator=generator, redactor=redactor))
+        started = start_capture(spec, store, clock=clock, generator=generator, redactor=redactor)
+        serving, budget = (spec.endpoint, spec.variant), spec.spool_budget_bytes
+        registry.register(CaptureCollector(started.snapshot, serving=serving, budget_bytes=budget, clock=clock))
+        return Asked(started)
 
     def keeping(registry: CollectorRegistry) -> Keeping:
         return with_tensors(sink(registry), spec, store, registry)
