@@ -21,6 +21,7 @@ class Engine(StrEnum):
     TORCH = "torch"
     OPENVINO = "openvino"
     OPENVINO_BF16 = "openvino-bf16"  # held to torch's answers on the package's own examples
+    ONNXRUNTIME = "onnxruntime"
 
 
 def engine_of(environment: Mapping[str, str]) -> Engine:

@@ -33,6 +33,7 @@ from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import Invocations, build_app
 from service.endpoint.engines import may_be_replaced
+from service.endpoint.engines.reporting import report_to_nobody
 from service.endpoint.model_folder import model_folder
 from service.endpoint.ports import Face, Keeping, Watch
 from service.endpoint.serving_metrics import ServingMetrics
@@ -75,6 +76,7 @@ def serve(
     """
     require_loopback(listener.getsockname()[0])
     os.environ.update(spec.environment)
+    report_to_nobody()  # before a package imports what would
     endpoint = _Endpoint(spec, store, keeping_factory, limits)
     try:
         workers = workers_of(spec.environment)

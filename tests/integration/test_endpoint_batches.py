@@ -33,7 +33,7 @@ CARD = {"classes": list("abcde"), "input": {"shape": [3, 32, 32], "dtype": "floa
 CALLERS = 12
 
 
-@pytest.fixture(scope="module", params=["torch", "openvino"])
+@pytest.fixture(scope="module", params=["torch", "openvino", "onnxruntime"])
 def endpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEndpoint]:
     folder = tmp_path_factory.mktemp(request.param)
     files = {"code/inference.py": NETWORK, "code/model_card.json": json.dumps(CARD)}
@@ -125,7 +125,7 @@ def test_each_is_captured_once_with_its_own_answer(endpoint: RunningEndpoint) ->
     ("environment", "reason"),
     [
         ({"SEXTANT_ENGINE": "openvino-bf16"}, "the package has no code/baseline.npy"),
-        ({"SEXTANT_ENGINE": "turbo"}, "it is one of auto, torch, openvino, openvino-bf16"),
+        ({"SEXTANT_ENGINE": "turbo"}, "it is one of auto, torch, openvino, openvino-bf16, onnxruntime"),
         ({"SAGEMAKER_TS_BATCH_SIZE": "0"}, "it is a number from 1 to 1024"),
     ],
 )

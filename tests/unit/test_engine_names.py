@@ -25,7 +25,7 @@ def test_who_asks_for_none_gets_the_fastest_of_equals() -> None:
 
 @pytest.mark.parametrize("name", ["", "Torch", "onnx", " torch", "torch\n", "x" * 5000])
 def test_another_name_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(BadInput, match="auto, torch, openvino, openvino-bf16") as refused:
+    with pytest.raises(BadInput, match=r"auto, torch, openvino, openvino-bf16, onnxruntime$") as refused:
         engine_of({"SEXTANT_ENGINE": name})
     assert len(str(refused.value)) < 200
 
@@ -35,7 +35,7 @@ def test_kept_tensors_are_of_torchs_layers(asked: dict[str, str]) -> None:
     assert engine_of(HOOK | asked) is Engine.TORCH
 
 
-@pytest.mark.parametrize("engine", [Engine.OPENVINO, Engine.OPENVINO_BF16])
+@pytest.mark.parametrize("engine", [Engine.OPENVINO, Engine.OPENVINO_BF16, Engine.ONNXRUNTIME])
 def test_an_engine_without_layers_and_kept_tensors_exclude_each_other(engine: Engine) -> None:
     with pytest.raises(BadInput, match="SEXTANT_DEBUG_HOOK keeps tensors of torch's layers"):
         engine_of(HOOK | {"SEXTANT_ENGINE": str(engine)})

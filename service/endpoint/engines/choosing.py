@@ -1,67 +1,96 @@
 """Which program answers for a network, chosen once, while its model is loaded.
 
-What lives here: what is asked for, what can be had, what is faster. What does not: compiling (openvino) and the proof
-(parity).
+What lives here: what is asked for, what can be had, what is faster. What does not: compiling (openvino, onnxruntime),
+what a program is called with (examples) and the proof (parity).
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from monitor_jobs.contract.engines import ENGINE_VARIABLE, Engine
-from monitor_jobs.contract.errors import BadInput, ModelUnsuitable
-from monitor_jobs.contract.model_package import CODE_FOLDER, ModelCard
+from monitor_jobs.contract.errors import ModelUnsuitable
+from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_functions.functions import ServedModel
-from monitor_jobs.npy import decode_npy
-from service.endpoint.engines.openvino import compile_network
+from service.endpoint.engines import PACKAGES, examples, onnxruntime, openvino
 from service.endpoint.engines.parity import Parity, parity, require_classes, require_float32
 from service.logs import EventLog
 
-EXAMPLES_FILE: Final = f"{CODE_FOLDER}/baseline.npy"  # [N, *the card's input shape], what the model is used to
 EXAMPLES_AT_ONCE: Final = 64
 DRAWN: Final = 4  # examples that are drawn where float32 is compared, whose rounding any numbers show
 SIZES: Final = (1, 8)  # of the batches that are timed
-TIMED_SECONDS: Final = 0.2  # for each engine at each size
+AUTO_SECONDS: Final = 2.0  # after which `auto` begins with no other engine, and times no longer
+LEAST_TIMED_SECONDS: Final = 0.3  # for all engines and sizes together, however long compiling took
 TIMED_MAX: Final = 25
 
 log = EventLog("sextant.endpoint")
+
+
+class Compile(Protocol):
+    """What every engine is to us."""
+
+    def __call__(self, network: nn.Module, example: Tensor) -> nn.Module:
+        """A module that is called as the network is, for batches of any size of what `example` is one of.
+
+        Raises ModelUnsuitable where the engine is not installed, or cannot compile the network.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """How a network becomes a program, what that is called with to prove itself, and how near it has to come."""
+
+    compile: Compile
+    examples: Callable[[Path, ModelCard], Tensor]
+    require: Callable[[Parity], None]
 
 
 def with_engine(served: ServedModel, folder: Path, asked: Engine) -> ServedModel:
     """The model of an unpacked package with the engine that is asked for; with the fastest of equals for `auto`.
 
     Raises ModelUnsuitable where the named one is not installed, cannot run the network, or answers otherwise than
-    torch; for `auto` torch then answers, and the log says why. Checked in tests/integration/test_engines.py.
+    torch; `auto` leaves such out, and the log says why. Checked in tests/integration/test_engines.py.
     """
+    if asked is Engine.AUTO:
+        return _fastest(served, folder)
+    if asked is Engine.TORCH:
+        return served
     try:
-        if asked is Engine.AUTO:
-            return _fastest(served, folder)
         compiled, measured = _compiled(served, folder, asked)
     except ModelUnsuitable as error:
-        if asked is Engine.AUTO:
-            log.info("engine_chosen", engine=Engine.TORCH, why=str(error))
-            return served
         raise ModelUnsuitable(f"{ENGINE_VARIABLE} is {asked}: {error}") from error
     log.info("engine_chosen", engine=asked, parity=str(measured))
     return _answered_by(served, compiled)
 
 
+@dataclass(slots=True)
+class _Found:
+    """The programs that answer as a network does, and why there is none by the other engines."""
+
+    networks: dict[Engine, nn.Module] = field(default_factory=dict)
+    left_out: dict[Engine, str] = field(default_factory=dict)
+
+
 def _fastest(served: ServedModel, folder: Path) -> ServedModel:
-    compiled, _ = _compiled(served, folder, Engine.OPENVINO)
-    candidates = {Engine.TORCH: _network_of(served), Engine.OPENVINO: compiled}
-    milliseconds = {
-        engine: {size: _milliseconds(candidate, _drawn(served.card, size)) for size in SIZES}
-        for engine, candidate in candidates.items()
-    }
+    ends_at = time.monotonic() + AUTO_SECONDS
+    found = _found(served, folder, ends_at=ends_at)
+    if not found.networks:
+        log.info("engine_chosen", engine=Engine.TORCH, left_out=found.left_out)
+        return served
+    candidates = {Engine.TORCH: _network_of(served)} | found.networks
+    seconds = max(LEAST_TIMED_SECONDS, ends_at - time.monotonic())
+    milliseconds = _milliseconds(candidates, served.card, seconds)
     fastest = min(milliseconds, key=lambda engine: sum(milliseconds[engine][size] / size for size in SIZES))
-    log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds))
-    return served if fastest is Engine.TORCH else _answered_by(served, compiled)
+    log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds), left_out=found.left_out)
+    return served if fastest is Engine.TORCH else _answered_by(served, found.networks[fastest])
 
 
 def _answered_by(served: ServedModel, compiled: nn.Module) -> ServedModel:
@@ -70,16 +99,26 @@ def _answered_by(served: ServedModel, compiled: nn.Module) -> ServedModel:
     return replace(served, model=compiled)
 
 
+def _found(served: ServedModel, folder: Path, *, ends_at: float) -> _Found:
+    found = _Found()
+    for engine in PACKAGES:
+        if time.monotonic() > ends_at:
+            found.left_out[engine] = f"not tried: {AUTO_SECONDS:g} s were over"
+            continue
+        try:
+            found.networks[engine], _ = _compiled(served, folder, engine)
+        except ModelUnsuitable as error:
+            found.left_out[engine] = str(error)
+    return found
+
+
 def _compiled(served: ServedModel, folder: Path, asked: Engine) -> tuple[nn.Module, Parity]:
     """The network as a program that was seen to answer as it does, and how nearly. Raises ModelUnsuitable."""
-    network, example = _network_of(served), _drawn(served.card, 1)
-    if asked is Engine.OPENVINO_BF16:
-        examples, precision, require = _examples(folder, served.card), torch.bfloat16, require_classes
-    else:
-        examples, precision, require = _drawn(served.card, DRAWN), torch.float32, require_float32
-    compiled = compile_network(network, example, precision=precision)
-    measured = parity(_answers(network, examples), _answers(compiled, examples))
-    require(measured)
+    compiler, network = COMPILERS[asked], _network_of(served)
+    given = compiler.examples(folder, served.card)
+    compiled = compiler.compile(network, examples.drawn(served.card, 1))
+    measured = parity(_answers(network, given), _compiled_answers(compiled, given))
+    compiler.require(measured)
     return compiled, measured
 
 
@@ -95,47 +134,56 @@ def _network_of(served: ServedModel) -> nn.Module:
     return served.model
 
 
-def _drawn(card: ModelCard, size: int) -> Tensor:
-    """Examples as the card describes them: normal numbers, whose rounding shows as that of any others."""
-    if card.input is None or card.input.dtype not in ("float32", "float64"):
-        raise ModelUnsuitable(f"{CODE_FOLDER}/model_card.json gives no input shape of floats: what is it called with?")
-    generator = torch.Generator().manual_seed(size)
-    return torch.randn(size, *card.input.shape, generator=generator, dtype=getattr(torch, card.input.dtype))
+def _drawn(_folder: Path, card: ModelCard) -> Tensor:
+    return examples.drawn(card, DRAWN)
 
 
-def _examples(folder: Path, card: ModelCard) -> Tensor:
-    path, drawn = folder / EXAMPLES_FILE, _drawn(card, 1)
-    if not path.is_file():
-        raise ModelUnsuitable(f"the package has no {EXAMPLES_FILE}: give it at least 1,000 inputs that are usual")
-    try:
-        examples = torch.from_numpy(decode_npy(path.read_bytes())).to(drawn.dtype)
-    except (BadInput, TypeError) as error:
-        raise ModelUnsuitable(f"{EXAMPLES_FILE} cannot be read: {error}") from error
-    if examples.shape[1:] != drawn.shape[1:] or not len(examples):
-        raise ModelUnsuitable(f"{EXAMPLES_FILE} holds {list(examples.shape)}: [N, {list(drawn.shape[1:])}] is meant")
-    return examples
-
-
-def _answers(network: nn.Module, examples: Tensor) -> Tensor:
+def _answers(network: nn.Module, given: Tensor) -> Tensor:
     with torch.inference_mode():
-        found = [network(part) for part in examples.split(EXAMPLES_AT_ONCE)]  # type: ignore[no-untyped-call]
+        found = [network(part) for part in given.split(EXAMPLES_AT_ONCE)]  # type: ignore[no-untyped-call]
     if not all(isinstance(answer, Tensor) and answer.ndim > 1 and len(answer) for answer in found):
         raise ModelUnsuitable("the network does not answer with one row for each input")
     return torch.cat(found)
 
 
-def _milliseconds(network: nn.Module, batch: Tensor) -> float:
-    """The median of what a batch takes, within a fifth of a second, once it is warm."""
+def _compiled_answers(compiled: nn.Module, given: Tensor) -> Tensor:
+    try:
+        return _answers(compiled, given)
+    except RuntimeError as error:  # the size of the one example became part of the program
+        raise ModelUnsuitable(f"compiled, the network cannot be asked for {len(given)} rows: {error}") from error
+
+
+def _milliseconds(
+    candidates: Mapping[Engine, nn.Module], card: ModelCard, seconds: float
+) -> dict[Engine, dict[int, float]]:
+    share = seconds / (len(candidates) * len(SIZES))
+    batches = {size: examples.drawn(card, size) for size in SIZES}
+    return {
+        engine: {size: _median_milliseconds(network, batch, share) for size, batch in batches.items()}
+        for engine, network in candidates.items()
+    }
+
+
+def _median_milliseconds(network: nn.Module, batch: Tensor, seconds: float) -> float:
+    """The median of what a batch takes within so many seconds, without the first call where there are others."""
     taken: list[float] = []
+    ends_at = time.perf_counter() + seconds
     with torch.inference_mode():
-        network(batch)
-        ends_at = time.perf_counter() + TIMED_SECONDS
-        while len(taken) < TIMED_MAX and (not taken or time.perf_counter() < ends_at):
+        while len(taken) <= TIMED_MAX and (not taken or time.perf_counter() < ends_at):
             started = time.perf_counter()
             network(batch)
             taken.append(1e3 * (time.perf_counter() - started))
-    return float(np.median(taken))
+    return float(np.median(taken[1:] or taken))
 
 
 def _rounded(milliseconds: Mapping[Engine, Mapping[int, float]]) -> dict[str, dict[str, float]]:
     return {engine: {str(size): round(took, 2) for size, took in by.items()} for engine, by in milliseconds.items()}
+
+
+COMPILERS: Final[Mapping[Engine, Compiler]] = {
+    Engine.OPENVINO: Compiler(partial(openvino.compile_network, precision=torch.float32), _drawn, require_float32),
+    Engine.OPENVINO_BF16: Compiler(
+        partial(openvino.compile_network, precision=torch.bfloat16), examples.usual, require_classes
+    ),
+    Engine.ONNXRUNTIME: Compiler(onnxruntime.compile_network, _drawn, require_float32),
+}

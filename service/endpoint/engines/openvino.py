@@ -4,7 +4,6 @@ What lives here: the one program and how it is called. What does not: whether it
 OpenVINO is an extra: pip install 'sextant[openvino]'.
 """
 
-import sys
 import warnings
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from monitor_jobs.contract.errors import ModelUnsuitable
+from service.endpoint.engines.reporting import report_to_nobody
 
 EXTRA: Final = "pip install 'sextant[openvino]'"
 
@@ -60,8 +60,8 @@ def compile_network(network: nn.Module, example: Tensor, *, precision: torch.dty
 
 
 def import_openvino() -> Any:  # noqa: ANN401  # it has no types
-    """OpenVINO without what reports each conversion to its makers. Raises ModelUnsuitable where it is not installed."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    """OpenVINO, whose converter reports to nobody. Raises ModelUnsuitable where it is not installed."""
+    report_to_nobody()
     try:
         import openvino
     except ImportError as error:

@@ -30,6 +30,7 @@ ENGINES: Final = {
     Engine.TORCH: "torch eager",
     Engine.OPENVINO: "OpenVINO f32",
     Engine.OPENVINO_BF16: "OpenVINO bf16",
+    Engine.ONNXRUNTIME: "ONNX Runtime f32",
 }
 STOP_SECONDS: Final = 40
 
