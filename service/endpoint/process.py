@@ -32,7 +32,7 @@ from monitor_jobs.object_store import ObjectStore, S3Address
 from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import Invocations, build_app
-from service.endpoint.engines import may_be_replaced
+from service.endpoint.engines import is_called_by_us, may_be_replaced
 from service.endpoint.engines.reporting import report_to_nobody
 from service.endpoint.model_folder import model_folder
 from service.endpoint.ports import Face, Keeping, Watch
@@ -244,7 +244,9 @@ def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path, watch:
 
 def _with_engine(served: ServedModel, package: Path, engine: Engine) -> ServedModel:
     """Torch is not asked for where a package of another framework is served."""
-    if engine is Engine.TORCH or (engine is Engine.AUTO and not may_be_replaced(served)):
+    if engine is Engine.AUTO and not may_be_replaced(served):
+        engine = Engine.TORCH
+    if engine is Engine.TORCH and not is_called_by_us(served):
         return served
     from service.endpoint.engines.choosing import with_engine
 

@@ -19,6 +19,7 @@ from service.endpoint.engines import may_be_replaced
 from service.endpoint.engines.choosing import with_engine
 from service.endpoint.engines.onnxruntime import OnnxRuntimeNetwork
 from service.endpoint.engines.openvino import OpenVinoNetwork, import_openvino
+from service.endpoint.engines.threads import is_worth_it
 from service.logs import JsonLines
 from tests.servers.endpoint import write_package
 
@@ -259,3 +260,49 @@ def test_bfloat16_that_changes_answers_is_refused_with_how_far_they_are_apart(tm
             with_engine(served, folder, Engine.OPENVINO_BF16)
     else:  # such a processor computes in float32 whatever is asked for
         assert isinstance(with_engine(served, folder, Engine.OPENVINO_BF16).model, OpenVinoNetwork)
+
+
+@pytest.mark.parametrize(
+    ("alone", "together", "worth"),
+    [(28.0, 15.5, True), (28.0, 20.0, False), (0.5, 0.1, False), (1.1, 0.5, True), (5.0, 9.0, False)],
+    ids=["large", "hardly faster", "small", "just large enough", "slower"],
+)
+def test_all_cores_compute_where_that_is_much_faster(alone: float, together: float, *, worth: bool) -> None:
+    assert is_worth_it(alone, together) is worth
+
+
+@pytest.fixture
+def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize(("program", "threads"), [(NETWORK, 1), (OWN_PREDICT, 2)])
+def test_a_small_network_that_we_call_leaves_the_other_cores_to_requests(
+    tmp_path: Path, program: str, threads: int
+) -> None:
+    with_engine(load_model(package(tmp_path, program), {}), tmp_path, Engine.TORCH)
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_who_says_how_many_threads_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with_engine(load_model(package(tmp_path), {}), tmp_path, Engine.TORCH)
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_torch_leaves_the_cores_to_another_engine(tmp_path: Path) -> None:
+    with_engine(load_model(package(tmp_path), {}), tmp_path, Engine.OPENVINO)
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_network_that_cannot_be_tried_is_served_as_it_is(tmp_path: Path) -> None:
+    served = load_model(package(tmp_path, card={}), {})
+    assert with_engine(served, tmp_path, Engine.TORCH) is served

@@ -1,8 +1,8 @@
 """What runs a model's network in its place: programs compiled from it, held to its answers before they are used.
 
 What lives here: compiling (openvino, onnxruntime), the proof that a program answers as its network does (examples,
-parity), and which is used (choosing). What does not: the package's functions, which call whatever is chosen
-(model_functions).
+parity), which is used (choosing), and by how many threads torch computes (threads). What does not: the package's
+functions, which call whatever is chosen (model_functions).
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,14 @@ PACKAGES: Final[Mapping[Engine, tuple[str, ...]]] = {
 }
 
 
+def is_called_by_us(served: ServedModel) -> bool:
+    """Whether the package leaves calling its network to us: packages of other frameworks do not."""
+    return served.stages is not None and served.stages.predicts_by_default
+
+
 def may_be_replaced(served: ServedModel) -> bool:
     """Whether another engine may answer unasked: one is installed, and the package leaves calling its network to us."""
-    return served.stages is not None and served.stages.predicts_by_default and any(map(_installed, PACKAGES.values()))
+    return is_called_by_us(served) and any(map(_installed, PACKAGES.values()))
 
 
 def _installed(packages: tuple[str, ...]) -> bool:

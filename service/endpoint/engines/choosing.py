@@ -6,12 +6,12 @@ what a program is called with (examples) and the proof (parity).
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,8 +19,10 @@ from monitor_jobs.contract.engines import ENGINE_VARIABLE, Engine
 from monitor_jobs.contract.errors import ModelUnsuitable
 from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_functions.functions import ServedModel
-from service.endpoint.engines import PACKAGES, examples, onnxruntime, openvino
+from service.endpoint.engines import PACKAGES, examples, is_called_by_us, onnxruntime, openvino
 from service.endpoint.engines.parity import Parity, parity, require_classes, require_float32
+from service.endpoint.engines.threads import choose_threads
+from service.endpoint.engines.timing import median_milliseconds
 from service.logs import EventLog
 
 EXAMPLES_AT_ONCE: Final = 64
@@ -28,7 +30,6 @@ DRAWN: Final = 4  # examples that are drawn where float32 is compared, whose rou
 SIZES: Final = (1, 8)  # of the batches that are timed
 AUTO_SECONDS: Final = 2.0  # after which `auto` begins with no other engine, and times no longer
 LEAST_TIMED_SECONDS: Final = 0.3  # for all engines and sizes together, however long compiling took
-TIMED_MAX: Final = 25
 
 log = EventLog("sextant.endpoint")
 
@@ -59,10 +60,10 @@ def with_engine(served: ServedModel, folder: Path, asked: Engine) -> ServedModel
     Raises ModelUnsuitable where the named one is not installed, cannot run the network, or answers otherwise than
     torch; `auto` leaves such out, and the log says why. Checked in tests/integration/test_engines.py.
     """
+    if asked is Engine.TORCH:
+        return _answered_by_torch(served)
     if asked is Engine.AUTO:
         return _fastest(served, folder)
-    if asked is Engine.TORCH:
-        return served
     try:
         compiled, measured = _compiled(served, folder, asked)
     except ModelUnsuitable as error:
@@ -84,13 +85,22 @@ def _fastest(served: ServedModel, folder: Path) -> ServedModel:
     found = _found(served, folder, ends_at=ends_at)
     if not found.networks:
         log.info("engine_chosen", engine=Engine.TORCH, left_out=found.left_out)
-        return served
+        return _answered_by_torch(served)
     candidates = {Engine.TORCH: _network_of(served)} | found.networks
     seconds = max(LEAST_TIMED_SECONDS, ends_at - time.monotonic())
     milliseconds = _milliseconds(candidates, served.card, seconds)
     fastest = min(milliseconds, key=lambda engine: sum(milliseconds[engine][size] / size for size in SIZES))
     log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds), left_out=found.left_out)
-    return served if fastest is Engine.TORCH else _answered_by(served, found.networks[fastest])
+    return _answered_by_torch(served) if fastest is Engine.TORCH else _answered_by(served, found.networks[fastest])
+
+
+def _answered_by_torch(served: ServedModel) -> ServedModel:
+    """The same, by as many threads as are worth it, where it is known what the network is called with."""
+    if is_called_by_us(served):
+        with suppress(ModelUnsuitable, RuntimeError, TypeError, ValueError):  # the first request will tell
+            threads = choose_threads(_network_of(served), examples.drawn(served.card, SIZES[-1]))
+            log.info("threads_chosen", threads=threads)
+    return served
 
 
 def _answered_by(served: ServedModel, compiled: nn.Module) -> ServedModel:
@@ -159,21 +169,9 @@ def _milliseconds(
     share = seconds / (len(candidates) * len(SIZES))
     batches = {size: examples.drawn(card, size) for size in SIZES}
     return {
-        engine: {size: _median_milliseconds(network, batch, share) for size, batch in batches.items()}
+        engine: {size: median_milliseconds(network, batch, share) for size, batch in batches.items()}
         for engine, network in candidates.items()
     }
-
-
-def _median_milliseconds(network: nn.Module, batch: Tensor, seconds: float) -> float:
-    """The median of what a batch takes within so many seconds, without the first call where there are others."""
-    taken: list[float] = []
-    ends_at = time.perf_counter() + seconds
-    with torch.inference_mode():
-        while len(taken) <= TIMED_MAX and (not taken or time.perf_counter() < ends_at):
-            started = time.perf_counter()
-            network(batch)
-            taken.append(1e3 * (time.perf_counter() - started))
-    return float(np.median(taken[1:] or taken))
 
 
 def _rounded(milliseconds: Mapping[Engine, Mapping[int, float]]) -> dict[str, dict[str, float]]:

@@ -1,0 +1,52 @@
+"""How many threads torch computes a network with, where nobody has said: all cores, or one.
+
+What lives here: the choice, made once, while the model is loaded. What does not: other engines (choosing), which have
+threads of their own. A small network gains nothing by more threads than one, and they look for work between its calls:
+on two cores an endpoint of LeNet-5 then answers a fraction of what it could.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from service.endpoint.engines.timing import median_milliseconds
+
+THREADS_VARIABLE: Final = "OMP_NUM_THREADS"  # torch's own; whoever sets it has decided
+SECONDS: Final = 0.1  # for each of the two
+WORTH: Final = 1.5  # times as fast: what all cores together have to be, or requests need them more
+FAST_MILLISECONDS: Final = 1.0  # for a batch: a process cannot pass on as many answers as one thread computes
+
+
+def choose_threads(network: nn.Module, batch: Tensor) -> int:
+    """The number of threads that torch computes with from now on, on this thread: as it is, or 1.
+
+    Measured on one batch, unless the environment says how many. Checked in tests/integration/test_engines.py.
+    """
+    all_of_them = torch.get_num_threads()
+    if all_of_them == 1 or THREADS_VARIABLE in os.environ:
+        return all_of_them
+    together = median_milliseconds(network, batch, SECONDS)
+    with _threads(1):
+        alone = median_milliseconds(network, batch, SECONDS)
+    chosen = all_of_them if is_worth_it(alone, together) else 1
+    torch.set_num_threads(chosen)
+    return chosen
+
+
+def is_worth_it(alone: float, together: float) -> bool:
+    """Whether all cores are to compute, for which one thread takes so many milliseconds a batch, and all so many."""
+    return alone > max(FAST_MILLISECONDS, WORTH * together)
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
