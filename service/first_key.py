@@ -27,6 +27,15 @@ class FirstKey:
     is_given: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """The first key: new where it was made or changed just now, and is to be shown, once; active unless revoked."""
+
+    key: FirstKey
+    is_new: bool
+    is_active: bool
+
+
 def secrets_folder(data: Path) -> Path:
     """Where a data folder keeps what nobody else may read."""
     return data / "secrets"

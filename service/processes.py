@@ -7,6 +7,7 @@ What lives here: starting, restarting, signals. What does not: what the processe
 import ctypes
 import fcntl
 import logging
+import multiprocessing
 import os
 import resource
 import signal
@@ -18,9 +19,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from monitor_jobs.contract.errors import Conflict
 from service.audit import AuditLog
@@ -32,7 +34,7 @@ from service.settings import Settings, variable_of
 from service.transport import require_safe, require_unguessable, tls_context, url_of
 
 if TYPE_CHECKING:
-    from service.control.access.introduction import Introduction
+    from service.first_key import Introduction
 
 STOP_PATIENCE_SECONDS = 60.0  # endpoints drain for 25 s and flush before the scheduler ends
 RESTART_PAUSE_SECONDS = 1.0
@@ -42,6 +44,8 @@ PR_SET_PDEATHSIG = 1
 OWN_DESCRIPTORS = 256  # of a process: database, spool, logs
 
 log = EventLog("sextant.up")
+
+T = TypeVar("T")
 
 
 class Door(Protocol):
@@ -99,6 +103,31 @@ def run_all(
                 child.stop()
             running_file(settings.data).unlink(missing_ok=True)
             audit.record(_own_entry("sextant:Stop"))
+
+
+def in_child(work: Callable[[], T]) -> T:
+    """What `work` returns in a process that ends with it, along with all that it imported; raises what it raises.
+
+    `sextant up` lives as long as the service, and needs the database for its first second only.
+    """
+    fork = multiprocessing.get_context("fork")  # before there are threads
+    receiver, sender = fork.Pipe(duplex=False)
+    with receiver, sender:
+        child = fork.Process(target=_send_outcome, args=(work, sender))
+        child.start()
+        sender.close()
+        result, error = receiver.recv()
+        child.join()
+    if error is not None:
+        raise error
+    return cast("T", result)
+
+
+def _send_outcome(work: Callable[[], object], sender: Connection) -> None:
+    try:
+        sender.send((work(), None))
+    except Exception as error:  # noqa: BLE001 -- raised where it is received
+        sender.send((None, error))
 
 
 def run_control(settings: Settings, fd: int) -> None:

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from monitor_jobs.object_store import ObjectStore
     from service.adapters.database import SqlDatabase
     from service.adapters.s3_door import S3Door
-    from service.control.access.introduction import Introduction
     from service.control.access.issuing import Issuer
     from service.core.deployment import EndpointSpec
     from service.core.ports import Database, JobLimits, JobRunner
     from service.endpoint.ports import CaptureSink, Keeping
     from service.endpoint.redaction import Redactor
+    from service.first_key import Introduction
     from service.scheduler.chores import Chores
     from service.scheduler.endpoints import Endpoints
     from service.scheduler.loop import Scheduler

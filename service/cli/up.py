@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor_jobs.contract.errors import Conflict
 from service.cli.environment import environment_of, exports, remarks, secrets_among, without_secrets, write_sdk_config
 from service.cli.output import print_line, say
 
 if TYPE_CHECKING:
-    from service.control.access.introduction import Introduction
+    from service.first_key import Introduction
     from service.running import Running
     from service.settings import Settings
 
@@ -27,18 +28,38 @@ def up(
     """
     from service.cli.client import load
     from service.processes import run_all
-    from service.wiring import introduced, open_s3_door
+    from service.wiring import open_s3_door
 
     settings = load()
     if behind_proxy:
         settings = settings.model_copy(update={"behind_proxy": True})
     run_all(
         settings,
-        introduce=lambda: introduced(settings),
+        introduce=lambda: _introduced(settings),
         open_door=(lambda introduction: open_s3_door(settings, introduction)) if s3 else None,
         sdk_config=settings.data / SDK_CONFIG,
         announce=lambda running, introduction: _announce(running, introduction, settings),
     )
+
+
+def _introduced(settings: "Settings") -> "Introduction":
+    """The first key, made by a process that takes the database along when it ends.
+
+    Secrets do not travel between processes: the key is read from its file.
+    """
+    from service.first_key import Introduction, first_key_file, read_first_key
+    from service.processes import in_child
+    from service.wiring import introduced
+
+    def news() -> tuple[bool, bool]:
+        introduction = introduced(settings)
+        return introduction.is_new, introduction.is_active
+
+    is_new, is_active = in_child(news)
+    key = read_first_key(settings.data.absolute())
+    if key is None:
+        raise Conflict(f"{first_key_file(settings.data)} was deleted while `sextant up` began: start it again")
+    return Introduction(key, is_new=is_new, is_active=is_active)
 
 
 def _announce(running: "Running", introduction: "Introduction", settings: "Settings") -> None:

@@ -5,6 +5,7 @@ What lives here: the order in which things start and end. What does not: which s
 """
 
 import asyncio
+import gc
 import hashlib
 import logging
 import os
@@ -238,7 +239,10 @@ def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path, watch:
     digest = "" if watch is None else _sha256(archive)
     archive.unlink()
     served = load_model(package, spec.environment)
-    served = _with_engine(served, package, engine_of(spec.environment))
+    answering = _with_engine(served, package, engine_of(spec.environment))
+    if answering is not served:
+        served = answering
+        gc.collect()  # compiling leaves the network in circles, and what a process starts with is never looked through
     return served if watch is None else watch(served, digest)
 
 

@@ -133,8 +133,7 @@ def test_auto_takes_one_of_those_that_answer_alike_and_says_what_each_took(tmp_p
     chosen = with_engine(served, folder, Engine.AUTO)
     np.testing.assert_allclose(answered(chosen, PICTURES), ours, rtol=1e-4, atol=1e-6)
     said = chosen_logs()
-    # the slower of the two to compile may come too late on a machine with much else to do
-    assert set(said["milliseconds_by_batch"]) | set(said["left_out"]) == {"torch", "openvino", "onnxruntime"}
+    assert (set(said["milliseconds_by_batch"]), said["left_out"]) == ({"torch", "onnxruntime"}, {})
     assert all(took["1"] > 0 and took["8"] > 0 for took in said["milliseconds_by_batch"].values())
     assert isinstance(chosen.model, COMPILED.get(said["engine"], type(served.model)))
 
@@ -142,13 +141,14 @@ def test_auto_takes_one_of_those_that_answer_alike_and_says_what_each_took(tmp_p
 def test_auto_goes_on_without_an_engine_that_is_not_installed(
     tmp_path: Path, chosen_logs: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     folder = package(tmp_path)
     served = load_model(folder, {})
     assert may_be_replaced(served)
     with_engine(served, folder, Engine.AUTO)
-    assert set(chosen_logs()["milliseconds_by_batch"]) == {"torch", "onnxruntime"}
-    assert chosen_logs()["left_out"] == {"openvino": "OpenVINO is not installed: pip install 'sextant[openvino]'"}
+    assert set(chosen_logs()["milliseconds_by_batch"]) == {"torch", "openvino"}
+    why = "ONNX Runtime is not installed: pip install 'sextant[onnxruntime]'"
+    assert chosen_logs()["left_out"] == {"onnxruntime": why}
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,6 @@ def test_an_engine_that_is_not_installed_says_what_installs_it(
     served = load_model(folder, {})
     with pytest.raises(ModelUnsuitable, match=rf"SEXTANT_ENGINE is {engine}: .*pip install 'sextant\[{engine}\]'"):
         with_engine(served, folder, engine)
-
-
-def test_auto_begins_with_no_other_engine_once_two_seconds_are_over(tmp_path: Path, chosen_logs: Logged) -> None:
-    once = "if torch.jit.is_tracing() and left:\n    time.sleep(left.pop())\nreturn answer"
-    folder = package(tmp_path, "import time\nleft = [2.1]\n" + with_forward(once))
-    with_engine(load_model(folder, {}), folder, Engine.AUTO)
-    assert chosen_logs()["left_out"] == {"onnxruntime": "not tried: 2 s were over"}
 
 
 def test_a_package_that_calls_its_network_itself_keeps_it_unless_an_engine_is_named(tmp_path: Path) -> None:

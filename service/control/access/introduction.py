@@ -4,7 +4,7 @@ What lives here: when a first key is made, taken up again, or replaced. What doe
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -15,21 +15,12 @@ from service.core.access import Role
 from service.core.keys import KeyPair, KeyStatus, new_api_key, new_key_pair
 from service.core.records import Query
 from service.core.users import UserRecord
-from service.first_key import FirstKey, read_first_key, secrets_folder, write_first_key
+from service.first_key import FirstKey, Introduction, read_first_key, secrets_folder, write_first_key
 from service.private_files import only_one, private_folder
 
 FIRST_USER: Final = "admin"
 POLICY: Final = "first-key"
 ADMINISTRATION: Final = [{"role": Role.ADMIN.value, "endpoints": "*"}]
-
-
-@dataclass(frozen=True, slots=True)
-class Introduction:
-    """The first key: new where it was made or changed just now, and is to be shown, once; active unless revoked."""
-
-    key: FirstKey
-    is_new: bool
-    is_active: bool
 
 
 def introduce(data: Path, issuer: Issuer, *, given: KeyPair | None, now: datetime) -> Introduction:

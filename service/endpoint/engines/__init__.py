@@ -12,10 +12,10 @@ from typing import Final
 from monitor_jobs.contract.engines import Engine
 from monitor_jobs.model_functions.functions import ServedModel
 
-# What each engine imports that may answer unasked, in the order in which they are tried.
+# What each engine imports that may answer unasked, the one first that starts faster and takes less memory.
 PACKAGES: Final[Mapping[Engine, tuple[str, ...]]] = {
-    Engine.OPENVINO: ("openvino",),
     Engine.ONNXRUNTIME: ("onnxruntime", "onnx"),
+    Engine.OPENVINO: ("openvino",),
 }
 
 

@@ -4,10 +4,9 @@ What lives here: what is asked for, what can be had, what is faster. What does n
 what a program is called with (examples) and the proof (parity).
 """
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -28,8 +27,7 @@ from service.logs import EventLog
 EXAMPLES_AT_ONCE: Final = 64
 DRAWN: Final = 4  # examples that are drawn where float32 is compared, whose rounding any numbers show
 SIZES: Final = (1, 8)  # of the batches that are timed
-AUTO_SECONDS: Final = 2.0  # after which `auto` begins with no other engine, and times no longer
-LEAST_TIMED_SECONDS: Final = 0.3  # for all engines and sizes together, however long compiling took
+TIMED_SECONDS: Final = 0.1  # for each engine and size
 
 log = EventLog("sextant.endpoint")
 
@@ -72,26 +70,22 @@ def with_engine(served: ServedModel, folder: Path, asked: Engine) -> ServedModel
     return _answered_by(served, compiled)
 
 
-@dataclass(slots=True)
-class _Found:
-    """The programs that answer as a network does, and why there is none by the other engines."""
-
-    networks: dict[Engine, nn.Module] = field(default_factory=dict)
-    left_out: dict[Engine, str] = field(default_factory=dict)
-
-
 def _fastest(served: ServedModel, folder: Path) -> ServedModel:
-    ends_at = time.monotonic() + AUTO_SECONDS
-    found = _found(served, folder, ends_at=ends_at)
-    if not found.networks:
-        log.info("engine_chosen", engine=Engine.TORCH, left_out=found.left_out)
-        return _answered_by_torch(served)
-    candidates = {Engine.TORCH: _network_of(served)} | found.networks
-    seconds = max(LEAST_TIMED_SECONDS, ends_at - time.monotonic())
-    milliseconds = _milliseconds(candidates, served.card, seconds)
-    fastest = min(milliseconds, key=lambda engine: sum(milliseconds[engine][size] / size for size in SIZES))
-    log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds), left_out=found.left_out)
-    return _answered_by_torch(served) if fastest is Engine.TORCH else _answered_by(served, found.networks[fastest])
+    """Torch, or the first engine that answers as it does: compiling by another would take seconds, and gain little."""
+    left_out: dict[Engine, str] = {}
+    for engine in PACKAGES:
+        try:
+            compiled, _ = _compiled(served, folder, engine)
+        except ModelUnsuitable as error:
+            left_out[engine] = str(error)
+            continue
+        candidates = {Engine.TORCH: _network_of(served), engine: compiled}
+        milliseconds = _milliseconds(candidates, served.card)
+        fastest = min(milliseconds, key=lambda each: sum(milliseconds[each][size] / size for size in SIZES))
+        log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds), left_out=left_out)
+        return _answered_by_torch(served) if fastest is Engine.TORCH else _answered_by(served, compiled)
+    log.info("engine_chosen", engine=Engine.TORCH, left_out=left_out)
+    return _answered_by_torch(served)
 
 
 def _answered_by_torch(served: ServedModel) -> ServedModel:
@@ -107,19 +101,6 @@ def _answered_by(served: ServedModel, compiled: nn.Module) -> ServedModel:
     # What torch has left to do is small, and its threads would look for more of it while the engine's need the cores.
     torch.set_num_threads(1)
     return replace(served, model=compiled)
-
-
-def _found(served: ServedModel, folder: Path, *, ends_at: float) -> _Found:
-    found = _Found()
-    for engine in PACKAGES:
-        if time.monotonic() > ends_at:
-            found.left_out[engine] = f"not tried: {AUTO_SECONDS:g} s were over"
-            continue
-        try:
-            found.networks[engine], _ = _compiled(served, folder, engine)
-        except ModelUnsuitable as error:
-            found.left_out[engine] = str(error)
-    return found
 
 
 def _compiled(served: ServedModel, folder: Path, asked: Engine) -> tuple[nn.Module, Parity]:
@@ -163,13 +144,10 @@ def _compiled_answers(compiled: nn.Module, given: Tensor) -> Tensor:
         raise ModelUnsuitable(f"compiled, the network cannot be asked for {len(given)} rows: {error}") from error
 
 
-def _milliseconds(
-    candidates: Mapping[Engine, nn.Module], card: ModelCard, seconds: float
-) -> dict[Engine, dict[int, float]]:
-    share = seconds / (len(candidates) * len(SIZES))
+def _milliseconds(candidates: Mapping[Engine, nn.Module], card: ModelCard) -> dict[Engine, dict[int, float]]:
     batches = {size: examples.drawn(card, size) for size in SIZES}
     return {
-        engine: {size: median_milliseconds(network, batch, share) for size, batch in batches.items()}
+        engine: {size: median_milliseconds(network, batch, TIMED_SECONDS) for size, batch in batches.items()}
         for engine, network in candidates.items()
     }
 
