@@ -27,7 +27,7 @@ from service.logs import EventLog
 EXAMPLES_AT_ONCE: Final = 64
 DRAWN: Final = 4  # examples that are drawn where float32 is compared, whose rounding any numbers show
 SIZES: Final = (1, 8)  # of the batches that are timed
-TIMED_SECONDS: Final = 0.1  # for each engine and size
+TIMED_SECONDS: Final = 0.05  # for each engine and size
 
 log = EventLog("sextant.endpoint")
 
