@@ -9,6 +9,7 @@ What lives here: what is compared. What does not: figures (serving_figures), net
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -117,6 +118,8 @@ class Campaign:
             loads = [workload for workload in self.size.workloads if workload.model is model]
             if loads:
                 self._compare(loads, partial(self._ours, loads[0], Engine.TORCH))
+                if model is LENET_5 and self.size.starts:  # one process's Python is all that bounds it
+                    self._compare(loads, partial(self._ours, loads[0], Engine.TORCH, workers=os.cpu_count() or 1))
                 for peer in self.size.peers:
                     self._beside_peer(loads, peer)
 
@@ -161,11 +164,12 @@ class Campaign:
             self.figures |= tree_pss(package, Path(folder))
 
     @contextmanager
-    def _ours(self, workload: Workload, engine: Engine) -> Iterator[Running]:
+    def _ours(self, workload: Workload, engine: Engine, *, workers: int = 1) -> Iterator[Running]:
         package = self._package(workload.model)
+        options = {"threads": self.threads, "captures": self.captures, "workers": workers}
         with (
             tempfile.TemporaryDirectory(dir=self.scratch) as folder,
-            sextant(package, Path(folder), engine, threads=self.threads, captures=self.captures) as ours,
+            sextant(package, Path(folder), engine, **options) as ours,
         ):
             yield ours
 

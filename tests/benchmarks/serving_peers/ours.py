@@ -4,6 +4,7 @@ What lives here: starting it so that it captures everything, and counting what w
 itself (tests.servers.endpoint).
 """
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Final
 import psutil
 
 from monitor_jobs.contract.engines import ENGINE_VARIABLE, Engine
+from service.endpoint.workers.count import THREADS_VARIABLE, WORKERS_VARIABLE
 from service.metrics import Metric
 from tests import plain_http
 from tests.benchmarks.capture_tax import SPOOL
@@ -52,14 +54,21 @@ class Captures:
 
 
 @contextmanager
-def sextant(package: Path, folder: Path, engine: Engine, *, threads: int, captures: Captures) -> Iterator[Running]:
-    """An endpoint with this engine, which has stored all its captures when the block is left."""
+def sextant(
+    package: Path, folder: Path, engine: Engine, *, threads: int, captures: Captures, workers: int = 1
+) -> Iterator[Running]:
+    """An endpoint with this engine, which has stored all its captures when the block is left.
+
+    Where all cores are for its threads it is told nothing of them, and finds out itself whether they are worth it.
+    """
     # what it unpacks goes with the folder, even where it is killed
-    environment = {"OMP_NUM_THREADS": str(threads), ENGINE_VARIABLE: engine, "TMPDIR": str(folder)}
+    environment = {ENGINE_VARIABLE: engine, "TMPDIR": str(folder), WORKERS_VARIABLE: str(workers)}
+    if threads != os.cpu_count():
+        environment[THREADS_VARIABLE] = str(threads)
     given = {"environment": environment, "data_capture": CAPTURE_ALL, **SPOOL}
     with running_endpoint(package, folder, **given) as endpoint:
         process = psutil.Process(endpoint.process.pid)
-        name = f"sextant_{engine.replace('-', '_')}"
+        name = f"sextant_{engine.replace('-', '_')}" + ("" if workers == 1 else f"_{workers}_workers")
         yield Running(name, ENGINES[engine], WORDS, endpoint.port, lambda: [process, *process.children(recursive=True)])
         captures.answered += _answered(endpoint)
         endpoint.process.terminate()
