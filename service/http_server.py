@@ -362,8 +362,8 @@ class _Ending:
 
     def flush(self) -> None:
         """Send what waits."""
-        if self._held:
-            held, self._held = self._held, b""
+        held, self._held = self._held, b""
+        if held and not self._socket.is_closing():
             self._socket.write(held)
 
     def close(self) -> None:

@@ -1,6 +1,8 @@
 """Callers who are slow, send too much or do not listen lose their connection, after they were told why."""
 
 import asyncio
+import socket
+import struct
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -261,6 +263,7 @@ def test_a_connection_that_rests_makes_room_for_another(patient):
         for connection in kept:
             connection.sendall(GET)
             connection.recv(65536)
+            time.sleep(0.01)  # the server's clock counts milliseconds
         assert plain_http.get(f"http://127.0.0.1:{patient.port}/").status_code == 200
         assert kept[0].recv(1) == b""
         kept[1].sendall(GET)
@@ -275,3 +278,19 @@ def test_hundreds_of_connections_beyond_the_most_are_not_held(patient):
             lambda: 0 < patient.connections <= LIMITS.connections + 64, timeout_seconds=5, what="few connections"
         )
     wait_until(lambda: patient.connections == 0, timeout_seconds=5, what="the end of all connections")
+
+
+def segments_with_data(connection):
+    """How many packets with data have come over a connection: struct tcp_info of the kernel."""
+    (count,) = struct.unpack_from("I", connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192), 152)
+    return count
+
+
+def test_an_answers_head_and_body_are_sent_by_one_call(server):
+    with closing(server.dialled()) as connection:
+        for number in range(1, 21):
+            connection.sendall(POST + b"content-length: 5\r\n\r\nhello")
+            received = b""
+            while not received.endswith(b"\r\n\r\nhello"):
+                received += connection.recv(65536)
+            assert segments_with_data(connection) == number
