@@ -3,7 +3,7 @@
 import sys
 
 from monitor_jobs.class_skew.monitor import ClassSkew
-from monitor_jobs.job import run
+from monitor_jobs.job import leave, run
 
 if __name__ == "__main__":
-    sys.exit(run(ClassSkew(), sys.argv[1:]))
+    leave(run(ClassSkew(), sys.argv[1:]))

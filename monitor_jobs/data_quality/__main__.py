@@ -3,7 +3,7 @@
 import sys
 
 from monitor_jobs.data_quality.monitor import DataQuality
-from monitor_jobs.job import run
+from monitor_jobs.job import leave, run
 
 if __name__ == "__main__":
-    sys.exit(run(DataQuality(), sys.argv[1:]))
+    leave(run(DataQuality(), sys.argv[1:]))

@@ -3,6 +3,7 @@
 import sys
 
 from monitor_jobs.explain.job import run
+from monitor_jobs.job import leave
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))

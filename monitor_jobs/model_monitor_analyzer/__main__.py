@@ -2,8 +2,8 @@
 
 import sys
 
-from monitor_jobs.job import run_chosen
+from monitor_jobs.job import leave, run_chosen
 from monitor_jobs.model_monitor_analyzer.choice import chosen_monitor
 
 if __name__ == "__main__":
-    sys.exit(run_chosen("model_monitor_analyzer", chosen_monitor, sys.argv[1:]))
+    leave(run_chosen("model_monitor_analyzer", chosen_monitor, sys.argv[1:]))

@@ -2,8 +2,8 @@
 
 import sys
 
-from monitor_jobs.job import run
+from monitor_jobs.job import leave, run
 from monitor_jobs.model_quality.monitor import ModelQuality
 
 if __name__ == "__main__":
-    sys.exit(run(ModelQuality(), sys.argv[1:]))
+    leave(run(ModelQuality(), sys.argv[1:]))

@@ -2,7 +2,8 @@
 
 import sys
 
+from monitor_jobs.job import leave
 from monitor_jobs.saliency_drift.monitor import run
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))

@@ -5,6 +5,7 @@ show. The callers are protocols on one uvloop: they share the machine with the e
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -63,6 +64,8 @@ class Arm:
         return self._quantile(0.99)
 
     def _quantile(self, share: float) -> float:
+        if not self.answers:
+            return math.inf
         return float(np.quantile(np.concatenate([window.seconds for window in self.windows]), share))
 
 

@@ -1,6 +1,8 @@
 """The shell around a monitor, run with the smallest monitor there can be: it counts the lines of a file."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -236,3 +238,10 @@ def test_workers_give_the_same_report(root, monkeypatch):
     monkeypatch.setenv("SEXTANT_JOB_WORKERS", "2")
     count_lines(root)
     assert report(root).records == alone.records
+
+
+def test_a_job_leaves_with_its_code_and_all_that_it_said_and_registered():
+    program = "import atexit, sys; from monitor_jobs.job import leave; atexit.register(print, 'at the end')"
+    program += "; sys.stdout.write('said\\n'); sys.stderr.write('warned'); leave(3)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "said\nat the end\n", "warned")
