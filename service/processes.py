@@ -27,6 +27,7 @@ from service.audit import AuditLog
 from service.core.audit import Entry
 from service.garbage import collect_from_now_on
 from service.logs import EventLog, configure
+from service.memory import give_back
 from service.running import Running, running_file, write_running
 from service.settings import Settings, variable_of
 from service.transport import require_safe, require_unguessable, tls_context, url_of
@@ -92,6 +93,7 @@ def run_all(
             announce(running, introduction)
             audit.record(_own_entry("sextant:Up"))
             write_running(settings.data, running)  # last: who finds it finds what was announced
+            give_back()
             _keep(children, stop)
         finally:
             # The scheduler before control: while endpoints drain, clients can still ask control how they are.
@@ -121,6 +123,7 @@ def run_control(settings: Settings, fd: int) -> None:
         **server_options(settings.http_limits),
     )
     collect_from_now_on()
+    give_back()
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from monitor_jobs.contract.errors import Conflict
 from service.cli.environment import environment_of, exports, remarks, secrets_among, without_secrets, write_sdk_config
 from service.cli.output import print_line, say
 
@@ -27,18 +28,36 @@ def up(
     """
     from service.cli.client import load
     from service.processes import run_all
-    from service.wiring import introduced, open_s3_door
+    from service.wiring import open_s3_door
 
     settings = load()
     if behind_proxy:
         settings = settings.model_copy(update={"behind_proxy": True})
     run_all(
         settings,
-        introduce=lambda: introduced(settings),
+        introduce=lambda: _introduced(settings),
         open_door=(lambda introduction: open_s3_door(settings, introduction)) if s3 else None,
         sdk_config=settings.data / SDK_CONFIG,
         announce=lambda running, introduction: _announce(running, introduction, settings),
     )
+
+
+def _introduced(settings: "Settings") -> "Introduction":
+    """The first user's key, kept by a process of its own: what opens a database takes 30 MB, and this one watches."""
+    from service.apart import done_apart
+    from service.control.access.introduction import Introduction
+    from service.first_key import first_key_file, read_first_key
+    from service.wiring import introduced
+
+    def found() -> tuple[bool, bool]:
+        introduction = introduced(settings)
+        return introduction.is_new, introduction.is_active
+
+    is_new, is_active = done_apart(found)
+    key = read_first_key(settings.data.absolute())  # where secrets go from one process to another
+    if key is None:
+        raise Conflict(f"{first_key_file(settings.data)} was deleted just now: start again, and there is another")
+    return Introduction(key, is_new=is_new, is_active=is_active)
 
 
 def _announce(running: "Running", introduction: "Introduction", settings: "Settings") -> None:

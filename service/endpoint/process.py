@@ -31,14 +31,16 @@ from service.core.deployment import EndpointSpec
 from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import build_app
 from service.endpoint.engines import may_be_replaced
+from service.endpoint.head_start import import_torch, start_loading_torch, will_import_torch
 from service.endpoint.model_folder import model_folder
 from service.endpoint.ports import Keeping, Watch
 from service.endpoint.serving_metrics import ServingMetrics
 from service.endpoint.worker import ModelWorker
-from service.garbage import collect_from_now_on
+from service.garbage import collect_from_now_on, collect_now, set_aside
 from service.http_server import server_options
 from service.local_only import require_loopback
 from service.logs import EventLog
+from service.memory import give_back
 
 MODEL_FAILED_EXIT_CODE: Final = 3
 STOP_SECONDS: Final = 29.0  # SageMaker's contract: SIGTERM, 30 s, SIGKILL
@@ -127,11 +129,19 @@ async def _serve(
 def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path, watch: Watch | None) -> ServedModel:
     archive, package = folder / "model.tar.gz", folder / "model"
     store.download(S3Address.parse(spec.model_data_url), archive)
+    needs_torch = will_import_torch(archive, spec.environment)
+    if needs_torch:
+        start_loading_torch()
     unpack(archive, package)
     digest = "" if watch is None else _sha256(archive)
     archive.unlink()
+    if needs_torch:
+        import_torch()
+    set_aside()
     served = load_model(package, spec.environment)
     served = _with_engine(served, package, engine_of(spec.environment))
+    collect_now()  # what weights were read from, and the trace that an engine was compiled from, refer to themselves
+    give_back()
     return served if watch is None else watch(served, digest)
 
 

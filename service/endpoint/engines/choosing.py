@@ -1,12 +1,12 @@
 """Which program answers for a network, chosen once, while its model is loaded.
 
-What lives here: what is asked for, what can be had, what is faster. What does not: compiling (openvino) and the proof
-(parity).
+What lives here: what is asked for, what can be had, what is faster. What does not: compiling (openvino), the proof
+(parity), and the clock (timing).
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +21,12 @@ from monitor_jobs.model_functions.functions import ServedModel
 from monitor_jobs.npy import decode_npy
 from service.endpoint.engines.openvino import compile_network
 from service.endpoint.engines.parity import Parity, parity, require_classes, require_float32
+from service.endpoint.engines.timing import Milliseconds, per_row, taken_in_turn
 from service.logs import EventLog
 
 EXAMPLES_FILE: Final = f"{CODE_FOLDER}/baseline.npy"  # [N, *the card's input shape], what the model is used to
 EXAMPLES_AT_ONCE: Final = 64
 DRAWN: Final = 4  # examples that are drawn where float32 is compared, whose rounding any numbers show
-SIZES: Final = (1, 8)  # of the batches that are timed
-TIMED_SECONDS: Final = 0.2  # for each engine at each size
-TIMED_MAX: Final = 25
 
 log = EventLog("sextant.endpoint")
 
@@ -55,12 +53,9 @@ def with_engine(served: ServedModel, folder: Path, asked: Engine) -> ServedModel
 def _fastest(served: ServedModel, folder: Path) -> ServedModel:
     compiled, _ = _compiled(served, folder, Engine.OPENVINO)
     candidates = {Engine.TORCH: _network_of(served), Engine.OPENVINO: compiled}
-    milliseconds = {
-        engine: {size: _milliseconds(candidate, _drawn(served.card, size)) for size in SIZES}
-        for engine, candidate in candidates.items()
-    }
-    fastest = min(milliseconds, key=lambda engine: sum(milliseconds[engine][size] / size for size in SIZES))
-    log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds))
+    taken = taken_in_turn(candidates, partial(_drawn, served.card))
+    fastest = min(taken, key=lambda engine: per_row(taken[engine]))
+    log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_medians(taken))
     return replace(served, model=candidates[fastest])
 
 
@@ -118,18 +113,8 @@ def _answers(network: nn.Module, examples: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def _milliseconds(network: nn.Module, batch: Tensor) -> float:
-    """The median of what a batch takes, within a fifth of a second, once it is warm."""
-    taken: list[float] = []
-    with torch.inference_mode():
-        network(batch)
-        ends_at = time.perf_counter() + TIMED_SECONDS
-        while len(taken) < TIMED_MAX and (not taken or time.perf_counter() < ends_at):
-            started = time.perf_counter()
-            network(batch)
-            taken.append(1e3 * (time.perf_counter() - started))
-    return float(np.median(taken))
-
-
-def _rounded(milliseconds: Mapping[Engine, Mapping[int, float]]) -> dict[str, dict[str, float]]:
-    return {engine: {str(size): round(took, 2) for size, took in by.items()} for engine, by in milliseconds.items()}
+def _medians(taken: Mapping[Engine, Milliseconds]) -> dict[str, dict[str, float]]:
+    return {
+        engine: {str(size): round(float(np.median(calls)), 2) for size, calls in by_size.items()}
+        for engine, by_size in taken.items()
+    }
