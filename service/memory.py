@@ -46,8 +46,12 @@ def trim_heap() -> None:
 
 
 def untouched_mappings() -> list[FileMapping]:
-    """This process's read-only mappings of files that hold no page of its own; none where there is no /proc."""
-    return list(_untouched(SMAPS.read_text())) if SMAPS.is_file() else []
+    """This process's read-only mappings of files that hold no page of its own; none where nothing says which."""
+    try:
+        smaps = SMAPS.read_text(errors="replace")
+    except OSError:
+        return []
+    return list(_untouched(smaps))
 
 
 def unmap_pages(mappings: Iterable[FileMapping]) -> None:

@@ -1,7 +1,8 @@
 """What runs a model's network in its place: programs compiled from it, held to its answers before they are used.
 
-What lives here: compiling (openvino), the proof that a program answers as its network does (parity), and which is used
-(choosing). What does not: the package's functions, which call whatever is chosen (model_functions).
+What lives here: compiling (openvino), the proof that a program answers as its network does (parity), which is
+faster (timing), and which is used (choosing). What does not: the package's functions, which call whatever is chosen
+(model_functions).
 """
 
 from importlib.util import find_spec
