@@ -97,6 +97,25 @@ def read_model_card_from_archive(archive: Path) -> ModelCard:
     return ModelCard()
 
 
+def read_early_file(archive: Path, wanted: str, *, within_bytes: int) -> bytes | None:
+    """A file of a packed package that begins within so many bytes of the unpacked archive and is no longer than they.
+
+    None where there is no such file, or the archive up to it cannot be read: who unpacks it all is told why. It costs
+    as little as it asks for, whatever lies behind.
+    """
+    left = within_bytes
+    try:
+        for path, member, content in _checked_members(archive, DEFAULT_LIMITS):
+            left -= member.size_bytes
+            if left < 0:
+                return None
+            if path == PurePosixPath(wanted) and not member.is_folder:
+                return b"".join(content)
+    except ModelUnsuitable:
+        return None
+    return None
+
+
 def parse_model_card(text: bytes) -> ModelCard:
     """The card of a JSON text. Raises ModelUnsuitable with the line and column, or the field, that is wrong."""
     try:

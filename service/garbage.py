@@ -4,14 +4,22 @@ Loading makes hundreds of thousands of objects that stay for good. Looking throu
 later stops all threads of a process with torch for 0.2 s each time (docs/decisions/0030).
 """
 
-import ctypes
 import gc
-from contextlib import suppress
 
 
 def stop_collecting() -> None:
     """Look for no garbage until `collect_from_now_on`."""
     gc.disable()
+
+
+def set_aside() -> None:
+    """Never look again through what there is by now."""
+    gc.freeze()
+
+
+def collect_now() -> None:
+    """Take away the garbage among what was made since `set_aside`: it takes milliseconds then."""
+    gc.collect()
 
 
 def collect_from_now_on() -> None:
@@ -21,13 +29,3 @@ def collect_from_now_on() -> None:
     """
     gc.freeze()
     gc.enable()
-    give_back()
-
-
-def give_back() -> None:
-    """Give the system back what was freed: compiling a network leaves more than a hundred megabytes with the allocator.
-
-    Returns without having done so where the C library is not glibc. Checked in tests/unit/test_garbage.py.
-    """
-    with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)

@@ -7,7 +7,6 @@ What lives here: starting, restarting, signals. What does not: what the processe
 import ctypes
 import fcntl
 import logging
-import multiprocessing
 import os
 import resource
 import signal
@@ -19,16 +18,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol
 
 from monitor_jobs.contract.errors import Conflict
 from service.audit import AuditLog
 from service.core.audit import Entry
 from service.garbage import collect_from_now_on
 from service.logs import EventLog, configure
+from service.memory import give_back
 from service.running import Running, running_file, write_running
 from service.settings import Settings, variable_of
 from service.transport import require_safe, require_unguessable, tls_context, url_of
@@ -44,8 +43,6 @@ PR_SET_PDEATHSIG = 1
 OWN_DESCRIPTORS = 256  # of a process: database, spool, logs
 
 log = EventLog("sextant.up")
-
-T = TypeVar("T")
 
 
 class Door(Protocol):
@@ -96,6 +93,7 @@ def run_all(
             announce(running, introduction)
             audit.record(_own_entry("sextant:Up"))
             write_running(settings.data, running)  # last: who finds it finds what was announced
+            give_back()
             _keep(children, stop)
         finally:
             # The scheduler before control: while endpoints drain, clients can still ask control how they are.
@@ -103,31 +101,6 @@ def run_all(
                 child.stop()
             running_file(settings.data).unlink(missing_ok=True)
             audit.record(_own_entry("sextant:Stop"))
-
-
-def in_child(work: Callable[[], T]) -> T:
-    """What `work` returns in a process that ends with it, along with all that it imported; raises what it raises.
-
-    `sextant up` lives as long as the service, and needs the database for its first second only.
-    """
-    fork = multiprocessing.get_context("fork")  # before there are threads
-    receiver, sender = fork.Pipe(duplex=False)
-    with receiver, sender:
-        child = fork.Process(target=_send_outcome, args=(work, sender))
-        child.start()
-        sender.close()
-        result, error = receiver.recv()
-        child.join()
-    if error is not None:
-        raise error
-    return cast("T", result)
-
-
-def _send_outcome(work: Callable[[], object], sender: Connection) -> None:
-    try:
-        sender.send((work(), None))
-    except Exception as error:  # noqa: BLE001 -- raised where it is received
-        sender.send((None, error))
 
 
 def run_control(settings: Settings, fd: int) -> None:
@@ -150,6 +123,7 @@ def run_control(settings: Settings, fd: int) -> None:
         **server_options(settings.http_limits),
     )
     collect_from_now_on()
+    give_back()
     uvicorn.Server(config).run(sockets=[listener])
 
 

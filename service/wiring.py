@@ -19,6 +19,7 @@ from monitor_jobs.contract.errors import Conflict
 from service.endpoint_token import endpoint_token, token_sha256
 from service.first_key import first_key_file, secrets_folder
 from service.garbage import collect_from_now_on
+from service.memory import give_back
 from service.settings import Settings, given_pair
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def run_scheduler(settings: Settings, *, stop: threading.Event) -> None:
     ):
         scheduler = _scheduler(settings, work, stopping, chores, stop)
         collect_from_now_on()
+        give_back()
         scheduler.run(tick_seconds=settings.tick_seconds, stop=stop)
 
 

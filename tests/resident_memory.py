@@ -12,10 +12,5 @@ def megabytes_at_peak(act):
     return (_kibibytes("VmHWM") - before) / 1024
 
 
-def resident_megabytes():
-    """The resident memory of this process."""
-    return _kibibytes("VmRSS") / 1024
-
-
 def _kibibytes(name):
     return int(re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])

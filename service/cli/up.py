@@ -43,22 +43,19 @@ def up(
 
 
 def _introduced(settings: "Settings") -> "Introduction":
-    """The first key, made by a process that takes the database along when it ends.
-
-    Secrets do not travel between processes: the key is read from its file.
-    """
+    """The first user's key, kept by a process of its own: what opens a database takes 30 MB, and this one watches."""
+    from service.apart import done_apart
     from service.first_key import Introduction, first_key_file, read_first_key
-    from service.processes import in_child
     from service.wiring import introduced
 
-    def news() -> tuple[bool, bool]:
+    def found() -> tuple[bool, bool]:
         introduction = introduced(settings)
         return introduction.is_new, introduction.is_active
 
-    is_new, is_active = in_child(news)
-    key = read_first_key(settings.data.absolute())
+    is_new, is_active = done_apart(found)
+    key = read_first_key(settings.data.absolute())  # where secrets go from one process to another
     if key is None:
-        raise Conflict(f"{first_key_file(settings.data)} was deleted while `sextant up` began: start it again")
+        raise Conflict(f"{first_key_file(settings.data)} was deleted just now: start again, and there is another")
     return Introduction(key, is_new=is_new, is_active=is_active)
 
 

@@ -5,7 +5,6 @@ What lives here: the order in which things start and end. What does not: which s
 """
 
 import asyncio
-import gc
 import hashlib
 import logging
 import os
@@ -35,6 +34,7 @@ from service.core.http_limits import DEFAULT_LIMITS, HttpLimits
 from service.endpoint.app import Invocations, build_app
 from service.endpoint.engines import is_called_by_us, may_be_replaced
 from service.endpoint.engines.reporting import report_to_nobody
+from service.endpoint.head_start import import_torch, start_loading_torch, will_import_torch
 from service.endpoint.model_folder import model_folder
 from service.endpoint.ports import Face, Keeping, Watch
 from service.endpoint.serving_metrics import ServingMetrics
@@ -44,10 +44,11 @@ from service.endpoint.workers.dealing import Dealt, DealtLoop
 from service.endpoint.workers.published import Published, SharedMetrics
 from service.endpoint.workers.seats import Seat, Seats, SeatState
 from service.endpoint.workers.supervisor import Supervisor
-from service.garbage import collect_from_now_on
+from service.garbage import collect_from_now_on, collect_now, set_aside
 from service.http_server import server_options
 from service.local_only import require_loopback
 from service.logs import EventLog
+from service.memory import give_back
 
 MODEL_FAILED_EXIT_CODE: Final = 3
 FAILURE: Final = "failure-"  # the file in which a worker says why its model cannot be loaded
@@ -235,14 +236,19 @@ async def _serve(
 def _fetch_and_load(spec: EndpointSpec, store: ObjectStore, folder: Path, watch: Watch | None) -> ServedModel:
     archive, package = folder / "model.tar.gz", folder / "model"
     store.download(S3Address.parse(spec.model_data_url), archive)
+    needs_torch = will_import_torch(archive, spec.environment)
+    if needs_torch:
+        start_loading_torch()
     unpack(archive, package)
     digest = "" if watch is None else _sha256(archive)
     archive.unlink()
+    if needs_torch:
+        import_torch()
+    set_aside()
     served = load_model(package, spec.environment)
-    answering = _with_engine(served, package, engine_of(spec.environment))
-    if answering is not served:
-        served = answering
-        gc.collect()  # compiling leaves the network in circles, and what a process starts with is never looked through
+    served = _with_engine(served, package, engine_of(spec.environment))
+    collect_now()  # what weights were read from, and the trace that an engine was compiled from, refer to themselves
+    give_back()
     return served if watch is None else watch(served, digest)
 
 

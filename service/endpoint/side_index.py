@@ -8,12 +8,15 @@ of that hour, not its captures, and readers take those instead.
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from monitor_jobs.contract.window import HOUR, floor_hour
 from monitor_jobs.object_store import S3Address
-from monitor_jobs.side_index import CaptureIndex, index_capture, index_file
 from service.endpoint.ownership import Destination
 from service.endpoint.recovery import Entry
+
+if TYPE_CHECKING:
+    from monitor_jobs.side_index import CaptureIndex
 
 PART_ROWS = 250_000  # about ten megabytes: what waits in memory, and how large a part becomes
 
@@ -27,6 +30,8 @@ class SideIndex:
 
     def add(self, entry: Entry, destination: Destination) -> None:
         """Index a segment that has just been stored; what cannot be indexed is read itself. Raises OSError."""
+        from monitor_jobs.side_index import index_capture
+
         index = index_capture(entry.path, destination.object_key_of(entry.name))
         if index is None or not index.table.num_rows:
             return
@@ -47,6 +52,8 @@ class SideIndex:
             self._publish(destination, hour)
 
     def _publish(self, destination: Destination, hour: datetime) -> None:
+        from monitor_jobs.side_index import index_file
+
         waiting = self._waiting[destination, hour]
         self._put(destination.index_of(hour, uuid.uuid4()), index_file(waiting.values()))
         del self._waiting[destination, hour]

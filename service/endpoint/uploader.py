@@ -6,6 +6,7 @@ a file leaves the spool once the store shows it, and its manifest, with the size
 answered.
 """
 
+import importlib
 import random
 import threading
 from collections.abc import Callable
@@ -73,6 +74,8 @@ class Uploader:
         self._spool.wake.set()
 
     def _run(self) -> None:
+        # pyarrow, 0.07 s, while the model's thread unpacks; first, since who waits for an import waits at its priority
+        importlib.import_module("monitor_jobs.side_index")
         yield_to_answers()
         failures = 0
         while not self._giving_up.is_set() and not self._estate.finished:

@@ -167,3 +167,16 @@ def test_a_folder_whose_name_holds_a_space_serves(tmp_path):
     service.folder.mkdir()
     service.start()
     assert service.stop() == 0
+
+
+def test_the_process_that_watches_the_others_holds_nothing_of_the_database(own_service):
+    own_service.start()
+    held = {
+        role: [library for library in ("sqlite3", "cryptography") if holds(own_service, role, library)]
+        for role in ("up", "control")
+    }
+    assert held == {"up": [], "control": ["sqlite3", "cryptography"]}
+
+
+def holds(service, role, library):
+    return any(library in mapped.path for process in service.processes(role) for mapped in process.memory_maps())

@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -299,3 +300,59 @@ def test_torch_leaves_the_cores_to_another_engine(tmp_path: Path) -> None:
 def test_a_network_that_cannot_be_tried_is_served_as_it_is(tmp_path: Path) -> None:
     served = load_model(package(tmp_path, card={}), {})
     assert with_engine(served, tmp_path, Engine.TORCH) is served
+
+
+def test_compiling_reports_to_nobody(tmp_path: Path) -> None:
+    folder = package(tmp_path)
+    with_engine(load_model(folder, {}), folder, Engine.OPENVINO)
+    assert sys.modules["openvino_telemetry"] is None
+
+
+LEFT = """
+import gc, sys, warnings, weakref
+from pathlib import Path
+import numpy as np, torch
+from monitor_jobs.contract.engines import Engine
+from monitor_jobs.model_functions.functions import load_model
+from service.endpoint.engines.choosing import with_engine
+from service.garbage import collect_now, set_aside
+from service.memory import give_back
+
+folder, engine = Path(sys.argv[1]), Engine(sys.argv[2])
+served = load_model(folder, {})
+set_aside()
+weights = weakref.ref(next(served.model.parameters()))
+if engine is not Engine.TORCH:
+    served = with_engine(served, folder, engine)
+collect_now()
+print("weights are held:", weights() is not None)
+give_back()
+lines = iter(open("/proc/self/smaps").read().splitlines())
+mapped = [next(line for line in lines if line.startswith("Rss:")) for each in lines if "model.bin (deleted)" in each]
+print("mapped:", len(mapped) > 0, sum(int(line.split()[1]) for line in mapped) < 1_000)
+print("sympy:", "sympy" in sys.modules)
+"""
+LARGE = """
+import torch
+
+def model_fn(model_dir):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 8_000), torch.nn.Linear(8_000, 500))
+"""
+
+
+def after_compiling(folder: Path, engine: Engine) -> list[str]:
+    command = [sys.executable, "-c", LEFT, str(package(folder, LARGE)), engine]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=True).stdout.splitlines()
+
+
+def test_a_compiled_network_leaves_nothing_of_torchs_and_its_weights_to_the_kernel(tmp_path: Path) -> None:
+    # sympy is of what torch loads to check a trace, in which it takes half a second and fifty megabytes
+    assert after_compiling(tmp_path, Engine.OPENVINO) == [
+        "weights are held: False",
+        "mapped: True True",
+        "sympy: False",
+    ]
+
+
+def test_torch_keeps_the_weights_that_it_answers_with(tmp_path: Path) -> None:
+    assert after_compiling(tmp_path, Engine.TORCH)[0] == "weights are held: True"

@@ -16,6 +16,7 @@ from monitor_jobs.contract.model_package import ModelCard
 from monitor_jobs.model_archive import (
     ArchiveLimits,
     pack,
+    read_early_file,
     read_model_card,
     read_model_card_from_archive,
     unpack,
@@ -375,3 +376,20 @@ def test_a_card_larger_than_four_mebibytes_is_refused(tmp_path: Path) -> None:
     archive = archive_of(tmp_path / "a", member("code/model_card.json", os.urandom(4 * MEBIBYTE + 1)))
     with pytest.raises(ModelUnsuitable, match="at most 4194304"):
         read_model_card_from_archive(archive)
+
+
+def test_a_file_at_the_beginning_is_read_however_large_the_rest_is(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "a", member("code/a.py", b"first"), member("model.pt", bytes(MEBIBYTE)))
+    assert read_early_file(archive, "code/a.py", within_bytes=100) == b"first"
+
+
+def test_a_file_behind_others_is_found_within_the_bytes_only(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "a", member("model.pt", bytes(95)), member("code/a.py", b"later"))
+    assert read_early_file(archive, "code/a.py", within_bytes=100) == b"later"
+    assert read_early_file(archive, "code/a.py", within_bytes=99) is None
+
+
+def test_an_early_file_is_none_where_it_is_absent_or_the_archive_is_damaged(tmp_path: Path) -> None:
+    assert read_early_file(archive_of(tmp_path / "a", member("model.pt")), "code/a.py", within_bytes=100) is None
+    (tmp_path / "b").write_bytes(b"junk")
+    assert read_early_file(tmp_path / "b", "code/a.py", within_bytes=100) is None

@@ -1,8 +1,8 @@
 """What runs a model's network in its place: programs compiled from it, held to its answers before they are used.
 
 What lives here: compiling (openvino, onnxruntime), the proof that a program answers as its network does (examples,
-parity), which is used (choosing), and by how many threads torch computes (threads). What does not: the package's
-functions, which call whatever is chosen (model_functions).
+parity), which is faster (timing) and used (choosing), and by how many threads torch computes (threads). What does not:
+the package's functions, which call whatever is chosen (model_functions).
 """
 
 from collections.abc import Mapping

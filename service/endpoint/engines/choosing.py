@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,13 +22,11 @@ from monitor_jobs.model_functions.functions import ServedModel
 from service.endpoint.engines import PACKAGES, examples, is_called_by_us, onnxruntime, openvino
 from service.endpoint.engines.parity import Parity, parity, require_classes, require_float32
 from service.endpoint.engines.threads import choose_threads
-from service.endpoint.engines.timing import median_milliseconds
+from service.endpoint.engines.timing import SIZES, Milliseconds, per_row, taken_in_turn
 from service.logs import EventLog
 
 EXAMPLES_AT_ONCE: Final = 64
 DRAWN: Final = 4  # examples that are drawn where float32 is compared, whose rounding any numbers show
-SIZES: Final = (1, 8)  # of the batches that are timed
-TIMED_SECONDS: Final = 0.05  # for each engine and size
 
 log = EventLog("sextant.endpoint")
 
@@ -80,9 +79,9 @@ def _fastest(served: ServedModel, folder: Path) -> ServedModel:
             left_out[engine] = str(error)
             continue
         candidates = {Engine.TORCH: _network_of(served), engine: compiled}
-        milliseconds = _milliseconds(candidates, served.card)
-        fastest = min(milliseconds, key=lambda each: sum(milliseconds[each][size] / size for size in SIZES))
-        log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_rounded(milliseconds), left_out=left_out)
+        taken = taken_in_turn(candidates, partial(examples.drawn, served.card))
+        fastest = min(taken, key=lambda each: per_row(taken[each]))
+        log.info("engine_chosen", engine=fastest, milliseconds_by_batch=_medians(taken), left_out=left_out)
         return _answered_by_torch(served) if fastest is Engine.TORCH else _answered_by(served, compiled)
     log.info("engine_chosen", engine=Engine.TORCH, left_out=left_out)
     return _answered_by_torch(served)
@@ -144,16 +143,11 @@ def _compiled_answers(compiled: nn.Module, given: Tensor) -> Tensor:
         raise ModelUnsuitable(f"compiled, the network cannot be asked for {len(given)} rows: {error}") from error
 
 
-def _milliseconds(candidates: Mapping[Engine, nn.Module], card: ModelCard) -> dict[Engine, dict[int, float]]:
-    batches = {size: examples.drawn(card, size) for size in SIZES}
+def _medians(taken: Mapping[Engine, Milliseconds]) -> dict[str, dict[str, float]]:
     return {
-        engine: {size: median_milliseconds(network, batch, TIMED_SECONDS) for size, batch in batches.items()}
-        for engine, network in candidates.items()
+        engine: {str(size): round(float(np.median(calls)), 2) for size, calls in by_size.items()}
+        for engine, by_size in taken.items()
     }
-
-
-def _rounded(milliseconds: Mapping[Engine, Mapping[int, float]]) -> dict[str, dict[str, float]]:
-    return {engine: {str(size): round(took, 2) for size, took in by.items()} for engine, by in milliseconds.items()}
 
 
 COMPILERS: Final[Mapping[Engine, Compiler]] = {

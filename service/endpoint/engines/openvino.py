@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from monitor_jobs.contract.errors import ModelUnsuitable
 from service.endpoint.engines.reporting import report_to_nobody
+from service.endpoint.model_folder import model_folder
 
 EXTRA: Final = "pip install 'sextant[openvino]'"
+MODEL_FILE: Final = "model.xml"  # its weights lie beside it
 
 
 class OpenVinoNetwork(nn.Module):
@@ -46,12 +48,8 @@ def compile_network(network: nn.Module, example: Tensor, *, precision: torch.dty
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
-    any_batch = [openvino.PartialShape([-1, *example.shape[1:]])]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # its converter uses what torch calls deprecated
-            model = openvino.convert_model(network, example_input=example, input=any_batch)
-        compiled = openvino.Core().compile_model(model, "CPU", options)
+        compiled = openvino.Core().compile_model(_converted(openvino, network, example), "CPU", options)
     except Exception as error:  # whatever its frontend raises
         raise ModelUnsuitable(f"OpenVINO cannot compile the network: {str(error)[:400]}") from error
     if len(compiled.outputs) != 1:
@@ -67,3 +65,29 @@ def import_openvino() -> Any:  # noqa: ANN401  # it has no types
     except ImportError as error:
         raise ModelUnsuitable(f"OpenVINO is not installed: {EXTRA}") from error
     return openvino
+
+
+def _converted(openvino: Any, network: nn.Module, example: Tensor) -> Any:  # noqa: ANN401  # they have no types
+    """The network as OpenVINO's model, whose weights are pages of a file that has no name any more.
+
+    OpenVINO keeps them beside the form that it computes with, and never reads them again: the kernel may take such
+    pages back, and another copy in memory it could not (service.memory).
+    """
+    with model_folder() as folder:
+        openvino.save_model(_traced(openvino, network, example), folder / MODEL_FILE, compress_to_fp16=False)
+        return openvino.Core().read_model(folder / MODEL_FILE)
+
+
+def _traced(openvino: Any, network: nn.Module, example: Tensor) -> Any:  # noqa: ANN401  # they have no types
+    """The network as its converter reads it from a trace.
+
+    torch would check the trace by another, which takes longer than all else and imports 500 modules. Whether the
+    program answers as the network does is seen after (parity), on other inputs than the traced one.
+    """
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    any_batch = [openvino.PartialShape([-1, *example.shape[1:]])]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # its converter uses what torch calls deprecated
+        trace = TorchScriptPythonDecoder(network, example_input=example, trace_kwargs={"check_trace": False})
+        return openvino.convert_model(trace, example_input=example, input=any_batch)
