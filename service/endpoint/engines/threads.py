@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from service.endpoint.engines.timing import median_milliseconds
 
 THREADS_VARIABLE: Final = "OMP_NUM_THREADS"  # torch's own; whoever sets it has decided
-WORTH: Final = 1.5  # times as fast: what all cores together have to be, or requests need them more
 FAST_MILLISECONDS: Final = 1.0  # for a batch: a process cannot pass on as many answers as one thread computes
 
 
@@ -28,17 +27,17 @@ def choose_threads(network: nn.Module, batch: Tensor) -> int:
     all_of_them = torch.get_num_threads()
     if all_of_them == 1 or THREADS_VARIABLE in os.environ:
         return all_of_them
-    together = median_milliseconds(network, batch)
+    # by one alone: how much faster all are is not seen while a start keeps the other cores busy
     with _threads(1):
         alone = median_milliseconds(network, batch)
-    chosen = all_of_them if is_worth_it(alone, together) else 1
+    chosen = all_of_them if is_worth_it(alone) else 1
     torch.set_num_threads(chosen)
     return chosen
 
 
-def is_worth_it(alone: float, together: float) -> bool:
-    """Whether all cores are to compute, for which one thread takes so many milliseconds a batch, and all so many."""
-    return alone > max(FAST_MILLISECONDS, WORTH * together)
+def is_worth_it(milliseconds: float) -> bool:
+    """Whether all cores are to compute a network of which one thread computes a batch in so many milliseconds."""
+    return milliseconds > FAST_MILLISECONDS
 
 
 @contextmanager
