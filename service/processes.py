@@ -4,7 +4,6 @@ own.
 What lives here: starting, restarting, signals. What does not: what the processes are made of (wiring).
 """
 
-import ctypes
 import fcntl
 import logging
 import os
@@ -18,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +28,7 @@ from service.core.audit import Entry
 from service.garbage import collect_from_now_on
 from service.logs import EventLog, configure
 from service.memory import give_back
+from service.parent_death import die_with
 from service.running import Running, running_file, write_running
 from service.settings import Settings, variable_of
 from service.transport import require_safe, require_unguessable, tls_context, url_of
@@ -39,7 +40,6 @@ STOP_PATIENCE_SECONDS = 60.0  # endpoints drain for 25 s and flush before the sc
 RESTART_PAUSE_SECONDS = 1.0
 POLL_SECONDS = 0.2
 DOOR_SECONDS = 20.0
-PR_SET_PDEATHSIG = 1
 OWN_DESCRIPTORS = 256  # of a process: database, spool, logs
 
 log = EventLog("sextant.up")
@@ -195,21 +195,10 @@ class _Child:
             pass_fds=self._fds,
             env=self._environment,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509 -- this process has one thread
+            # None may linger beside those of the next `sextant up`.
+            # Endpoints and jobs are the scheduler's children, and outlive it.
+            preexec_fn=partial(die_with, os.getpid()),  # noqa: PLW1509 -- this process has one thread
         )
-
-
-def _die_with_parent() -> Callable[[], None]:
-    # Should this process be killed, the kernel ends its children with it: none may linger beside those of the next
-    # `sextant up`. Endpoints and jobs are the scheduler's children, and outlive it.
-    parent, prctl = os.getpid(), ctypes.CDLL(None).prctl
-
-    def ask_kernel() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return ask_kernel
 
 
 def _own_entry(operation: str, **named: str) -> Entry:

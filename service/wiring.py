@@ -147,7 +147,6 @@ def with_tensors(
     sink: "CaptureSink", spec: "EndpointSpec", store: "ObjectStore", registry: "CollectorRegistry"
 ) -> "Keeping":
     """Captures, and beside them the tensors that the model's environment asks for. Raises BadInput."""
-
     from monitor_jobs.contract.debug_hook import debug_hook_of
     from service.endpoint.ports import Keeping
 
@@ -165,7 +164,6 @@ def with_tensors(
 def _capture_sink(
     spec: "EndpointSpec", store: "ObjectStore", settings: Settings, registry: "CollectorRegistry"
 ) -> "CaptureSink":
-
     from service.endpoint.capture import start_capture
     from service.endpoint.capture_metrics import CaptureCollector
     from service.endpoint.ports import NoCapture

@@ -12,6 +12,7 @@ from monitor_jobs.contract.debug_hook import HOOK_VARIABLE, debug_hook_of
 from monitor_jobs.contract.errors import BadInput
 
 ENGINE_VARIABLE: Final = "SEXTANT_ENGINE"
+THREADS_VARIABLE: Final = "OMP_NUM_THREADS"  # the one that torch reads: how many threads compute
 
 
 class Engine(StrEnum):

@@ -40,9 +40,8 @@ def read_predictions(answers: Iterable[Answer], card: ModelCard) -> Predictions:
     """
     counts: Counter[str] = Counter()
     confidences: list[float] = []
-    scores: dict[
-        int, list[NDArray[np.float64]]
-    ] = {}  # by their number of classes: numpy takes as long for one as for many
+    # by their number of classes: numpy takes as long for one row as for many
+    scores: dict[int, list[NDArray[np.float64]]] = {}
     for answer in answers:
         array = _array_of(answer)
         if array is None:

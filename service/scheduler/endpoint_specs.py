@@ -9,6 +9,7 @@ from typing import Any
 
 from monitor_jobs.contract.capture import DataCaptureConfig
 from monitor_jobs.contract.debug_hook import debug_hook_of
+from monitor_jobs.contract.engines import THREADS_VARIABLE
 from monitor_jobs.contract.errors import BadInput
 from service.core.deployment import MAX_BODY_BYTES, Durability, EndpointSpec, WhenSpoolIsFull
 from service.core.ports import Database
@@ -104,7 +105,7 @@ class EndpointSpecs:
 
     def _environment(self, container: dict[str, Any]) -> dict[str, str]:
         threads = str(self._limits.torch_threads)
-        ours = {} if self._limits.torch_threads == 0 else {"OMP_NUM_THREADS": threads}
+        ours = {} if self._limits.torch_threads == 0 else {THREADS_VARIABLE: threads}
         return {**ours, **container.get("Environment", {})}
 
 

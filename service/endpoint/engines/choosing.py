@@ -117,7 +117,7 @@ def _network_of(served: ServedModel) -> nn.Module:
         raise ModelUnsuitable(f"model_fn returns {type(served.model).__name__}: only a torch.nn.Module can be compiled")
     if any(weight.device.type != "cpu" for weight in served.model.parameters()):
         raise ModelUnsuitable("the network is on a GPU, where torch answers")
-    if served.stages is not None and served.stages.predicts_by_default:
+    if is_called_by_us(served):
         return served.model.eval()  # as its first request would
     if served.model.training:
         raise ModelUnsuitable("the network is in training, where each answer differs: let model_fn call its eval()")

@@ -4,7 +4,6 @@ What lives here: the one program, how it comes from torch, and how it is called.
 (parity, choosing). ONNX Runtime is an extra: pip install 'sextant[onnxruntime]'.
 """
 
-import tempfile
 import warnings
 from itertools import chain
 from pathlib import Path
@@ -14,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from monitor_jobs.contract.errors import ModelUnsuitable
+from service.endpoint.engines.parity import require_one_tensor
 from service.endpoint.engines.reporting import report_to_nobody
+from service.endpoint.model_folder import model_folder
 
 EXTRA: Final = "pip install 'sextant[onnxruntime]'"
 GIVEN: Final = "given"  # what the program calls its input
@@ -51,14 +52,13 @@ def compile_network(network: nn.Module, example: Tensor) -> OnnxRuntimeNetwork:
         raise ModelUnsuitable(f"the network has {weight_bytes:,} bytes of weights: an ONNX file holds 2 GiB")
     try:
         # a file that is gone once it was read: bytes would be held beside the program for as long as that is used
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "network.onnx"
+        with model_folder() as folder:
+            path = folder / "network.onnx"
             _export(network, example, path)
             session = onnxruntime.InferenceSession(path, _options(onnxruntime), providers=["CPUExecutionProvider"])
     except Exception as error:  # whatever torch's exporter or its own parser raises
         raise ModelUnsuitable(f"ONNX Runtime cannot compile the network: {str(error)[:400]}") from error
-    if (answers := len(session.get_outputs())) != 1:
-        raise ModelUnsuitable(f"the network answers with {answers} tensors: compiled it can with one")
+    require_one_tensor(len(session.get_outputs()))
     return OnnxRuntimeNetwork(session)
 
 

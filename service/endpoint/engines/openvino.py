@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from monitor_jobs.contract.errors import ModelUnsuitable
+from service.endpoint.engines.parity import require_one_tensor
 from service.endpoint.engines.reporting import report_to_nobody
 from service.endpoint.model_folder import model_folder
 
@@ -52,8 +53,7 @@ def compile_network(network: nn.Module, example: Tensor, *, precision: torch.dty
         compiled = openvino.Core().compile_model(_converted(openvino, network, example), "CPU", options)
     except Exception as error:  # whatever its frontend raises
         raise ModelUnsuitable(f"OpenVINO cannot compile the network: {str(error)[:400]}") from error
-    if len(compiled.outputs) != 1:
-        raise ModelUnsuitable(f"the network answers with {len(compiled.outputs)} tensors: compiled it can with one")
+    require_one_tensor(len(compiled.outputs))
     return OpenVinoNetwork(compiled)
 
 

@@ -67,3 +67,9 @@ def require_classes(measured: Parity) -> None:
         raise ModelUnsuitable(
             f"compiled, the network answers otherwise: {measured}; {SAME_SHARE:.1%} and {PROBABILITY_LIMIT:g} are asked"
         )
+
+
+def require_one_tensor(answers: int) -> None:
+    """Return where a program answers with so many tensors as a network's place takes. Raises ModelUnsuitable."""
+    if answers != 1:
+        raise ModelUnsuitable(f"the network answers with {answers} tensors: compiled it can with one")

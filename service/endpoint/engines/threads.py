@@ -6,16 +6,14 @@ on two cores an endpoint of LeNet-5 then answers a fraction of what it could.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import torch
 from torch import Tensor, nn
 
+from monitor_jobs.contract.engines import THREADS_VARIABLE
 from service.endpoint.engines.timing import median_milliseconds
 
-THREADS_VARIABLE: Final = "OMP_NUM_THREADS"  # torch's own; whoever sets it has decided
 FAST_MILLISECONDS: Final = 1.0  # for a batch: a process cannot pass on as many answers as one thread computes
 
 
@@ -28,23 +26,16 @@ def choose_threads(network: nn.Module, batch: Tensor) -> int:
     if all_of_them == 1 or THREADS_VARIABLE in os.environ:
         return all_of_them
     # by one alone: how much faster all are is not seen while a start keeps the other cores busy
-    with _threads(1):
-        alone = median_milliseconds(network, batch)
-    chosen = all_of_them if is_worth_it(alone) else 1
-    torch.set_num_threads(chosen)
+    torch.set_num_threads(1)
+    chosen = all_of_them  # also where the network fails
+    try:
+        if not is_worth_it(median_milliseconds(network, batch)):
+            chosen = 1
+    finally:
+        torch.set_num_threads(chosen)
     return chosen
 
 
 def is_worth_it(milliseconds: float) -> bool:
     """Whether all cores are to compute a network of which one thread computes a batch in so many milliseconds."""
     return milliseconds > FAST_MILLISECONDS
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

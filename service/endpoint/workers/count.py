@@ -3,11 +3,11 @@
 from collections.abc import Mapping, MutableMapping
 from typing import Final
 
+from monitor_jobs.contract.engines import THREADS_VARIABLE
 from monitor_jobs.contract.errors import BadInput
 
 WORKERS_VARIABLE: Final = "SAGEMAKER_MODEL_SERVER_WORKERS"  # the toolkits'; theirs start one a core where it is not set
 WORKERS_MAX: Final = 64
-THREADS_VARIABLE: Final = "OMP_NUM_THREADS"
 
 
 def workers_of(environment: Mapping[str, str]) -> int:

@@ -16,6 +16,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
+from monitor_jobs.object_store.whole_file import whole_file
 from service.endpoint.workers.pages import Page, exposition, from_json, lasting, merged, page_of, to_json
 from service.endpoint.workers.seats import Seat
 
@@ -106,7 +107,5 @@ class SharedMetrics:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file, whole for whoever reads it: nothing of it needs to outlive the machine."""
-    beside = path.with_suffix(".part")
-    beside.write_text(text)
-    beside.replace(path)
+    with whole_file(path) as file:
+        file.write(text.encode())

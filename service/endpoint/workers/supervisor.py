@@ -7,7 +7,6 @@ It has one thread and loads no model, so that it can fork at any time. Until all
 of one is the endpoint's: whoever starts an endpoint wants to know that its model does not load.
 """
 
-import ctypes
 import os
 import select
 import signal
@@ -26,6 +25,7 @@ from service.endpoint.workers.dealing import channel, deal
 from service.endpoint.workers.published import Published
 from service.endpoint.workers.seats import Seat, Seats, SeatState
 from service.logs import EventLog
+from service.parent_death import die_with
 
 POLL_SECONDS: Final = 0.1
 AT_ONCE: Final = 64  # connections that are accepted before the supervisor looks up
@@ -34,7 +34,6 @@ REMINDER_SECONDS: Final = 1.0  # a SIGTERM can come when its process has no ear 
 PAUSE_FLOOR_SECONDS: Final = 0.5
 PAUSE_CEILING_SECONDS: Final = 30.0
 STEADY_SECONDS: Final = 60.0  # who lived as long did not die of how it began
-PR_SET_PDEATHSIG: Final = 1
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Work = Callable[[Seat, socket.socket], int]  # a worker's life, in its own process; its exit code
@@ -214,7 +213,7 @@ class Supervisor:
         """In the new process: be a worker, and never return."""
         code = 1
         try:
-            _die_with(supervisor)
+            die_with(supervisor)
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
@@ -252,13 +251,6 @@ class Supervisor:
 
 def _status_of(worker: _Worker) -> tuple[int, int]:
     return os.waitpid(worker.pid, os.WNOHANG)
-
-
-def _die_with(supervisor: int) -> None:
-    """Have the kernel end this process with its parent; at once where that is gone already."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != supervisor:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _as_exit_code(code: int) -> int:

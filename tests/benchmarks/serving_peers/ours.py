@@ -15,8 +15,8 @@ from typing import Final
 
 import psutil
 
-from monitor_jobs.contract.engines import ENGINE_VARIABLE, Engine
-from service.endpoint.workers.count import THREADS_VARIABLE, WORKERS_VARIABLE
+from monitor_jobs.contract.engines import ENGINE_VARIABLE, THREADS_VARIABLE, Engine
+from service.endpoint.workers.count import WORKERS_VARIABLE
 from service.metrics import Metric
 from tests import plain_http
 from tests.benchmarks.capture_tax import SPOOL
